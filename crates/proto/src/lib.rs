@@ -6,5 +6,17 @@
 pub mod msg;
 pub mod record;
 
+mod endpoint_id;
+mod error_code;
+mod limits;
+mod make;
+
+pub use endpoint_id::{
+    EndpointId, EndpointIdError, ProductionWarning, QueryError, Scheme, append_eid,
+    decode_query_value, eid_in_query, encode_query_value,
+};
+pub use error_code::{CodeRange, ErrorCode, code_name};
+pub use limits::{ENDPOINT_ID_BYTES_MAX, Limits};
+pub use make::VERSION;
 pub use msg::{Msg, MsgType};
 pub use record::{Record, RecordType};
