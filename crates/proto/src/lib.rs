@@ -6,11 +6,15 @@
 pub mod msg;
 pub mod record;
 
+mod codec;
 mod endpoint_id;
 mod error_code;
 mod limits;
 mod make;
+mod schema;
+mod validate;
 
+pub use codec::{DecodeError, DecodeFault, MsgPeek, Subject};
 pub use endpoint_id::{
     EndpointId, EndpointIdError, ProductionWarning, QueryError, Scheme, append_eid,
     decode_query_value, eid_in_query, encode_query_value,
@@ -20,3 +24,4 @@ pub use limits::{ENDPOINT_ID_BYTES_MAX, Limits};
 pub use make::VERSION;
 pub use msg::{Msg, MsgType};
 pub use record::{Record, RecordType};
+pub use validate::{MsgError, Reaction, Reason, RecordError, Refusal};
