@@ -1,0 +1,140 @@
+//! Which members of the standard's profiles are not declared yet, and which issue brings them.
+
+use std::collections::BTreeSet;
+
+use crate::lint::Report;
+use crate::lint::tr181::declared::DeclaredObject;
+use crate::lint::tr181::model::Model;
+use crate::lint::tr181::{ROADMAP, Roadmap};
+
+/// One profile that is begun and not whole.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Begun {
+    pub(crate) name: String,
+    pub(crate) members: usize,
+    pub(crate) missing: BTreeSet<String>,
+}
+
+/// Prints what is missing; a missing member that no issue brings breaks the rule.
+pub(crate) fn print_missing(
+    model: &Model,
+    declared: &[DeclaredObject],
+    roadmap: &Roadmap,
+    report: &mut Report,
+) {
+    let (whole, begun) = state(model, declared);
+    println!(
+        "profiles whole: {}",
+        if whole.is_empty() {
+            "none".to_owned()
+        } else {
+            whole.join(", ")
+        }
+    );
+    let mut unplanned = BTreeSet::new();
+    for profile in begun {
+        println!(
+            "profile {}: {} of {} members missing",
+            profile.name,
+            profile.missing.len(),
+            profile.members
+        );
+        for member in profile.missing {
+            match roadmap.issue(&member) {
+                Some(issue) => println!("  {member}  ({issue})"),
+                None => {
+                    println!("  {member}  (no issue)");
+                    unplanned.insert(member);
+                }
+            }
+        }
+    }
+    for member in unplanned {
+        report.error(
+            &member,
+            format_args!("a profile asks for it and {ROADMAP} names no issue that brings it"),
+        );
+    }
+}
+
+/// The profiles that are whole, and those of which something is declared and something missing.
+///
+/// The root object is part of many profiles and begins none; nor does an object alone.
+pub(crate) fn state(model: &Model, declared: &[DeclaredObject]) -> (Vec<String>, Vec<Begun>) {
+    let ours = declared_paths(declared);
+    let (mut whole, mut begun) = (Vec::new(), Vec::new());
+    for (name, profile) in &model.profiles {
+        if profile.is_deleted || name.starts_with('_') {
+            continue;
+        }
+        let mut members = BTreeSet::new();
+        collect(model, name, &mut members, &mut BTreeSet::new());
+        let missing: BTreeSet<String> = members.difference(&ours).cloned().collect();
+        let is_begun = members.intersection(&ours).any(|path| !path.ends_with('.'));
+        if is_begun && missing.is_empty() {
+            whole.push(name.clone());
+        } else if is_begun {
+            begun.push(Begun {
+                name: name.clone(),
+                members: members.len(),
+                missing,
+            });
+        }
+    }
+    (whole, begun)
+}
+
+fn declared_paths(declared: &[DeclaredObject]) -> BTreeSet<String> {
+    let mut paths = BTreeSet::new();
+    for object in declared {
+        let parameters = object.parameters.iter().map(|parameter| &parameter.name);
+        let commands = object.commands.iter().map(|command| &command.name);
+        let events = object.events.iter().map(|event| &event.name);
+        let names = parameters.chain(commands).chain(events);
+        paths.extend(names.map(|name| format!("{}{name}", object.path)));
+        paths.insert(object.path.clone());
+    }
+    paths
+}
+
+/// The members of a profile and of those it includes, without what the standard has deleted since.
+fn collect(model: &Model, name: &str, members: &mut BTreeSet<String>, seen: &mut BTreeSet<String>) {
+    let Some(profile) = model.profiles.get(name) else {
+        return;
+    };
+    if !seen.insert(name.to_owned()) {
+        return;
+    }
+    members.extend(
+        profile
+            .members
+            .iter()
+            .filter(|member| !is_deleted(model, member))
+            .cloned(),
+    );
+    for included in &profile.includes {
+        collect(model, included, members, seen);
+    }
+}
+
+fn is_deleted(model: &Model, member: &str) -> bool {
+    let (object, name) = member
+        .rsplit_once('.')
+        .map_or(("", member), |(object, name)| (object, name));
+    let Some(object) = model.objects.get(&format!("{object}.")) else {
+        return false;
+    };
+    let deleted_here = object
+        .parameters
+        .get(name)
+        .is_some_and(|parameter| parameter.is_deleted)
+        || object
+            .commands
+            .get(name)
+            .is_some_and(|command| command.is_deleted)
+        || object
+            .events
+            .get(name)
+            .is_some_and(|event| event.is_deleted);
+    deleted_here || model.is_deleted(member)
+}

@@ -1,0 +1,94 @@
+//! The project's own commands, run as `cargo xtask COMMAND`.
+//!
+//! Everything a developer or the CI does with the repository goes through here, so that there is one
+//! way to do it. This crate never depends on a crate of the house: it must build when they do not.
+
+mod agent;
+mod bench;
+mod demo;
+mod fuzz;
+mod lint;
+mod project;
+mod results;
+mod shell;
+mod source;
+mod test;
+mod trace;
+mod xml;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::project::Project;
+
+/// What every command returns: how it ended, or a message for the person who started it.
+type Outcome = Result<ExitCode, String>;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The commands of this repository")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build everything, start a server and an Agent for this host, show a short tour
+    Demo(demo::Options),
+    /// Everything that must hold before a commit: format, clippy, tests, docs, lint, trace
+    Test(test::Options),
+    /// Check what no compiler checks: floors, file sizes, habits, the data model against TR-181
+    Lint {
+        /// Folder with the TR-181 XML components; without it that comparison is left out
+        #[arg(long, value_name = "DIR")]
+        tr181: Option<PathBuf>,
+    },
+    /// Show which requirements have a test that ran and passed
+    Trace(trace::Options),
+    /// Run the benchmarks, then the load over loopback
+    Bench {
+        /// Only benchmarks whose name contains this
+        filter: Option<String>,
+    },
+    /// Run the fuzz targets (needs a nightly toolchain with cargo-fuzz)
+    Fuzz(fuzz::Options),
+    /// Build one of the products
+    Build {
+        #[command(subcommand)]
+        product: Product,
+    },
+}
+
+#[derive(Subcommand)]
+enum Product {
+    /// The device-only binary, optimised for size: target/agent/usphere-agent
+    Agent,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(arguments.command) {
+        Ok(code) => code,
+        Err(message) => {
+            eprintln!("error: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Outcome {
+    let project = Project::find()?;
+    match command {
+        Command::Demo(options) => demo::run(&project, &options),
+        Command::Test(options) => test::run(&project, &options),
+        Command::Lint { tr181 } => lint::run(&project, tr181.as_deref()),
+        Command::Trace(options) => trace::run(&project, &options),
+        Command::Bench { filter } => bench::run(&project, filter.as_deref()),
+        Command::Fuzz(options) => fuzz::run(&project, &options),
+        Command::Build {
+            product: Product::Agent,
+        } => agent::build(&project),
+    }
+}

@@ -1,0 +1,211 @@
+//! Which tests ran and how they ended, read from what nextest or `cargo test` leaves behind.
+//!
+//! Counts come from the test runner only; nothing is counted that did not run.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::xml::Element;
+
+/// Name of the file in the target folder that `trace` reads.
+pub(crate) const FILE: &str = "tests-ran.json";
+
+/// All tests of one run.
+#[derive(Debug, Default, Deserialize, PartialEq, Serialize)]
+pub(crate) struct Results {
+    pub(crate) passed: Vec<Test>,
+    pub(crate) failed: Vec<Test>,
+}
+
+/// One test: its crate, the target that holds it in nextest's form (`crate`, `crate::file`,
+/// `crate::bin/name`), and its path within.
+#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+pub(crate) struct Test {
+    pub(crate) package: String,
+    pub(crate) binary: String,
+    pub(crate) name: String,
+}
+
+impl Results {
+    /// Reads nextest's JUnit report.
+    pub(crate) fn from_junit(text: &str) -> Result<Self, String> {
+        let root = Element::parse(text, &["system-out", "system-err"])?;
+        let mut results = Self::default();
+        for suite in root.all("testsuite") {
+            for case in suite.all("testcase") {
+                let binary = case
+                    .get("classname")
+                    .or(suite.get("name"))
+                    .unwrap_or_default();
+                let test = Test::new(binary, case.get("name").unwrap_or_default());
+                if case.child("failure").is_some() || case.child("error").is_some() {
+                    results.failed.push(test);
+                } else if case.child("skipped").is_none() {
+                    results.passed.push(test);
+                }
+            }
+        }
+        Ok(results)
+    }
+
+    /// Writes the file that `trace` reads.
+    pub(crate) fn write(&self, target: &Path) -> Result<(), String> {
+        let path = target.join(FILE);
+        let text = serde_json::to_string_pretty(self).map_err(|error| error.to_string())?;
+        fs::write(&path, text + "\n").map_err(|error| format!("{}: {error}", path.display()))
+    }
+
+    /// The results of the last run; `None` when there was none.
+    pub(crate) fn read(target: &Path) -> Result<Option<Self>, String> {
+        let path = target.join(FILE);
+        let Ok(text) = fs::read_to_string(&path) else {
+            return Ok(None);
+        };
+        let results = serde_json::from_str(&text);
+        results
+            .map(Some)
+            .map_err(|error| format!("{}: {error}", path.display()))
+    }
+}
+
+impl Test {
+    fn new(binary: &str, name: &str) -> Self {
+        let package = binary.split("::").next().unwrap_or_default();
+        Self {
+            package: package.to_owned(),
+            binary: binary.to_owned(),
+            name: name.to_owned(),
+        }
+    }
+}
+
+/// Reads what `cargo test` prints, line by line.
+///
+/// Cargo names the executable before its tests; which target that is, the caller knows from the build.
+pub(crate) struct CargoTest {
+    binaries: BTreeMap<String, String>,
+    current: Option<String>,
+    pub(crate) results: Results,
+}
+
+impl CargoTest {
+    /// `binaries` maps the file name of each test executable to its target in nextest's form.
+    pub(crate) fn new(binaries: BTreeMap<String, String>) -> Self {
+        Self {
+            binaries,
+            current: None,
+            results: Results::default(),
+        }
+    }
+
+    /// Takes one line of output.
+    pub(crate) fn line(&mut self, line: &str) {
+        if let Some(executable) = running(line) {
+            self.current = self.binaries.get(executable).cloned();
+        }
+        let (Some(binary), Some((name, verdict))) = (&self.current, verdict(line)) else {
+            return;
+        };
+        match verdict {
+            "ok" => self.results.passed.push(Test::new(binary, name)),
+            "FAILED" => self.results.failed.push(Test::new(binary, name)),
+            _ => {}
+        }
+    }
+}
+
+/// Passed and failed of a line `test result: …`.
+pub(crate) fn totals(line: &str) -> Option<(usize, usize)> {
+    let counts = line.strip_prefix("test result: ")?;
+    let count = |word: &str| {
+        let before = counts.split(word).next()?.trim_end();
+        before.rsplit([' ', ';']).next()?.parse().ok()
+    };
+    Some((count("passed")?, count("failed")?))
+}
+
+/// The executable's file name in `Running unittests src/lib.rs (target/debug/deps/name-hash)`.
+fn running(line: &str) -> Option<&str> {
+    let path = line
+        .trim_start()
+        .strip_prefix("Running ")?
+        .strip_suffix(')')?
+        .rsplit_once('(')?
+        .1;
+    path.rsplit('/').next()
+}
+
+/// Name and verdict in `test name … ok`.
+fn verdict(line: &str) -> Option<(&str, &str)> {
+    let (name, verdict) = line.strip_prefix("test ")?.split_once(" ... ")?;
+    let name = name.split(" - ").next().unwrap_or(name);
+    Some((name, verdict.split(',').next().unwrap_or(verdict).trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_junit_report_tells_passed_from_failed() {
+        let text = r#"<?xml version="1.0"?><testsuites name="nextest-run" tests="3">
+            <testsuite name="usphere-proto::wire" tests="3">
+              <testcase name="a::b" classname="usphere-proto::wire"><system-out>x &amp; y</system-out></testcase>
+              <testcase name="a::c" classname="usphere-proto::wire"><failure type="test failure"/></testcase>
+              <testcase name="a::d" classname="usphere-proto::wire"><skipped/></testcase>
+            </testsuite></testsuites>"#;
+        let results = Results::from_junit(text).unwrap();
+        assert_eq!(results.passed, [Test::new("usphere-proto::wire", "a::b")]);
+        assert_eq!(results.failed, [Test::new("usphere-proto::wire", "a::c")]);
+        assert_eq!(results.passed[0].package, "usphere-proto");
+    }
+
+    #[test]
+    fn the_output_of_cargo_test_tells_the_same() {
+        let binaries = [
+            ("wire-0a1b", "usphere-proto::wire"),
+            ("usphere_proto-2c", "usphere-proto"),
+        ];
+        let binaries = binaries.map(|(file, binary)| (file.to_owned(), binary.to_owned()));
+        let mut output = CargoTest::new(binaries.into());
+        for line in [
+            "test stray ... ok",
+            "     Running unittests src/lib.rs (target/debug/deps/usphere_proto-2c)",
+            "test a::b ... ok",
+            "test a::p - should panic ... ok",
+            "test a::i ... ignored, run with cargo",
+            "     Running tests/wire.rs (/elsewhere/deps/wire-0a1b)",
+            "test c ... FAILED",
+        ] {
+            output.line(line);
+        }
+        let passed = ["a::b", "a::p"].map(|name| Test::new("usphere-proto", name));
+        assert_eq!(output.results.passed, passed);
+        assert_eq!(
+            output.results.failed,
+            [Test::new("usphere-proto::wire", "c")]
+        );
+    }
+
+    #[test]
+    fn totals_are_read_from_the_runner() {
+        let line = "test result: FAILED. 12 passed; 3 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s";
+        assert_eq!(totals(line), Some((12, 3)));
+        assert_eq!(totals("test a ... ok"), None);
+    }
+
+    #[test]
+    fn results_survive_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(Results::read(folder.path()), Ok(None));
+        let results = Results {
+            passed: vec![Test::new("a::b", "c")],
+            failed: Vec::new(),
+        };
+        results.write(folder.path()).unwrap();
+        assert_eq!(Results::read(folder.path()), Ok(Some(results)));
+    }
+}
