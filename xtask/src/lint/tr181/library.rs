@@ -1,6 +1,7 @@
 //! The files of a data model and the names they import from each other. (TR-106 Annex A)
 //!
-//! A name means what its own file defines, else what its file imports under that name. A component that
+//! A name means what its own file defines, else what its file imports under that name, else what a
+//! file defines from which it imports anything at all. A component that
 //! is marked `virtual` means what the root document says under its name, when it says anything.
 
 use std::collections::HashMap;
@@ -79,20 +80,51 @@ impl<R: FnMut(&str) -> Result<String, String>> Library<R> {
         for _ in 0..IMPORTS_MAX {
             let (file, name) = place;
             let document = self.document(&file)?;
-            let is_it = |child: &Element| child.name == kind && child.get("name") == Some(&name);
-            if let Some(index) = document.children.iter().position(is_it) {
+            let definition = document
+                .children
+                .iter()
+                .position(|child| defines(child, kind, &name));
+            if let Some(index) = definition {
                 return Ok(Found {
                     file,
                     document,
                     index,
                 });
             }
-            place = imported(&document, kind, &name).ok_or_else(|| {
-                format!("{file}: no {kind} `{name}`, neither defined nor imported")
-            })?;
+            place = match imported(&document, kind, &name) {
+                Some(place) => place,
+                None => self.defined_in_import(&file, &document, kind, name)?,
+            };
         }
         Err(format!("{file}: {kind} `{name}` is imported in a circle"))
     }
+
+    /// Some files use a name of a file that they import for other names.
+    fn defined_in_import(
+        &mut self,
+        file: &str,
+        document: &Element,
+        kind: &str,
+        name: String,
+    ) -> Result<(String, String), String> {
+        for import in document
+            .all("import")
+            .filter_map(|import| import.get("file"))
+        {
+            let children = &self.document(import)?.children;
+            if children.iter().any(|child| defines(child, kind, &name)) {
+                return Ok((import.to_owned(), name));
+            }
+        }
+        Err(format!(
+            "{file}: no {kind} `{name}`, neither defined nor imported"
+        ))
+    }
+}
+
+/// True for the top-level definition of `name`.
+fn defines(child: &Element, kind: &str, name: &str) -> bool {
+    child.name == kind && child.get("name") == Some(name)
 }
 
 /// The file that `name` is imported from, and its name there.

@@ -31,7 +31,7 @@ pub(crate) fn print_missing(
             whole.join(", ")
         }
     );
-    let mut unplanned = BTreeSet::new();
+    let (mut shown, mut unplanned) = (BTreeSet::new(), BTreeSet::new());
     for profile in begun {
         println!(
             "profile {}: {} of {} members missing",
@@ -39,7 +39,12 @@ pub(crate) fn print_missing(
             profile.missing.len(),
             profile.members
         );
-        for member in profile.missing {
+        // Profiles include each other: what was listed once is only counted from then on.
+        for member in profile
+            .missing
+            .into_iter()
+            .filter(|member| shown.insert(member.clone()))
+        {
             match roadmap.issue(&member) {
                 Some(issue) => println!("  {member}  ({issue})"),
                 None => {
