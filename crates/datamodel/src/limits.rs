@@ -19,13 +19,13 @@ pub const NAME_BYTES_MAX: usize = 256;
 /// Longest value of one parameter, in bytes, whatever its type allows.
 pub const VALUE_BYTES_MAX: usize = 256 * 1024;
 
-/// Most digits of a decimal number, leading zeros included.
+/// Most digits of a decimal number, superfluous zeros not counted.
 pub const DECIMAL_DIGITS_MAX: usize = 64;
 
 /// Most characters of a bad value that a message shows.
 pub const SHOWN_CHARACTERS_MAX: usize = 64;
 
-/// The start of a value from outside, kept for a message. Shown in quotes, control characters escaped.
+/// The start of a text from outside, kept for a message. Shown in quotes, control characters escaped.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Clipped {
     start: Box<str>,
@@ -43,6 +43,11 @@ impl Clipped {
             start: text[..end].into(),
             whole: end == text.len(),
         }
+    }
+
+    /// Whether there was no text.
+    pub fn is_empty(&self) -> bool {
+        self.start.is_empty()
     }
 }
 

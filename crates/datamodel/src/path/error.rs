@@ -6,7 +6,7 @@ use crate::limits::{COMPARISONS_MAX, Clipped, NAME_BYTES_MAX, PATH_BYTES_MAX, SE
 
 /// A text that is no path name.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
-#[error("at byte {at}, {found}: {kind}")]
+#[error("at byte {at}, {}: {kind}", place(.found))]
 pub struct PathError {
     /// Where it goes wrong, in bytes from the start.
     pub at: usize,
@@ -28,6 +28,14 @@ impl PathError {
             found: Clipped::new(&text[rest.unwrap_or(text.len())..]),
             kind,
         }
+    }
+}
+
+fn place(found: &Clipped) -> String {
+    if found.is_empty() {
+        "the end".into()
+    } else {
+        found.to_string()
     }
 }
 

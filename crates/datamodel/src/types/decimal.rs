@@ -15,9 +15,6 @@ pub(super) struct Decimal<'a> {
 impl<'a> Decimal<'a> {
     /// Reads `12`, `+1.50`, `-.5` or `3.`; none for anything else, or for too many digits.
     pub(super) fn parse(text: &'a str) -> Option<Self> {
-        if text.len() > DECIMAL_DIGITS_MAX + 2 {
-            return None;
-        }
         let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
         let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
         let all_digits = whole
@@ -27,10 +24,11 @@ impl<'a> Decimal<'a> {
         if !all_digits || whole.len() + fraction.len() == 0 {
             return None;
         }
-        let (whole, fraction) = (
-            whole.trim_start_matches('0'),
-            fraction.trim_end_matches('0'),
-        );
+        let whole = whole.trim_start_matches('0');
+        let fraction = fraction.trim_end_matches('0');
+        if whole.len() + fraction.len() > DECIMAL_DIGITS_MAX {
+            return None;
+        }
         let negative = text.starts_with('-') && !(whole.is_empty() && fraction.is_empty());
         Some(Self {
             negative,
