@@ -28,6 +28,14 @@ impl ValueType {
         value: &str,
         constant: &str,
     ) -> Result<bool, ValueError> {
+        if let (Base::String, None, None) = (self.base, self.list, self.reference) {
+            // Unique keys are mostly strings, so this one has to be quick.
+            match operator {
+                Operator::Equal => return Ok(value == constant),
+                Operator::NotEqual => return Ok(value != constant),
+                _ => {}
+            }
+        }
         self.check_operator(operator)?;
         if self.list.is_none() {
             let constant = self.scalar(constant)?;
