@@ -22,6 +22,16 @@ pub const VALUE_BYTES_MAX: usize = 256 * 1024;
 /// Most digits of a decimal number, superfluous zeros not counted.
 pub const DECIMAL_DIGITS_MAX: usize = 64;
 
+/// Most rows of one table.
+pub const ROWS_MAX: usize = 10_000;
+
+/// How often a plan is run again because of what it still has to ask; a plan that needs more than
+/// this is refused.
+pub const PLAN_ROUNDS_MAX: u32 = 16;
+
+/// Most plans that wait for owners or for the store at once.
+pub const PLANS_WAITING_MAX: usize = 4_096;
+
 /// Most characters of a bad value that a message shows.
 pub const SHOWN_CHARACTERS_MAX: usize = 64;
 

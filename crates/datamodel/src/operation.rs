@@ -25,12 +25,14 @@ mod outcome;
 mod tests;
 
 pub use outcome::{
-    AddOutcome, AddResult, AddStatus, CommandKind, Created, DeleteOutcome, DeleteResult, DeleteStatus, Deleted, Failure,
-    GetOutcome, GetResult, GetStatus, Instance, InstanceFailure, InstancesOutcome, InstancesResult, InstancesStatus,
-    ObjectAccess, ObjectValues, OperateOutcome, OperateResult, OperateStatus, OperationError, Outcome, ParameterAccess,
-    ParameterFailure, ParameterKind, PathFailure, Refusal, SetFailure, SetOutcome, SetResult, SetStatus, Supported,
-    SupportedCommand, SupportedEvent, SupportedModelOutcome, SupportedModelResult, SupportedModelStatus,
-    SupportedObject, SupportedParameter, SupportedProtocolOutcome, Updated, ValueChange,
+    AddOutcome, AddResult, AddStatus, CommandKind, Created, DeleteOutcome, DeleteResult,
+    DeleteStatus, Deleted, Failure, GetOutcome, GetResult, GetStatus, Instance, InstanceFailure,
+    InstancesOutcome, InstancesResult, InstancesStatus, ObjectAccess, ObjectValues, OperateOutcome,
+    OperateResult, OperateStatus, OperationError, Outcome, ParameterAccess, ParameterFailure,
+    ParameterKind, PathFailure, Refusal, SetFailure, SetOutcome, SetResult, SetStatus, Supported,
+    SupportedCommand, SupportedEvent, SupportedModelOutcome, SupportedModelResult,
+    SupportedModelStatus, SupportedObject, SupportedParameter, SupportedProtocolOutcome, Updated,
+    ValueChange,
 };
 
 /// Something that is asked of one device.
@@ -132,7 +134,10 @@ impl FromStr for OperationKind {
     type Err = UnknownKind;
 
     fn from_str(text: &str) -> Result<Self, UnknownKind> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or(UnknownKind)
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
+            .ok_or(UnknownKind)
     }
 }
 
@@ -273,26 +278,41 @@ pub struct SupportedProtocol {
 impl Get {
     /// Reads all below `paths`.
     pub fn all<T: Into<String>>(paths: impl IntoIterator<Item = T>) -> Self {
-        Self { paths: paths.into_iter().map(Into::into).collect(), max_depth: 0 }
+        Self {
+            paths: paths.into_iter().map(Into::into).collect(),
+            max_depth: 0,
+        }
     }
 }
 
 impl Operate {
     /// Runs `command` without arguments and waits for the answer.
     pub fn new(command: impl Into<String>) -> Self {
-        Self { command: command.into(), command_key: String::new(), arguments: BTreeMap::new(), send_resp: true }
+        Self {
+            command: command.into(),
+            command_key: String::new(),
+            arguments: BTreeMap::new(),
+            send_resp: true,
+        }
     }
 }
 
 impl Setting {
     /// `name` is to become `value`, or its object fails.
     pub fn required(name: impl Into<String>, value: impl Into<String>) -> Self {
-        Self { name: name.into(), value: value.into(), required: true }
+        Self {
+            name: name.into(),
+            value: value.into(),
+            required: true,
+        }
     }
 
     /// `name` is to become `value`; its object stays when that fails.
     pub fn optional(name: impl Into<String>, value: impl Into<String>) -> Self {
-        Self { required: false, ..Self::required(name, value) }
+        Self {
+            required: false,
+            ..Self::required(name, value)
+        }
     }
 }
 

@@ -49,7 +49,10 @@ impl Outcome {
     ///
     /// # Errors
     /// Those of the format: a missing field, a wrong type.
-    pub fn from_json<'de, D: serde::Deserializer<'de>>(kind: OperationKind, json: D) -> Result<Self, D::Error> {
+    pub fn from_json<'de, D: serde::Deserializer<'de>>(
+        kind: OperationKind,
+        json: D,
+    ) -> Result<Self, D::Error> {
         Ok(match kind {
             OperationKind::Add => Self::Add(AddOutcome::deserialize(json)?),
             OperationKind::Delete => Self::Delete(DeleteOutcome::deserialize(json)?),
@@ -57,8 +60,12 @@ impl Outcome {
             OperationKind::Instances => Self::Instances(InstancesOutcome::deserialize(json)?),
             OperationKind::Operate => Self::Operate(OperateOutcome::deserialize(json)?),
             OperationKind::Set => Self::Set(SetOutcome::deserialize(json)?),
-            OperationKind::SupportedModel => Self::SupportedModel(SupportedModelOutcome::deserialize(json)?),
-            OperationKind::SupportedProtocol => Self::SupportedProtocol(SupportedProtocolOutcome::deserialize(json)?),
+            OperationKind::SupportedModel => {
+                Self::SupportedModel(SupportedModelOutcome::deserialize(json)?)
+            }
+            OperationKind::SupportedProtocol => {
+                Self::SupportedProtocol(SupportedProtocolOutcome::deserialize(json)?)
+            }
         })
     }
 }
@@ -71,7 +78,9 @@ impl Outcome {
 pub enum OperationError {
     /// The connection ended before the answer came. Whether the device carried the operation out is
     /// not known.
-    #[error("the device disconnected before it answered; whether it carried the operation out is not known")]
+    #[error(
+        "the device disconnected before it answered; whether it carried the operation out is not known"
+    )]
     Disconnected,
     /// The device answered with something that cannot be read as the answer to this operation.
     #[error("the device's answer is not valid: {text}")]
@@ -117,7 +126,9 @@ pub struct Refusal {
 impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} (code {})", self.text, self.code)?;
-        self.parameters.iter().try_for_each(|each| write!(f, "; {}: {} ({})", each.parameter, each.text, each.code))
+        self.parameters
+            .iter()
+            .try_for_each(|each| write!(f, "; {}: {} ({})", each.parameter, each.text, each.code))
     }
 }
 

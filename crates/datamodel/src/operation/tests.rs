@@ -25,7 +25,10 @@ fn a_get_outcome_says_found_or_failed() {
             },
             GetResult {
                 requested: "Device.Z.".into(),
-                status: GetStatus::Failed(Failure { code: 7026, text: "no such object".into() }),
+                status: GetStatus::Failed(Failure {
+                    code: 7026,
+                    text: "no such object".into(),
+                }),
             },
         ],
     });
@@ -40,14 +43,21 @@ fn a_get_outcome_says_found_or_failed() {
 
 #[test]
 fn a_set_outcome_names_objects_and_parameters_that_failed() {
-    let failure = ParameterFailure { parameter: "P".into(), code: 7012, text: "bad".into() };
+    let failure = ParameterFailure {
+        parameter: "P".into(),
+        code: 7012,
+        text: "bad".into(),
+    };
     let outcome = Outcome::Set(SetOutcome {
         results: vec![SetResult {
             requested: "Device.T.*.".into(),
             status: SetStatus::Failed(SetFailure {
                 code: 7021,
                 text: "required".into(),
-                objects: vec![InstanceFailure { path: "Device.T.1.".into(), failures: vec![failure] }],
+                objects: vec![InstanceFailure {
+                    path: "Device.T.1.".into(),
+                    failures: vec![failure],
+                }],
             }),
         }],
     });
@@ -103,15 +113,23 @@ fn a_schema_outcome_uses_the_names_of_tr_106() {
 
 #[test]
 fn an_operation_error_names_its_variant() {
-    let error = OperationError::Refused(Refusal { code: 7002, text: "no".into(), parameters: vec![] });
+    let error = OperationError::Refused(Refusal {
+        code: 7002,
+        text: "no".into(),
+        parameters: vec![],
+    });
     let json = serde_json::to_string(&error).expect("plain data");
     assert_eq!(json, r#"{"error":"refused","code":7002,"text":"no"}"#);
-    assert_eq!(serde_json::from_str::<OperationError>(&json).expect("read back"), error);
+    assert_eq!(
+        serde_json::from_str::<OperationError>(&json).expect("read back"),
+        error
+    );
 }
 
 #[test]
 fn an_operation_is_tagged_by_its_verb_and_fills_in_what_is_left_out() {
-    let text = r#"{"set":{"objects":[{"path":"Device.A.","parameters":[{"name":"B","value":"1"}]}]}}"#;
+    let text =
+        r#"{"set":{"objects":[{"path":"Device.A.","parameters":[{"name":"B","value":"1"}]}]}}"#;
     let read: Operation = serde_json::from_str(text).expect("valid");
     let expected = Operation::Set(Set {
         objects: vec![ObjectSettings {

@@ -1,0 +1,374 @@
+//! Who may do what where: permissions, compiled to one mask per schema node and instance predicates.
+//!
+//! A protocol gathers roles from wherever it keeps them and compiles them once; every plan then asks
+//! the compiled [`Access`] through the transaction. Nothing here reads values: what a search predicate
+//! needs is evaluated by the transaction, which may have to gather.
+
+use crate::path::{End, Expression, Path, Segment};
+use crate::schema::{NodeId, SchemaView};
+
+/// What may be done with a node, as TR-181's four permission strings say.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Rights(u16);
+
+impl Rights {
+    /// Nothing.
+    pub const NONE: Self = Self(0);
+    /// Everything.
+    pub const ALL: Self = Self(u16::MAX);
+    /// Read a parameter's value and meta-information.
+    pub const PARAMETER_READ: Self = Self(1);
+    /// Set a parameter.
+    pub const PARAMETER_WRITE: Self = Self(1 << 1);
+    /// Be told of value changes.
+    pub const PARAMETER_NOTIFY: Self = Self(1 << 3);
+    /// Resolve the object and read its meta-information.
+    pub const OBJECT_READ: Self = Self(1 << 4);
+    /// Add rows.
+    pub const OBJECT_WRITE: Self = Self(1 << 5);
+    /// Be told of created rows.
+    pub const OBJECT_NOTIFY: Self = Self(1 << 7);
+    /// Read instance numbers and unique keys.
+    pub const INSTANCE_READ: Self = Self(1 << 8);
+    /// Delete the instance.
+    pub const INSTANCE_WRITE: Self = Self(1 << 9);
+    /// Be told of deleted rows.
+    pub const INSTANCE_NOTIFY: Self = Self(1 << 11);
+    /// Read the meta-information of a command or event.
+    pub const COMMAND_READ: Self = Self(1 << 12);
+    /// Execute the command.
+    pub const COMMAND_EXECUTE: Self = Self(1 << 14);
+    /// Be told of the event or of the command's completion.
+    pub const COMMAND_NOTIFY: Self = Self(1 << 15);
+
+    /// Rights from the four strings of a Permission row, each like `rw-n`.
+    /// `None` when one of them is not four characters of `rwxn` or `-` in their places.
+    pub fn parse(parameter: &str, object: &str, instance: &str, command: &str) -> Option<Self> {
+        let mut bits = 0;
+        for (place, text) in [parameter, object, instance, command]
+            .into_iter()
+            .enumerate()
+        {
+            bits |= nibble(text)? << (4 * place);
+        }
+        Some(Self(bits))
+    }
+
+    /// Whether all of `wanted` is granted.
+    pub const fn grants(self, wanted: Self) -> bool {
+        self.0 & wanted.0 == wanted.0
+    }
+
+    /// What either grants.
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+/// A role, ready to be compiled.
+#[derive(Clone, Debug, Default)]
+pub struct Role {
+    /// Whether it may read secured parameters.
+    pub secured: bool,
+    /// Its permissions, in any order.
+    pub permissions: Vec<Permission>,
+}
+
+/// What one Permission row grants.
+#[derive(Clone, Debug)]
+pub struct Permission {
+    /// Larger wins over smaller.
+    pub order: u32,
+    /// Where.
+    pub targets: Vec<Path>,
+    /// What.
+    pub rights: Rights,
+}
+
+/// The compiled rights of one caller: the union of its roles.
+#[derive(Clone, Debug)]
+pub struct Access {
+    parts: Vec<Vec<NodeRule>>,
+    predicates: Vec<Predicate>,
+    secured: bool,
+    unrestricted: bool,
+}
+
+impl Access {
+    /// May do everything. For the Agent's own plans.
+    pub const fn unrestricted() -> Self {
+        Self {
+            parts: Vec::new(),
+            predicates: Vec::new(),
+            secured: true,
+            unrestricted: true,
+        }
+    }
+
+    /// May do nothing.
+    pub const fn nothing() -> Self {
+        Self {
+            parts: Vec::new(),
+            predicates: Vec::new(),
+            secured: false,
+            unrestricted: false,
+        }
+    }
+
+    /// The union of `roles`. Targets that the supported model does not have grant nothing.
+    pub fn compile(view: &SchemaView, roles: &[Role]) -> Self {
+        let mut access = Self {
+            parts: view
+                .part_sizes()
+                .map(|size| vec![NodeRule::default(); size])
+                .collect(),
+            secured: roles.iter().any(|role| role.secured),
+            ..Self::nothing()
+        };
+        for role in roles {
+            let layers = access.layers_of(view, role);
+            access.unite(layers);
+        }
+        access
+    }
+
+    /// Whether secured parameters show their values.
+    pub const fn is_secured(&self) -> bool {
+        self.secured
+    }
+
+    /// Rights on `node` that do not depend on the instance; `None` when they do.
+    pub(crate) fn fixed(&self, node: NodeId) -> Option<Rights> {
+        if self.unrestricted {
+            return Some(Rights::ALL);
+        }
+        let Some(rule) = self.rule(node) else {
+            return Some(Rights::NONE);
+        };
+        rule.layers.is_empty().then_some(rule.rights)
+    }
+
+    /// Rights on `node` where `matches` tells which predicates hold for the instance.
+    pub(crate) fn conditional(
+        &self,
+        node: NodeId,
+        mut matches: impl FnMut(usize) -> bool,
+    ) -> Rights {
+        let Some(rule) = self.rule(node) else {
+            return Rights::NONE;
+        };
+        rule.layers.iter().fold(rule.rights, |rights, layer| {
+            let last = layer
+                .overlays
+                .iter()
+                .rev()
+                .find(|(predicate, _)| matches(*predicate));
+            rights.or(last.map_or(layer.base, |(_, rights)| *rights))
+        })
+    }
+
+    /// Rights on `node` for at least one instance: what the supported model may show. (R-GSP.0)
+    pub fn anywhere(&self, node: NodeId) -> Rights {
+        self.fixed(node).unwrap_or_else(|| {
+            let Some(rule) = self.rule(node) else {
+                return Rights::NONE;
+            };
+            let all = rule.layers.iter().flat_map(|layer| {
+                layer
+                    .overlays
+                    .iter()
+                    .map(|(_, rights)| *rights)
+                    .chain([layer.base])
+            });
+            all.fold(rule.rights, Rights::or)
+        })
+    }
+
+    pub(crate) fn predicates(&self) -> &[Predicate] {
+        &self.predicates
+    }
+
+    fn rule(&self, node: NodeId) -> Option<&NodeRule> {
+        self.parts.get(node.part())?.get(node.index())
+    }
+
+    /// One role's layer for every node that the role names.
+    fn layers_of(&mut self, view: &SchemaView, role: &Role) -> Vec<(NodeId, Layer)> {
+        let mut permissions: Vec<&Permission> = role.permissions.iter().collect();
+        permissions.sort_by_key(|permission| permission.order);
+        let mut layers: Vec<Vec<Option<Layer>>> =
+            view.part_sizes().map(|size| vec![None; size]).collect();
+        for permission in permissions {
+            for target in &permission.targets {
+                let Some(mut place) = Place::of(view, target) else {
+                    continue;
+                };
+                let predicate = place
+                    .predicate
+                    .take()
+                    .map(|predicate| self.predicate(predicate));
+                for node in view.nodes().filter(|node| place.covers(&node.path)) {
+                    let layer = layers[node.id.part()][node.id.index()].get_or_insert_default();
+                    layer.lay(predicate, permission.rights);
+                }
+            }
+        }
+        let named = view.nodes().filter_map(|node| {
+            layers[node.id.part()][node.id.index()]
+                .take()
+                .map(|layer| (node.id, layer))
+        });
+        named.collect()
+    }
+
+    fn unite(&mut self, layers: Vec<(NodeId, Layer)>) {
+        for (node, layer) in layers {
+            let rule = &mut self.parts[node.part()][node.index()];
+            if layer.overlays.is_empty() {
+                rule.rights = rule.rights.or(layer.base);
+            } else {
+                rule.layers.push(layer);
+            }
+        }
+    }
+
+    fn predicate(&mut self, predicate: Predicate) -> usize {
+        self.predicates
+            .iter()
+            .position(|known| *known == predicate)
+            .unwrap_or_else(|| {
+                self.predicates.push(predicate);
+                self.predicates.len() - 1
+            })
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+struct NodeRule {
+    /// What the roles without conditions here grant.
+    rights: Rights,
+    /// One per role whose rights here depend on the instance.
+    layers: Vec<Layer>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Layer {
+    base: Rights,
+    /// In ascending order: the last that matches wins.
+    overlays: Vec<(usize, Rights)>,
+}
+
+impl Layer {
+    fn lay(&mut self, predicate: Option<usize>, rights: Rights) {
+        match predicate {
+            Some(predicate) => self.overlays.push((predicate, rights)),
+            None => {
+                self.base = rights;
+                self.overlays.clear();
+            }
+        }
+    }
+}
+
+/// Instances that a target selects: every step has to hold for an instance or one of those above it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Predicate {
+    pub(crate) steps: Vec<(NodeId, Selector)>,
+}
+
+/// Which rows of one table.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Selector {
+    Row(u32),
+    Search(Expression),
+}
+
+/// Where a target lies in the supported model.
+struct Place {
+    path: String,
+    whole: bool,
+    predicate: Option<Predicate>,
+}
+
+impl Place {
+    fn of(view: &SchemaView, target: &Path) -> Option<Self> {
+        let mut path = String::new();
+        let mut steps = Vec::new();
+        for segment in &target.segments {
+            match segment {
+                Segment::Name(name) => {
+                    let table = view
+                        .find(&path)
+                        .and_then(|node| node.object())
+                        .is_some_and(|object| object.table);
+                    if table && !path.ends_with("{i}.") {
+                        return None;
+                    }
+                    path.push_str(name);
+                    path.push('.');
+                }
+                Segment::Instance(number) => {
+                    select(view, &mut path, &mut steps, Some(Selector::Row(*number)))?
+                }
+                Segment::Search(expression) => {
+                    select(
+                        view,
+                        &mut path,
+                        &mut steps,
+                        Some(Selector::Search(expression.clone())),
+                    )?;
+                }
+                Segment::Placeholder | Segment::Wildcard => {
+                    select(view, &mut path, &mut steps, None)?
+                }
+                Segment::Follow { .. } => return None,
+            }
+        }
+        let whole = match &target.end {
+            End::Object => true,
+            End::Command(name) | End::Event(name) | End::Parameter(name) => {
+                path.push_str(name);
+                false
+            }
+        };
+        let predicate = (!steps.is_empty()).then_some(Predicate { steps });
+        Some(Self {
+            path,
+            whole,
+            predicate,
+        })
+    }
+
+    fn covers(&self, path: &str) -> bool {
+        if self.whole {
+            path.starts_with(&self.path)
+        } else {
+            path == self.path
+        }
+    }
+}
+
+fn select(
+    view: &SchemaView,
+    path: &mut String,
+    steps: &mut Vec<(NodeId, Selector)>,
+    selector: Option<Selector>,
+) -> Option<()> {
+    path.push_str("{i}.");
+    let table = view.find(path)?.id;
+    steps.extend(selector.map(|selector| (table, selector)));
+    Some(())
+}
+
+fn nibble(text: &str) -> Option<u16> {
+    let bytes: [u8; 4] = text.as_bytes().try_into().ok()?;
+    let mut bits = 0;
+    for (place, (given, letter)) in bytes.iter().zip(b"rwxn").enumerate() {
+        match given {
+            b'-' => {}
+            given if given == letter => bits |= 1 << place,
+            _ => return None,
+        }
+    }
+    Some(bits)
+}

@@ -1,0 +1,265 @@
+//! What a transaction did, so that it can be taken back, kept and told.
+
+use std::collections::BTreeMap;
+
+use crate::entry::Entry;
+use crate::schema::{NodeId, SchemaView};
+use crate::tree::{ObjectId, Tree};
+
+/// Something that a plan changed, as others are told of it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Change {
+    /// A row was added.
+    Added {
+        /// Its path.
+        path: String,
+        /// Its table.
+        node: NodeId,
+    },
+    /// A row was deleted, with everything below it.
+    Deleted {
+        /// Its path.
+        path: String,
+        /// Its table.
+        node: NodeId,
+    },
+    /// A parameter has another value.
+    Set {
+        /// The path of its object.
+        object: String,
+        /// The parameter.
+        node: NodeId,
+        /// The value before.
+        old: String,
+        /// The value now.
+        new: String,
+    },
+}
+
+/// One elementary change of the Tree.
+#[derive(Debug)]
+pub(super) enum Step {
+    Linked {
+        row: ObjectId,
+    },
+    Next {
+        parent: ObjectId,
+        table: NodeId,
+        old: u32,
+    },
+    Unlinked {
+        row: ObjectId,
+    },
+    Value {
+        object: ObjectId,
+        parameter: NodeId,
+        old: Option<Box<str>>,
+    },
+}
+
+/// The steps of one transaction, in order.
+#[derive(Debug, Default)]
+pub(super) struct Journal {
+    steps: Vec<Step>,
+}
+
+impl Journal {
+    pub(super) fn len(&self) -> usize {
+        self.steps.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// Whether one of the steps added `row`.
+    pub(super) fn added(&self, row: ObjectId) -> bool {
+        self.steps
+            .iter()
+            .any(|step| matches!(step, Step::Linked { row: added } if *added == row))
+    }
+
+    pub(super) fn note(&mut self, step: Step) {
+        self.steps.push(step);
+    }
+
+    /// Takes back every step after the first `keep`, the last one first.
+    pub(super) fn rollback(&mut self, view: &SchemaView, tree: &mut Tree, keep: usize) {
+        while self.steps.len() > keep {
+            match self.steps.pop() {
+                Some(Step::Linked { row }) => {
+                    tree.unlink(view, row);
+                    tree.discard(row);
+                }
+                Some(Step::Next { parent, table, old }) => tree.set_next(view, parent, table, old),
+                Some(Step::Unlinked { row }) => tree.link(view, row),
+                Some(Step::Value {
+                    object,
+                    parameter,
+                    old,
+                }) => {
+                    let slot = view
+                        .node(parameter)
+                        .parameter()
+                        .map(|parameter| parameter.slot);
+                    if let Some(slot) = slot.filter(|_| tree.exists(object)) {
+                        tree.put(object, slot, old);
+                    }
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// Frees what the steps took out of the Tree. After this they cannot be taken back.
+    pub(super) fn settle(self, tree: &mut Tree) {
+        for step in self.steps {
+            if let Step::Unlinked { row } = step {
+                tree.discard(row);
+            }
+        }
+    }
+
+    /// Marks everything that was changed with the commit that keeps it.
+    pub(super) fn mark(&self, view: &SchemaView, tree: &mut Tree, sequence: u64) {
+        for step in &self.steps {
+            match *step {
+                Step::Linked { row } | Step::Unlinked { row } => {
+                    mark_row(view, tree, row, sequence)
+                }
+                Step::Next { .. } => {}
+                Step::Value { object, .. } => {
+                    if let Some(object) = tree.object_mut(object) {
+                        object.changed = sequence;
+                    }
+                }
+            }
+        }
+    }
+
+    /// What has to be kept so that the steps outlive a restart.
+    pub(super) fn entries(&self, view: &SchemaView, tree: &Tree) -> Vec<Entry> {
+        let mut kept: BTreeMap<String, Option<String>> = BTreeMap::new();
+        for step in &self.steps {
+            match *step {
+                Step::Linked { row } if is_kept(view, tree, row) => {
+                    kept.insert(tree.row_key(row), Some(String::new()));
+                }
+                Step::Next { parent, table, .. } if is_kept(view, tree, parent) => {
+                    let next = tree
+                        .table(view, parent, table)
+                        .map(|rows| rows.next().to_string());
+                    kept.insert(tree.next_key(view, parent, table), next);
+                }
+                Step::Unlinked { row } if is_kept(view, tree, row) => {
+                    let mut keys = Vec::new();
+                    tree.keys_below(view, row, &mut keys);
+                    kept.extend(keys.into_iter().map(|key| (key, None)));
+                }
+                Step::Value {
+                    object, parameter, ..
+                } if is_value_kept(view, tree, object, parameter) => {
+                    let slot = view
+                        .node(parameter)
+                        .parameter()
+                        .map_or(usize::MAX, |node| node.slot);
+                    let value = tree.object(object).value(slot).map(str::to_owned);
+                    kept.insert(tree.value_key(view, object, parameter), value);
+                }
+                _ => {}
+            }
+        }
+        kept.into_iter()
+            .map(|(key, value)| Entry { key, value })
+            .collect()
+    }
+
+    /// What others are told: rows that were added and deleted, and values that differ from before.
+    pub(super) fn changes(&self, view: &SchemaView, tree: &Tree) -> Vec<Change> {
+        let mut changes = Vec::new();
+        let mut seen: Vec<(ObjectId, NodeId)> = Vec::new();
+        for step in &self.steps {
+            match step {
+                Step::Linked { row } => {
+                    let object = tree.object(*row);
+                    changes.push(Change::Added {
+                        path: object.path.to_string(),
+                        node: object.node,
+                    });
+                }
+                Step::Next { .. } => {}
+                Step::Unlinked { row } => {
+                    let object = tree.object(*row);
+                    changes.push(Change::Deleted {
+                        path: object.path.to_string(),
+                        node: object.node,
+                    });
+                }
+                Step::Value {
+                    object,
+                    parameter,
+                    old,
+                } => {
+                    if seen.contains(&(*object, *parameter)) {
+                        continue;
+                    }
+                    seen.push((*object, *parameter));
+                    let default = view
+                        .node(*parameter)
+                        .parameter()
+                        .map_or("", |node| &node.default);
+                    let old = old.as_deref().unwrap_or(default);
+                    let new = tree.value(view, *object, *parameter);
+                    if old != new {
+                        let path = tree.object(*object).path.to_string();
+                        let (old, new) = (old.to_owned(), new.to_owned());
+                        changes.push(Change::Set {
+                            object: path,
+                            node: *parameter,
+                            old,
+                            new,
+                        });
+                    }
+                }
+            }
+        }
+        changes
+    }
+}
+
+fn mark_row(view: &SchemaView, tree: &mut Tree, row: ObjectId, sequence: u64) {
+    let (parent, node) = (tree.object(row).parent, tree.object(row).node);
+    if let Some(object) = tree.object_mut(row) {
+        object.changed = sequence;
+    }
+    let Some(parent) = parent else { return };
+    if let Some(table) = tree.table_mut(view, parent, node) {
+        table.changed = sequence;
+    }
+    // The parent's counter has another value.
+    if let Some(parent) = tree.object_mut(parent) {
+        parent.changed = sequence;
+    }
+}
+
+/// Whether the rows of this object's table are the Tree's own.
+fn is_kept(view: &SchemaView, tree: &Tree, object: ObjectId) -> bool {
+    let mut at = Some(object);
+    while let Some(id) = at {
+        let object = tree.object(id);
+        let node = view.node(object.node);
+        if node.unit.is_some() && node.object().is_some_and(|object| object.table) {
+            return false;
+        }
+        at = object.parent;
+    }
+    true
+}
+
+fn is_value_kept(view: &SchemaView, tree: &Tree, object: ObjectId, parameter: NodeId) -> bool {
+    let node = view.node(parameter);
+    let own = node
+        .parameter()
+        .is_some_and(|parameter| !parameter.volatile && parameter.counts.is_none());
+    own && node.unit.is_none() && is_kept(view, tree, object)
+}

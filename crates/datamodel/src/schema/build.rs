@@ -1,0 +1,527 @@
+//! Compiling declarations into a schema.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::Schema;
+use super::node::{
+    CommandNode, EventNode, Kind, Node, NodeId, ObjectNode, ParameterNode, UnitId, UnitSpec,
+};
+use crate::declare::{Command, Event, Filling, Object, Parameter, ParameterAccess, Rows, Unit};
+use crate::types::ValueType;
+
+/// Why declarations do not make a schema. Each is a mistake of a programmer or of a registration.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum SchemaError {
+    /// The default value is not one of its type.
+    #[error("{path}: the default {value:?} does not fit the type: {reason}")]
+    BadDefault {
+        /// The parameter's path.
+        path: String,
+        /// The default as declared.
+        value: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A path that is not the path of an object.
+    #[error("{path:?} is not a supported object path: it has to end in \".\" and name each step")]
+    BadPath {
+        /// The path as declared.
+        path: String,
+    },
+    /// Two things of one name.
+    #[error("{path}: declared twice")]
+    Duplicate {
+        /// The path.
+        path: String,
+    },
+    /// Nothing was declared.
+    #[error("no object was declared")]
+    Empty,
+    /// A unique key or counter names a parameter or table that is not there.
+    #[error("{path}: there is no {name:?} here")]
+    Missing {
+        /// The object's path.
+        path: String,
+        /// What was named.
+        name: String,
+    },
+    /// An object that is not below the root.
+    #[error("{path}: not below {root}")]
+    Outside {
+        /// The object's path.
+        path: String,
+        /// The root's path.
+        root: String,
+    },
+    /// More nodes than a part can have.
+    #[error("more nodes than a schema can have")]
+    TooLarge,
+}
+
+/// An object as it is compiled: a declaration, or something registered while running.
+#[derive(Clone, Debug)]
+pub struct ObjectSpec {
+    /// The supported path.
+    pub path: String,
+    /// Who may add and delete rows.
+    pub rows: Rows,
+    /// The unique keys.
+    pub unique: Vec<Vec<String>>,
+    /// The parameters.
+    pub parameters: Vec<ParameterSpec>,
+    /// The commands with their names.
+    pub commands: Vec<(String, CommandNode)>,
+    /// The events with their names.
+    pub events: Vec<(String, EventNode)>,
+    /// Where rows and parameters come from.
+    pub unit: Option<UnitSpec>,
+}
+
+/// A parameter as it is compiled.
+#[derive(Clone, Debug)]
+pub struct ParameterSpec {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub value_type: ValueType,
+    /// Who may write it.
+    pub access: ParameterAccess,
+    /// The value in a new object.
+    pub default: Option<String>,
+    /// Whether the Agent makes a unique value when none is given.
+    pub assigned: bool,
+    /// The child table whose rows it counts.
+    pub counts: Option<String>,
+    /// Whether it reads as empty except for a secured role.
+    pub secured: bool,
+    /// Whether it is forgotten at a restart.
+    pub volatile: bool,
+    /// Where its value comes from, when not from where its object comes.
+    pub unit: Option<UnitSpec>,
+}
+
+impl Schema {
+    /// Compiles declarations. The root is the first path's first step, `Device.`
+    ///
+    /// # Errors
+    /// When the declarations contradict themselves; see [`SchemaError`].
+    pub fn build(objects: &[&Object]) -> Result<Arc<Self>, SchemaError> {
+        Self::compile(
+            objects.iter().map(|object| ObjectSpec::from(*object)),
+            "Device.",
+            0,
+        )
+        .map(Arc::new)
+    }
+
+    /// Compiles `objects` as the part `part` of a view, below and including `root`.
+    pub(super) fn compile(
+        objects: impl IntoIterator<Item = ObjectSpec>,
+        root: &str,
+        part: usize,
+    ) -> Result<Self, SchemaError> {
+        let mut builder = Builder::new(root, part)?;
+        let mut any = false;
+        for object in objects {
+            any = true;
+            builder.object(object)?;
+        }
+        if any {
+            builder.finish()
+        } else {
+            Err(SchemaError::Empty)
+        }
+    }
+}
+
+struct Builder {
+    part: usize,
+    nodes: Vec<Node>,
+    units: Vec<UnitSpec>,
+    by_path: BTreeMap<String, NodeId>,
+    declared: BTreeMap<String, ()>,
+    counters: Vec<(NodeId, NodeId, String)>,
+}
+
+impl Builder {
+    fn new(root: &str, part: usize) -> Result<Self, SchemaError> {
+        let steps = steps_of(root)?;
+        let mut builder = Self {
+            part,
+            nodes: Vec::new(),
+            units: Vec::new(),
+            by_path: BTreeMap::new(),
+            declared: BTreeMap::new(),
+            counters: Vec::new(),
+        };
+        let (name, table) = steps
+            .last()
+            .map(|(name, table, _)| (*name, *table))
+            .unwrap_or_default();
+        builder.push_object(None, name, root, table)?;
+        Ok(builder)
+    }
+
+    fn object(&mut self, spec: ObjectSpec) -> Result<(), SchemaError> {
+        let id = self.reach(&spec.path)?;
+        if self.declared.insert(spec.path.clone(), ()).is_some() {
+            return Err(SchemaError::Duplicate { path: spec.path });
+        }
+        let unit = spec.unit.map(|unit| self.unit(unit));
+        self.nodes[id.index()].unit = unit;
+        if let Some(object) = self.object_mut(id) {
+            object.rows = object.table.then_some(spec.rows);
+        }
+        for parameter in spec.parameters {
+            self.parameter(id, &spec.path, unit, parameter)?;
+        }
+        for (name, command) in spec.commands {
+            let node = self.push(id, &spec.path, &name, Kind::Command(command), unit)?;
+            self.attach(id, name, node, |object| &mut object.commands);
+        }
+        for (name, event) in spec.events {
+            let node = self.push(id, &spec.path, &name, Kind::Event(event), unit)?;
+            self.attach(id, name, node, |object| &mut object.events);
+        }
+        self.unique_keys(id, &spec.path, &spec.unique)
+    }
+
+    fn parameter(
+        &mut self,
+        object: NodeId,
+        object_path: &str,
+        unit: Option<UnitId>,
+        spec: ParameterSpec,
+    ) -> Result<(), SchemaError> {
+        let path = format!("{object_path}{}", spec.name);
+        let unit = match spec.unit {
+            Some(unit) => Some(self.unit(unit)),
+            None => unit.filter(|_| spec.counts.is_none()),
+        };
+        let default = match spec.default {
+            Some(text) => match spec.value_type.canonical(&text) {
+                Ok(canonical) => canonical.into_owned(),
+                Err(reason) => {
+                    return Err(SchemaError::BadDefault {
+                        path,
+                        reason: reason.to_string(),
+                        value: text,
+                    });
+                }
+            },
+            None => spec.value_type.zero().to_owned(),
+        };
+        let slot = self.nodes[object.index()]
+            .object()
+            .map_or(0, |object| object.parameters.len());
+        let kind = Kind::Parameter(ParameterNode {
+            slot,
+            value_type: spec.value_type,
+            access: spec.access,
+            default: default.into(),
+            assigned: spec.assigned,
+            counts: None,
+            secured: spec.secured,
+            volatile: spec.volatile,
+            key: false,
+        });
+        let node = self.push(object, object_path, &spec.name, kind, unit)?;
+        if let Some(table) = spec.counts {
+            self.counters.push((object, node, table));
+        }
+        self.attach(object, spec.name, node, |object| &mut object.parameters);
+        Ok(())
+    }
+
+    fn unique_keys(
+        &mut self,
+        id: NodeId,
+        path: &str,
+        keys: &[Vec<String>],
+    ) -> Result<(), SchemaError> {
+        for key in keys {
+            let mut nodes = Vec::with_capacity(key.len());
+            for name in key {
+                let member = self.nodes[id.index()]
+                    .object()
+                    .and_then(|object| find(object, name));
+                let Some(member) = member else {
+                    return Err(SchemaError::Missing {
+                        path: path.to_owned(),
+                        name: name.clone(),
+                    });
+                };
+                if let Kind::Parameter(parameter) = &mut self.nodes[member.index()].kind {
+                    parameter.key = true;
+                }
+                nodes.push(member);
+            }
+            if let Some(object) = self.object_mut(id) {
+                object.unique.push(nodes);
+            }
+        }
+        Ok(())
+    }
+
+    /// The node of an object path; steps that nobody declared become plain objects.
+    fn reach(&mut self, path: &str) -> Result<NodeId, SchemaError> {
+        let root_path = self.nodes[0].path.to_string();
+        let Some(rest) = path.strip_prefix(&root_path) else {
+            return Err(SchemaError::Outside {
+                path: path.to_owned(),
+                root: root_path,
+            });
+        };
+        let mut at = self.nodes[0].id;
+        if rest.is_empty() {
+            return Ok(at);
+        }
+        for (name, table, end) in steps_of(rest)? {
+            let step_path = &path[..root_path.len() + end];
+            at = match self.by_path.get(step_path) {
+                Some(&id) => id,
+                None => {
+                    let id = self.push_object(Some(at), name, step_path, table)?;
+                    let position = self.nodes[at.index()]
+                        .object()
+                        .map_or(0, |object| object.objects.len());
+                    if let Some(object) = self.object_mut(id) {
+                        object.position = position;
+                    }
+                    self.attach(at, name.to_owned(), id, |object| &mut object.objects);
+                    id
+                }
+            };
+        }
+        Ok(at)
+    }
+
+    fn push_object(
+        &mut self,
+        parent: Option<NodeId>,
+        name: &str,
+        path: &str,
+        table: bool,
+    ) -> Result<NodeId, SchemaError> {
+        let rows = table.then_some(Rows::FIXED);
+        let kind = Kind::Object(ObjectNode {
+            table,
+            rows,
+            ..ObjectNode::default()
+        });
+        let id = self.next_id()?;
+        self.nodes.push(Node {
+            id,
+            parent,
+            name: name.into(),
+            path: path.into(),
+            unit: None,
+            kind,
+        });
+        self.by_path.insert(path.to_owned(), id);
+        Ok(id)
+    }
+
+    fn push(
+        &mut self,
+        parent: NodeId,
+        object_path: &str,
+        name: &str,
+        kind: Kind,
+        unit: Option<UnitId>,
+    ) -> Result<NodeId, SchemaError> {
+        let path = format!("{object_path}{name}");
+        let taken = self.nodes[parent.index()]
+            .object()
+            .is_some_and(|object| find(object, name).is_some());
+        if taken {
+            return Err(SchemaError::Duplicate { path });
+        }
+        let id = self.next_id()?;
+        self.nodes.push(Node {
+            id,
+            parent: Some(parent),
+            name: name.into(),
+            path: path.into(),
+            unit,
+            kind,
+        });
+        Ok(id)
+    }
+
+    fn attach(
+        &mut self,
+        object: NodeId,
+        name: String,
+        node: NodeId,
+        list: fn(&mut ObjectNode) -> &mut Vec<NodeId>,
+    ) {
+        if let Some(object) = self.object_mut(object) {
+            list(object).push(node);
+            object.members.push((name.into(), node));
+        }
+    }
+
+    fn unit(&mut self, spec: UnitSpec) -> UnitId {
+        let index = match self.units.iter().position(|unit| unit.name == spec.name) {
+            Some(index) => index,
+            None => {
+                self.units.push(spec);
+                self.units.len() - 1
+            }
+        };
+        UnitId(NodeId::new(self.part, index))
+    }
+
+    fn next_id(&self) -> Result<NodeId, SchemaError> {
+        if self.nodes.len() >= NodeId::PART_NODES_MAX || self.part > NodeId::PARTS_MAX {
+            return Err(SchemaError::TooLarge);
+        }
+        Ok(NodeId::new(self.part, self.nodes.len()))
+    }
+
+    fn object_mut(&mut self, id: NodeId) -> Option<&mut ObjectNode> {
+        match &mut self.nodes[id.index()].kind {
+            Kind::Object(object) => Some(object),
+            _ => None,
+        }
+    }
+
+    fn finish(mut self) -> Result<Schema, SchemaError> {
+        for (object, parameter, table) in std::mem::take(&mut self.counters) {
+            let found = self.nodes[object.index()]
+                .object()
+                .and_then(|object| find(object, &table));
+            let Some(found) = found else {
+                let path = self.nodes[object.index()].path.to_string();
+                return Err(SchemaError::Missing { path, name: table });
+            };
+            if let Some(table) = self.object_mut(found) {
+                table.counter = Some(parameter);
+            }
+            // What counts the rows is as fresh as the rows are.
+            self.nodes[parameter.index()].unit = self.nodes[found.index()].unit;
+            if let Kind::Parameter(node) = &mut self.nodes[parameter.index()].kind {
+                node.counts = Some(found);
+            }
+        }
+        for node in &mut self.nodes {
+            if let Kind::Object(object) = &mut node.kind {
+                object.members.sort();
+            }
+        }
+        Ok(Schema {
+            nodes: self.nodes,
+            units: self.units,
+        })
+    }
+}
+
+/// Before the members are sorted.
+fn find(object: &ObjectNode, name: &str) -> Option<NodeId> {
+    object
+        .members
+        .iter()
+        .find(|(member, _)| **member == *name)
+        .map(|(_, id)| *id)
+}
+
+/// The steps of an object path: name, whether `{i}` follows, and where the step ends.
+fn steps_of(path: &str) -> Result<Vec<(&str, bool, usize)>, SchemaError> {
+    let bad = || SchemaError::BadPath {
+        path: path.to_owned(),
+    };
+    let mut steps: Vec<(&str, bool, usize)> = Vec::new();
+    let mut end = 0;
+    for step in path.strip_suffix('.').ok_or_else(bad)?.split('.') {
+        end += step.len() + 1;
+        match (step, steps.last_mut()) {
+            ("{i}", Some(last)) if !last.1 => (last.1, last.2) = (true, end),
+            ("{i}" | "", _) => return Err(bad()),
+            (name, _) => steps.push((name, false, end)),
+        }
+    }
+    Ok(steps)
+}
+
+impl From<&Object> for ObjectSpec {
+    fn from(object: &Object) -> Self {
+        let unique = object
+            .unique
+            .iter()
+            .map(|key| key.iter().map(|name| (*name).to_owned()).collect());
+        Self {
+            path: object.path.to_owned(),
+            rows: object.rows,
+            unique: unique.collect(),
+            parameters: object.parameters.iter().map(ParameterSpec::from).collect(),
+            commands: object
+                .commands
+                .iter()
+                .map(|c| (c.name.to_owned(), c.into()))
+                .collect(),
+            events: object
+                .events
+                .iter()
+                .map(|e| (e.name.to_owned(), e.into()))
+                .collect(),
+            unit: object.unit.map(UnitSpec::from),
+        }
+    }
+}
+
+impl From<&Parameter> for ParameterSpec {
+    fn from(parameter: &Parameter) -> Self {
+        Self {
+            name: parameter.name.to_owned(),
+            value_type: parameter.value_type,
+            access: parameter.access,
+            default: parameter.default.map(str::to_owned),
+            assigned: parameter.filling == Filling::Assigned,
+            counts: match parameter.filling {
+                Filling::Counts(table) => Some(table.to_owned()),
+                Filling::Assigned | Filling::Default => None,
+            },
+            secured: parameter.secured,
+            volatile: parameter.volatile,
+            unit: parameter.unit.map(UnitSpec::from),
+        }
+    }
+}
+
+impl From<&Command> for CommandNode {
+    fn from(command: &Command) -> Self {
+        Self {
+            asynchronous: command.asynchronous,
+            input: boxed(command.input),
+            mandatory: boxed(command.mandatory),
+            output: boxed(command.output),
+            owner: command.owner.into(),
+        }
+    }
+}
+
+impl From<&Event> for EventNode {
+    fn from(event: &Event) -> Self {
+        Self {
+            args: boxed(event.args),
+        }
+    }
+}
+
+impl From<&Unit> for UnitSpec {
+    fn from(unit: &Unit) -> Self {
+        Self {
+            name: unit.name.into(),
+            owner: unit.owner.into(),
+            max_age: unit.max_age,
+            deadline: unit.deadline,
+            numbering: unit.numbering,
+        }
+    }
+}
+
+fn boxed(names: &[&str]) -> Vec<Box<str>> {
+    names.iter().map(|name| Box::from(*name)).collect()
+}
