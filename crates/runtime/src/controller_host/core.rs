@@ -1,0 +1,241 @@
+//! What all tasks of a Controller share: the engine, and the ways out of it.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, broadcast, oneshot};
+use tokio::time::Instant;
+use usphere_controller::{Config, Controller, HangupReason, Input, LinkId, Notice, OperationId, Output};
+use usphere_datamodel::Moment;
+use usphere_datamodel::operation::{Operation, OperationError, Outcome};
+use usphere_mtp::websocket::{LinkSender, close_code};
+use usphere_proto::{EndpointId, Record};
+use usphere_trust::PeerIdentity;
+
+use super::{ControllerEvent, Events, OnlineAgent};
+
+/// Events that wait for the slowest of those who listen. What comes on top pushes out the oldest.
+const EVENTS_MAX: usize = 4096;
+
+type Answer = Result<Outcome, OperationError>;
+
+#[derive(Debug)]
+pub(super) struct Core {
+    state: Mutex<State>,
+    /// Rung when the deadline may have changed.
+    timer: Notify,
+    events: broadcast::Sender<ControllerEvent>,
+    origin: Instant,
+}
+
+#[derive(Debug)]
+struct State {
+    engine: Controller,
+    links: HashMap<LinkId, Way>,
+    online: HashMap<EndpointId, OnlineAgent>,
+    waiting: HashMap<OperationId, oneshot::Sender<Answer>>,
+    deadline: Option<Moment>,
+    link: u64,
+    operation: u64,
+}
+
+/// The way to a peer.
+#[derive(Debug)]
+struct Way {
+    sender: LinkSender,
+    remote: SocketAddr,
+    /// Whether the engine wants to hear no more of it.
+    hung_up: bool,
+}
+
+impl Core {
+    pub(super) fn new(config: Config) -> Arc<Self> {
+        let state = State {
+            engine: Controller::new(config),
+            links: HashMap::new(),
+            online: HashMap::new(),
+            waiting: HashMap::new(),
+            deadline: None,
+            link: 0,
+            operation: 0,
+        };
+        Arc::new(Self {
+            state: Mutex::new(state),
+            timer: Notify::new(),
+            events: broadcast::channel(EVENTS_MAX).0,
+            origin: Instant::now(),
+        })
+    }
+
+    pub(super) fn handle(&self, input: Input) {
+        self.drive(&mut self.lock(), input);
+    }
+
+    pub(super) fn connected(&self, peer: PeerIdentity, remote: SocketAddr, sender: LinkSender) -> LinkId {
+        let mut state = self.lock();
+        state.link += 1;
+        let link = LinkId(state.link);
+        tracing::debug!(%link, %remote, "connection opened");
+        state.links.insert(link, Way { sender, remote, hung_up: false });
+        self.drive(&mut state, Input::Connected { link, peer });
+        link
+    }
+
+    pub(super) fn closed(&self, link: LinkId, reason: String) {
+        let mut state = self.lock();
+        let Some(way) = state.links.remove(&link) else { return };
+        tracing::debug!(%link, remote = %way.remote, reason, "connection closed");
+        self.drive(&mut state, Input::Disconnected { link, reason: reason.clone() });
+        self.tell(ControllerEvent::Closed { remote: way.remote, reason });
+    }
+
+    pub(super) async fn request(&self, agent: EndpointId, request: Operation, timeout: Duration) -> Answer {
+        let (sender, answer) = oneshot::channel();
+        let waiting = {
+            let mut state = self.lock();
+            state.operation += 1;
+            let operation = OperationId(state.operation);
+            state.waiting.insert(operation, sender);
+            self.drive(&mut state, Input::Request { operation, agent, request, timeout });
+            Waiting { core: self, operation }
+        };
+        let answer = answer.await;
+        drop(waiting);
+        answer.unwrap_or(Err(OperationError::Disconnected))
+    }
+
+    pub(super) fn events(&self) -> Events {
+        Events { receiver: self.events.subscribe() }
+    }
+
+    pub(super) fn online(&self) -> Vec<OnlineAgent> {
+        let mut online: Vec<_> = self.lock().online.values().cloned().collect();
+        online.sort_unstable_by(|a, b| a.agent.cmp(&b.agent));
+        online
+    }
+
+    pub(super) fn is_online(&self, agent: &EndpointId) -> bool {
+        self.lock().online.contains_key(agent)
+    }
+
+    /// When the engine wants to be woken.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let deadline = self.lock().deadline?;
+        Some(self.origin + Duration::from_micros(deadline.as_micros()))
+    }
+
+    pub(super) async fn deadline_changed(&self) {
+        self.timer.notified().await;
+    }
+
+    /// Hands one input to the engine and obeys it. A Record that cannot be sent ends its link, which
+    /// is the next input.
+    fn drive(&self, state: &mut State, input: Input) {
+        let mut inputs = vec![input];
+        while let Some(input) = inputs.pop() {
+            state.engine.handle(input, self.now());
+            while let Some(output) = state.engine.poll() {
+                inputs.extend(self.obey(state, output));
+            }
+        }
+        let deadline = state.engine.deadline();
+        if deadline != state.deadline {
+            state.deadline = deadline;
+            self.timer.notify_one();
+        }
+    }
+
+    fn obey(&self, state: &mut State, output: Output) -> Option<Input> {
+        match output {
+            Output::Hangup { link, reason } => {
+                if let Some(way) = state.links.get_mut(&link) {
+                    way.hung_up = true;
+                    way.sender.close(close_code_of(reason), &reason.to_string());
+                }
+            }
+            Output::Note(notice) => log(&notice),
+            Output::Notified { agent, notify } => {
+                self.tell(ControllerEvent::Notified { agent, notify: Arc::new(notify) });
+            }
+            Output::Offline { agent, reason } => {
+                tracing::info!(%agent, %reason, "Agent offline");
+                state.online.remove(&agent);
+                self.tell(ControllerEvent::Offline { agent, reason });
+            }
+            Output::Online { agent, link, version } => {
+                if let Some(way) = state.links.get(&link) {
+                    tracing::info!(%agent, remote = %way.remote, version, "Agent online");
+                    let online = OnlineAgent { agent: agent.clone(), remote: way.remote, version };
+                    state.online.insert(agent, online.clone());
+                    self.tell(ControllerEvent::Online(online));
+                }
+            }
+            Output::Outcome { operation, outcome } => {
+                if let Some(waiting) = state.waiting.remove(&operation) {
+                    drop(waiting.send(outcome));
+                }
+            }
+            Output::Send { link, record } => return send(state, link, &record),
+        }
+        None
+    }
+
+    fn tell(&self, event: ControllerEvent) {
+        // Nobody has to listen.
+        drop(self.events.send(event));
+    }
+
+    fn now(&self) -> Moment {
+        let micros = self.origin.elapsed().as_micros();
+        Moment::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Sends a Record. A peer that does not take it is given up: answers and requests must not get lost
+/// one by one.
+fn send(state: &mut State, link: LinkId, record: &Record) -> Option<Input> {
+    let way = state.links.get_mut(&link)?;
+    let error = way.sender.try_send(record).err()?;
+    if way.hung_up {
+        return None;
+    }
+    way.hung_up = true;
+    way.sender.close(close_code::POLICY, "what was sent was not read in time");
+    Some(Input::Disconnected { link, reason: error.to_string() })
+}
+
+/// Gives an Operation up when nobody waits for it any more.
+struct Waiting<'a> {
+    core: &'a Core,
+    operation: OperationId,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut state = self.core.lock();
+        if state.waiting.remove(&self.operation).is_some() {
+            self.core.drive(&mut state, Input::Cancel { operation: self.operation });
+        }
+    }
+}
+
+fn close_code_of(reason: HangupReason) -> u16 {
+    match reason {
+        HangupReason::OurEndpointId | HangupReason::Silent => close_code::POLICY,
+        HangupReason::Replaced | HangupReason::ShuttingDown => close_code::GOING_AWAY,
+    }
+}
+
+fn log(notice: &Notice) {
+    match notice {
+        Notice::HungUp { reason: HangupReason::ShuttingDown, .. } => tracing::debug!("{notice}"),
+        Notice::HungUp { .. } | Notice::Replaced { .. } => tracing::warn!("{notice}"),
+        Notice::Ignored { .. } | Notice::Refused { .. } => tracing::info!("{notice}"),
+    }
+}

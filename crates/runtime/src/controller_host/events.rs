@@ -1,0 +1,69 @@
+//! What a Controller tells of its Agents.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::RecvError;
+use usphere_controller::OfflineReason;
+use usphere_proto::EndpointId;
+use usphere_proto::msg::Notify;
+
+/// Something that happened to an Agent or a connection.
+#[derive(Clone, Debug)]
+pub enum ControllerEvent {
+    /// A connection ended, whether an Agent was online on it or not.
+    Closed {
+        /// The other end.
+        remote: SocketAddr,
+        /// Why, for people.
+        reason: String,
+    },
+    /// So many events were lost because they were not taken in time. What is online now is told by
+    /// [`ControllerHandle::online`](super::ControllerHandle::online).
+    Missed(u64),
+    /// An Agent notified us; it is answered already.
+    Notified {
+        /// The Agent.
+        agent: EndpointId,
+        /// What it said.
+        notify: Arc<Notify>,
+    },
+    /// An Agent can no longer be asked.
+    Offline {
+        /// The Agent.
+        agent: EndpointId,
+        /// Why.
+        reason: OfflineReason,
+    },
+    /// An Agent can be asked.
+    Online(OnlineAgent),
+}
+
+/// An Agent that can be asked.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct OnlineAgent {
+    /// Its Endpoint ID.
+    pub agent: EndpointId,
+    /// The other end of its connection.
+    pub remote: SocketAddr,
+    /// The version of USP that its Connect Record names.
+    pub version: String,
+}
+
+/// The events from some moment on.
+#[derive(Debug)]
+pub struct Events {
+    pub(super) receiver: broadcast::Receiver<ControllerEvent>,
+}
+
+impl Events {
+    /// The next event; `None` when the Controller and all handles on it are gone. Cancelling loses nothing.
+    pub async fn next(&mut self) -> Option<ControllerEvent> {
+        match self.receiver.recv().await {
+            Ok(event) => Some(event),
+            Err(RecvError::Lagged(count)) => Some(ControllerEvent::Missed(count)),
+            Err(RecvError::Closed) => None,
+        }
+    }
+}

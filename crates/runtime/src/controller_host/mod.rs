@@ -1,0 +1,235 @@
+//! A Controller on tokio: the engine, its links over WebSocket, and its timer.
+//!
+//! A link's task does all that its Records bring about, under one short lock; there is no task in
+//! between that every Record of every Agent has to pass. This module must never judge a Record, and
+//! never wait while it holds the lock.
+
+mod core;
+mod events;
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{Instant, sleep_until, timeout};
+use usphere_controller::{Config, Input};
+use usphere_datamodel::operation::{Operation, OperationError, Outcome};
+use usphere_mtp::websocket::{self, BindError, DialError, Door, Link, LinkEvent, Listener, ListenerLimits, Settings, Target};
+use usphere_proto::EndpointId;
+
+use self::core::Core;
+
+pub use events::{ControllerEvent, Events, OnlineAgent};
+
+/// How long a shutdown waits for the closing handshakes.
+pub const FAREWELL_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Links that were dialled and wait to be taken up.
+const DIALLED_WAITING_MAX: usize = 16;
+
+/// A running Controller. Dropping it cuts all its connections; [`shutdown`](Self::shutdown) says
+/// goodbye first.
+#[derive(Debug)]
+pub struct ControllerHost {
+    handle: ControllerHandle,
+    settings: Settings,
+    address: Option<SocketAddr>,
+    dialled: mpsc::Sender<Link>,
+    stop: watch::Sender<bool>,
+    keeper: JoinHandle<()>,
+}
+
+/// Why no Agent is there to be asked.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum WaitError {
+    /// The Agent closed the connection, or it was lost, before an Agent was online.
+    #[error("the connection ended before the Agent said who it is: {0}")]
+    Closed(String),
+    /// Time is up.
+    #[error("no Agent connected and sent its Connect Record in time")]
+    TimedOut,
+}
+
+impl ControllerHost {
+    /// A Controller that Agents dial.
+    ///
+    /// # Errors
+    /// [`BindError`] when the door cannot be opened.
+    pub async fn listen(door: Door, limits: ListenerLimits, config: Config) -> Result<Self, BindError> {
+        let settings = Settings::new(config.endpoint_id.clone());
+        let listener = Listener::bind(door, settings.clone(), limits).await?;
+        let address = listener.local_addr();
+        Ok(Self::start(config, settings, Some(listener), Some(address)))
+    }
+
+    /// A Controller that dials one Agent. The Agent can be asked once
+    /// [`wait_for_agent`](Self::wait_for_agent) returned it.
+    ///
+    /// # Errors
+    /// [`DialError`] says which step failed.
+    pub async fn dial(target: &Target, config: Config) -> Result<Self, DialError> {
+        let settings = Settings::new(config.endpoint_id.clone());
+        let host = Self::start(config, settings, None, None);
+        host.connect(target).await?;
+        Ok(host)
+    }
+
+    /// Dials one more Agent.
+    ///
+    /// # Errors
+    /// [`DialError`] says which step failed.
+    pub async fn connect(&self, target: &Target) -> Result<(), DialError> {
+        let link = websocket::dial(target, &self.settings).await?;
+        // The keeper only ends when this host does.
+        drop(self.dialled.send(link).await);
+        Ok(())
+    }
+
+    fn start(config: Config, settings: Settings, listener: Option<Listener>, address: Option<SocketAddr>) -> Self {
+        let core = Core::new(config);
+        let (dialled, arriving) = mpsc::channel(DIALLED_WAITING_MAX);
+        let (stop, stopped) = watch::channel(false);
+        let keeper = tokio::spawn(keep(Arc::clone(&core), listener, arriving, stopped));
+        Self { handle: ControllerHandle { core }, settings, address, dialled, stop, keeper }
+    }
+
+    /// What Operations are asked with. Cheap to clone; outlives the host, whose Agents are then gone.
+    pub fn handle(&self) -> &ControllerHandle {
+        &self.handle
+    }
+
+    /// Where Agents dial, with the port that was taken.
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        self.address
+    }
+
+    /// Waits until an Agent can be asked, and names it: the first that comes.
+    ///
+    /// # Errors
+    /// [`WaitError`], with the reason where a dialled connection ended.
+    pub async fn wait_for_agent(&self, patience: Duration) -> Result<EndpointId, WaitError> {
+        let mut events = self.handle.events();
+        let dials = self.address.is_none();
+        let wait = async {
+            loop {
+                if let Some(online) = self.handle.online().into_iter().next() {
+                    return Ok(online.agent);
+                }
+                match events.next().await {
+                    Some(ControllerEvent::Closed { reason, .. }) if dials => return Err(WaitError::Closed(reason)),
+                    Some(_) => {}
+                    None => return Err(WaitError::Closed("the Controller is gone".into())),
+                }
+            }
+        };
+        timeout(patience, wait).await.unwrap_or(Err(WaitError::TimedOut))
+    }
+
+    /// Closes the door, sends every Agent a Disconnect Record, closes all connections and waits for
+    /// that, but not longer than [`FAREWELL_PATIENCE`].
+    pub async fn shutdown(mut self) {
+        self.stop.send_replace(true);
+        drop(timeout(FAREWELL_PATIENCE, &mut self.keeper).await);
+    }
+}
+
+impl Drop for ControllerHost {
+    fn drop(&mut self) {
+        self.keeper.abort();
+        // Whoever still holds a handle is told that no Agent can be asked any more.
+        self.handle.core.handle(Input::Shutdown);
+    }
+}
+
+/// Asks Agents. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct ControllerHandle {
+    core: Arc<Core>,
+}
+
+impl ControllerHandle {
+    /// Asks `agent` for something and waits for what comes of it, at most `patience`. Dropping the
+    /// future gives the answer up; the Agent may carry the Operation out all the same.
+    ///
+    /// # Errors
+    /// [`OperationError`].
+    pub async fn request(
+        &self,
+        agent: &EndpointId,
+        operation: Operation,
+        patience: Duration,
+    ) -> Result<Outcome, OperationError> {
+        self.core.request(agent.clone(), operation, patience).await
+    }
+
+    /// What happens from now on.
+    pub fn events(&self) -> Events {
+        self.core.events()
+    }
+
+    /// The Agents that can be asked now, in the order of their Endpoint IDs.
+    pub fn online(&self) -> Vec<OnlineAgent> {
+        self.core.online()
+    }
+
+    /// Whether this Agent can be asked now.
+    pub fn is_online(&self, agent: &EndpointId) -> bool {
+        self.core.is_online(agent)
+    }
+}
+
+/// Owns the door, the tasks of the links and the timer.
+async fn keep(
+    core: Arc<Core>,
+    mut listener: Option<Listener>,
+    mut arriving: mpsc::Receiver<Link>,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let mut links = JoinSet::new();
+    loop {
+        let deadline = core.deadline();
+        tokio::select! {
+            link = accept(&mut listener) => drop(links.spawn(run(Arc::clone(&core), link))),
+            Some(link) = arriving.recv() => drop(links.spawn(run(Arc::clone(&core), link))),
+            Some(_) = links.join_next() => {}
+            () = expire(deadline) => core.handle(Input::Tick),
+            () = core.deadline_changed() => {}
+            _ = stopped.changed() => break,
+        }
+    }
+    drop(listener);
+    core.handle(Input::Shutdown);
+    while links.join_next().await.is_some() {}
+}
+
+async fn accept(listener: &mut Option<Listener>) -> Link {
+    if let Some(listener) = listener
+        && let Some(link) = listener.accept().await
+    {
+        return link;
+    }
+    std::future::pending().await
+}
+
+async fn expire(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The life of one link.
+async fn run(core: Arc<Core>, link: Link) {
+    let Link { peer, remote, sender, mut receiver } = link;
+    let name = core.connected(peer, remote, sender);
+    while let Some(event) = receiver.recv().await {
+        match event {
+            LinkEvent::Record(record, _) => core.handle(Input::Received { link: name, record }),
+            LinkEvent::Closed(reason) => core.closed(name, reason.to_string()),
+        }
+    }
+}

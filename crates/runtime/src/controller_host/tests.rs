@@ -1,0 +1,200 @@
+//! The Controller on real sockets, against an Agent that a test plays.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use usphere_datamodel::operation::{Get, GetStatus};
+use usphere_mtp::websocket::{CloseReason, LinkReceiver, LinkSender};
+use usphere_proto::msg::{GetResp, RequestType, RequestedPathResult, ResolvedPathResult};
+use usphere_proto::{Limits, Msg, Record, RecordType};
+
+use super::*;
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+fn id(text: &str) -> EndpointId {
+    EndpointId::parse(text).unwrap()
+}
+
+fn config() -> Config {
+    Config { endpoint_id: id("self::controller"), msg_id_prefix: "test".into() }
+}
+
+async fn listening() -> (ControllerHost, Target) {
+    let door = Door { address: ([127, 0, 0, 1], 0).into(), path: "/usp".into(), insecure: false };
+    let host = ControllerHost::listen(door, ListenerLimits::default(), config()).await.unwrap();
+    let target = format!("ws://{}/usp", host.local_addr().unwrap()).parse().unwrap();
+    (host, target)
+}
+
+/// One end of a link that speaks as an Agent.
+struct Played {
+    id: EndpointId,
+    sender: LinkSender,
+    receiver: LinkReceiver,
+}
+
+impl Played {
+    async fn dial(target: &Target, name: &str) -> Self {
+        let id = id(name);
+        let link = websocket::dial(target, &Settings::new(id.clone())).await.unwrap();
+        let played = Self { id, sender: link.sender, receiver: link.receiver };
+        played.send(&Record::websocket_connect(&config().endpoint_id, &played.id));
+        played
+    }
+
+    fn send(&self, record: &Record) {
+        self.sender.try_send(record).unwrap();
+    }
+
+    async fn record(&mut self) -> Record {
+        match timeout(PATIENCE, self.receiver.recv()).await.unwrap() {
+            Some(LinkEvent::Record(record, _)) => record,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn end(&mut self) -> CloseReason {
+        loop {
+            match timeout(PATIENCE, self.receiver.recv()).await.unwrap() {
+                Some(LinkEvent::Closed(reason)) => return reason,
+                Some(LinkEvent::Record(..)) => {}
+                None => panic!("the end was told already"),
+            }
+        }
+    }
+
+    /// Answers one Get with the given value for every path.
+    async fn answer_get(&mut self, value: &str) {
+        let record = self.record().await;
+        let msg = Msg::receive(record.payload().unwrap().clone(), &Limits::DEFAULT).unwrap();
+        let Some(RequestType::Get(get)) = msg.as_request() else { panic!("{msg:?}") };
+        let results = get.param_paths.iter().map(|path| RequestedPathResult {
+            requested_path: path.clone(),
+            resolved_path_results: vec![ResolvedPathResult {
+                resolved_path: path.clone(),
+                result_params: BTreeMap::from([("Name".to_owned(), value.to_owned())]),
+            }],
+            ..RequestedPathResult::default()
+        });
+        let resp = Msg::response(msg.msg_id(), GetResp { req_path_results: results.collect() });
+        self.send(&Record::no_session(&config().endpoint_id, &self.id, resp.to_payload()));
+    }
+}
+
+fn get() -> Operation {
+    Operation::Get(Get::all(["Device.DeviceInfo."]))
+}
+
+fn name_in(outcome: &Result<Outcome, OperationError>) -> &str {
+    let Ok(Outcome::Get(outcome)) = outcome else { panic!("{outcome:?}") };
+    let GetStatus::Found(objects) = &outcome.results[0].status else { panic!("{outcome:?}") };
+    &objects[0].parameters["Name"]
+}
+
+#[tokio::test]
+async fn an_agent_that_dials_in_is_asked_and_answers() {
+    let (host, target) = listening().await;
+    let mut agent = Played::dial(&target, "self::agent").await;
+    assert_eq!(host.wait_for_agent(PATIENCE).await, Ok(id("self::agent")));
+    let (outcome, ()) =
+        tokio::join!(host.handle().request(&agent.id, get(), PATIENCE), agent.answer_get("here"));
+    assert_eq!(name_in(&outcome), "here");
+}
+
+#[tokio::test]
+async fn an_agent_that_listens_is_dialled() {
+    let door = Door { address: ([127, 0, 0, 1], 0).into(), path: "/agent".into(), insecure: false };
+    let settings = Settings::new(id("self::agent"));
+    let mut listener = Listener::bind(door, settings, ListenerLimits::default()).await.unwrap();
+    let target = format!("ws://{}/agent", listener.local_addr()).parse().unwrap();
+    let (host, link) = tokio::join!(ControllerHost::dial(&target, config()), listener.accept());
+    let (host, link) = (host.unwrap(), link.unwrap());
+    let mut agent = Played { id: id("self::agent"), sender: link.sender, receiver: link.receiver };
+    agent.send(&Record::websocket_connect(&config().endpoint_id, &agent.id));
+    // The listener's links move only while they are polled.
+    let (waited, ()) = tokio::join!(host.wait_for_agent(PATIENCE), async {
+        let asked = host.handle().clone();
+        let id = agent.id.clone();
+        let request = tokio::spawn(async move {
+            while !asked.is_online(&id) {
+                tokio::task::yield_now().await;
+            }
+            asked.request(&id, get(), PATIENCE).await
+        });
+        agent.answer_get("there").await;
+        let done = async { while agent.receiver.recv().await.is_some() {} };
+        tokio::select! {
+            outcome = request => assert_eq!(name_in(&outcome.unwrap()), "there"),
+            () = done => panic!("the link ended"),
+        }
+    });
+    assert_eq!(waited, Ok(id("self::agent")));
+}
+
+#[tokio::test]
+async fn an_agent_that_never_answers_times_out_and_one_that_goes_disconnects() {
+    let (host, target) = listening().await;
+    let agent = Played::dial(&target, "self::agent").await;
+    let (mut receiver, sender) = (agent.receiver, agent.sender);
+    let driver = tokio::spawn(async move { while receiver.recv().await.is_some() {} });
+    host.wait_for_agent(PATIENCE).await.unwrap();
+    let handle = host.handle();
+    let late = handle.request(&agent.id, get(), Duration::from_millis(50)).await;
+    assert_eq!(late, Err(OperationError::TimedOut));
+    let (gone, ()) = tokio::join!(handle.request(&agent.id, get(), PATIENCE), async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        sender.close(1000, "");
+    });
+    assert_eq!(gone, Err(OperationError::Disconnected));
+    driver.await.unwrap();
+    let absent = handle.request(&agent.id, get(), PATIENCE).await;
+    assert_eq!(absent, Err(OperationError::NotConnected));
+}
+
+/// Proves: R-WS.4
+#[tokio::test]
+async fn the_older_connection_of_an_agent_is_closed() {
+    let (host, target) = listening().await;
+    let mut events = host.handle().events();
+    let mut older = Played::dial(&target, "self::agent").await;
+    let told = async {
+        loop {
+            if let Some(ControllerEvent::Online(online)) = events.next().await {
+                return online;
+            }
+        }
+    };
+    let online = tokio::select! {
+        online = timeout(PATIENCE, told) => online.unwrap(),
+        reason = older.end() => panic!("{reason:?}"),
+    };
+    assert_eq!(online.agent, older.id);
+    let mut newer = Played::dial(&target, "self::agent").await;
+    let reason = tokio::select! {
+        reason = older.end() => reason,
+        record = newer.record() => panic!("{record:?}"),
+    };
+    assert!(matches!(reason, CloseReason::ByPeer { code: Some(1001), .. }), "{reason:?}");
+    let (outcome, ()) =
+        tokio::join!(host.handle().request(&newer.id, get(), PATIENCE), newer.answer_get("newer"));
+    assert_eq!(name_in(&outcome), "newer");
+    assert_eq!(host.handle().online().len(), 1);
+}
+
+#[tokio::test]
+async fn a_shutdown_says_goodbye_before_it_closes() {
+    let (host, target) = listening().await;
+    let mut agent = Played::dial(&target, "self::agent").await;
+    host.wait_for_agent(PATIENCE).await.unwrap();
+    let handle = host.handle().clone();
+    let ((), record) = tokio::join!(host.shutdown(), async {
+        let record = agent.record().await;
+        let reason = agent.end().await;
+        assert!(matches!(reason, CloseReason::ByPeer { code: Some(1001), .. }), "{reason:?}");
+        record
+    });
+    assert!(matches!(record.record_type, Some(RecordType::Disconnect(_))), "{record:?}");
+    let absent = handle.request(&agent.id, get(), PATIENCE).await;
+    assert_eq!(absent, Err(OperationError::NotConnected));
+}

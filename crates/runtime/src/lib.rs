@@ -1,0 +1,3 @@
+//! Thin async shells around the engines.
+
+pub mod agent_store;
