@@ -1,0 +1,79 @@
+//! Every bound that this crate puts on what a peer can make it hold, spend or wait for.
+
+use std::time::Duration;
+
+use usphere_proto::Limits;
+
+/// Largest Record that is received unless the settings say otherwise, in bytes.
+pub const RECORD_BYTES_MAX: usize = Limits::DEFAULT.record_bytes_max;
+
+/// Most bytes that wait to be sent on one link, and so also the largest Record that can be sent.
+pub const QUEUE_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// Most Records that wait to be sent on one link.
+pub const QUEUE_RECORDS_MAX: usize = 1024;
+
+/// Size of the buffer that one read of a socket fills, in bytes. It is allocated for the life of
+/// the link, so it decides what an idle link costs.
+pub const READ_BUFFER_BYTES: usize = 4 * 1024;
+
+/// Outgoing bytes that are gathered before a write is forced. A batch of answers leaves in one write.
+pub const WRITE_BUFFER_BYTES: usize = 16 * 1024;
+
+/// Most events that are taken from a socket before what has been queued meanwhile is flushed.
+pub const EVENTS_BEFORE_FLUSH_MAX: u32 = 64;
+
+/// Time between two Pings unless the settings say otherwise. (R-WS.18)
+pub const PING_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Time in which a Ping has to be answered.
+pub const PONG_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Time in which a blocked write has to make progress, see [`PROGRESS_BYTES_MIN`].
+pub const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Bytes that count as progress of a transfer that is larger than one time-out allows for.
+pub const PROGRESS_BYTES_MIN: u64 = 16 * 1024;
+
+/// Time for the closing handshake before the socket is simply closed. (R-WS.8)
+pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Time for resolving the name and connecting, all addresses together.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Time for the opening handshake, from the accepted or made connection on.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Most addresses of one name that are tried.
+pub const ADDRESSES_MAX: usize = 8;
+
+/// Most bytes of a handshake request up to and with its empty line.
+pub const REQUEST_BYTES_MAX: usize = 8 * 1024;
+
+/// Most bytes of the body of a refusal that are kept for the error message.
+pub const REFUSAL_BYTES_MAX: usize = 256;
+
+/// Most bytes of the path and query of a target.
+pub const TARGET_PATH_BYTES_MAX: usize = 2 * 1024;
+
+/// Longest text of a Close frame: a control frame has 125 bytes, two of them are the code.
+pub const CLOSE_TEXT_BYTES_MAX: usize = 123;
+
+/// Connections of a listener, those in handshake included, unless its limits say otherwise.
+pub const CONNECTIONS_MAX: usize = 20_000;
+
+/// Connections from one source (an IPv4 address, an IPv6 /64) unless the limits say otherwise.
+/// Many devices can stand behind one address translator.
+pub const CONNECTIONS_PER_SOURCE_MAX: usize = 1_000;
+
+/// Connections accepted per second, in the long run, unless the limits say otherwise.
+pub const ACCEPTS_PER_SECOND: u32 = 500;
+
+/// Connections accepted at once after a quiet time, unless the limits say otherwise.
+pub const ACCEPT_BURST: u32 = 500;
+
+/// Finished handshakes that wait to be taken from a listener.
+pub const ACCEPTED_WAITING_MAX: usize = 64;
+
+/// Pause after an accept failed for want of descriptors or memory.
+pub const ACCEPT_RETRY: Duration = Duration::from_millis(100);

@@ -1,0 +1,244 @@
+//! The server's half of the opening handshake: read the request, judge it, answer. (R-WS.7)
+
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::error::{Error, ProtocolError};
+use tokio_tungstenite::tungstenite::handshake::machine::TryParse;
+use tokio_tungstenite::tungstenite::handshake::server::{
+    Request, Response, create_response, write_response,
+};
+use tokio_tungstenite::tungstenite::http::StatusCode;
+use tokio_tungstenite::tungstenite::http::header::{
+    HeaderValue, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL,
+};
+use usphere_proto::{EndpointId, eid_in_query};
+
+use super::SUBPROTOCOL;
+use super::identity::{eid_in_extensions, extension_with_eid};
+use crate::limits::REQUEST_BYTES_MAX;
+
+/// How long a refused client may take to read why.
+const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A request that was accepted and answered.
+#[derive(Debug)]
+pub(super) struct Opened {
+    /// The Endpoint ID that the client told.
+    pub(super) claimed: Option<EndpointId>,
+    /// What the client has sent after its request.
+    pub(super) rest: Vec<u8>,
+}
+
+/// Why a request was not accepted.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum OpeningError {
+    /// The connection broke.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// The client was told this.
+    #[error("refused with {}: {}", .0.status.as_u16(), .0.text)]
+    Refused(Refusal),
+}
+
+/// An HTTP answer other than 101.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    status: StatusCode,
+    text: String,
+}
+
+/// Reads the request from `stream` and answers it for the Endpoint `our_id` at `path`.
+///
+/// Reads at most [`REQUEST_BYTES_MAX`] bytes. The time it may take is the caller's to bound.
+pub(super) async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut S,
+    path: &str,
+    our_id: &EndpointId,
+) -> Result<Opened, OpeningError> {
+    let judged = match read_request(stream).await? {
+        Ok((request, rest)) => {
+            judge(&request, path, our_id).map(|(response, claimed)| (response, claimed, rest))
+        }
+        Err(refusal) => Err(refusal),
+    };
+    match judged {
+        Ok((response, claimed, rest)) => {
+            stream.write_all(&encode(&response)).await?;
+            Ok(Opened { claimed, rest })
+        }
+        Err(refusal) => {
+            // The client may be gone already; nobody is left to tell then.
+            let _ = timeout(REFUSAL_TIMEOUT, refuse(stream, &refusal)).await;
+            Err(OpeningError::Refused(refusal))
+        }
+    }
+}
+
+/// What is written to a connection that is closed before its request is read.
+pub(super) fn busy() -> Vec<u8> {
+    Refusal::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "too many connections, try again later",
+    )
+    .encode()
+}
+
+/// Reads up to the empty line. The inner error is for the client.
+async fn read_request<S: AsyncRead + Unpin>(
+    stream: &mut S,
+) -> std::io::Result<Result<(Request, Vec<u8>), Refusal>> {
+    const END: &[u8] = b"\r\n\r\n";
+    let mut bytes = Vec::with_capacity(1024);
+    loop {
+        let searched = bytes.len().saturating_sub(END.len() - 1);
+        let room = (REQUEST_BYTES_MAX - bytes.len()) as u64;
+        if stream.take(room).read_buf(&mut bytes).await? == 0 {
+            if bytes.len() < REQUEST_BYTES_MAX {
+                return Err(std::io::ErrorKind::UnexpectedEof.into());
+            }
+            return Ok(Err(Refusal::new(
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                format!("the request has more than {REQUEST_BYTES_MAX} bytes"),
+            )));
+        }
+        if bytes[searched..]
+            .windows(END.len())
+            .any(|window| window == END)
+        {
+            return Ok(parse(bytes));
+        }
+    }
+}
+
+fn parse(mut bytes: Vec<u8>) -> Result<(Request, Vec<u8>), Refusal> {
+    match Request::try_parse(&bytes) {
+        Ok(Some((length, request))) => Ok((request, bytes.split_off(length))),
+        Ok(None) => Err(Refusal::new(StatusCode::BAD_REQUEST, "not an HTTP request")),
+        Err(error) => Err(Refusal::of(&error)),
+    }
+}
+
+/// Decides about a request: the response, and who the client says it is.
+fn judge(
+    request: &Request,
+    path: &str,
+    our_id: &EndpointId,
+) -> Result<(Response, Option<EndpointId>), Refusal> {
+    if request.uri().path() != path {
+        let text = format!("no USP Endpoint at this path, use {path}");
+        return Err(Refusal::new(StatusCode::NOT_FOUND, text));
+    }
+    let mut response = create_response(request).map_err(|error| Refusal::of(&error))?;
+    if !offers_subprotocol(request) {
+        let text = format!("Sec-WebSocket-Protocol has to offer {SUBPROTOCOL}");
+        return Err(Refusal::new(StatusCode::BAD_REQUEST, text));
+    }
+    let headers = response.headers_mut();
+    headers.insert(
+        SEC_WEBSOCKET_PROTOCOL,
+        HeaderValue::from_static(SUBPROTOCOL),
+    );
+    let extension = legacy_extension(request);
+    if extension.is_some()
+        && let Ok(answer) = HeaderValue::try_from(extension_with_eid(our_id))
+    {
+        headers.insert(SEC_WEBSOCKET_EXTENSIONS, answer);
+    }
+    let claimed = claimed(request, extension.flatten())?;
+    Ok((response, claimed))
+}
+
+/// Whether `v1.usp` is among what the client offers. (R-WS.12a)
+fn offers_subprotocol(request: &Request) -> bool {
+    let offers = request.headers().get_all(SEC_WEBSOCKET_PROTOCOL);
+    let mut offers = offers.iter().filter_map(|value| value.to_str().ok());
+    offers.any(|value| value.split(',').any(|offer| offer.trim() == SUBPROTOCOL))
+}
+
+/// The legacy extension, if it is offered, and the `eid` in it. (R-WS.11a, R-WS.11c)
+fn legacy_extension(request: &Request) -> Option<Option<&str>> {
+    let extensions = request.headers().get_all(SEC_WEBSOCKET_EXTENSIONS);
+    extensions
+        .iter()
+        .find_map(|value| eid_in_extensions(value.to_str().ok()?))
+}
+
+/// Who the client says it is: in the query, or else in the legacy extension, or not at all.
+fn claimed(request: &Request, in_extension: Option<&str>) -> Result<Option<EndpointId>, Refusal> {
+    let bad = |reason: String| Refusal::new(StatusCode::BAD_REQUEST, reason);
+    let in_query = eid_in_query(request.uri().query().unwrap_or_default())
+        .map_err(|error| bad(error.to_string()))?;
+    match (in_query, in_extension) {
+        (Some(id), _) => Ok(Some(id)),
+        (None, Some(id)) => EndpointId::from_wire(id)
+            .map(Some)
+            .map_err(|error| bad(error.to_string())),
+        (None, None) => Ok(None),
+    }
+}
+
+fn encode(response: &Response) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(256);
+    let written = write_response(&mut bytes, response);
+    debug_assert!(written.is_ok(), "only ASCII was put into the headers");
+    bytes
+}
+
+async fn refuse<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut S,
+    refusal: &Refusal,
+) -> std::io::Result<()> {
+    stream.write_all(&refusal.encode()).await?;
+    stream.shutdown().await?;
+    // What is left unread would reset the connection before the client has read the answer.
+    let mut rest = stream.take(8 * REQUEST_BYTES_MAX as u64);
+    tokio::io::copy_buf(
+        &mut tokio::io::BufReader::with_capacity(1024, &mut rest),
+        &mut tokio::io::sink(),
+    )
+    .await?;
+    Ok(())
+}
+
+impl Refusal {
+    fn new(status: StatusCode, text: impl Into<String>) -> Self {
+        Self {
+            status,
+            text: text.into(),
+        }
+    }
+
+    fn of(error: &Error) -> Self {
+        let status = match error {
+            Error::Protocol(ProtocolError::WrongHttpMethod) => StatusCode::METHOD_NOT_ALLOWED,
+            Error::Protocol(ProtocolError::WrongHttpVersion) => {
+                StatusCode::HTTP_VERSION_NOT_SUPPORTED
+            }
+            Error::Protocol(
+                ProtocolError::MissingConnectionUpgradeHeader
+                | ProtocolError::MissingSecWebSocketVersionHeader
+                | ProtocolError::MissingUpgradeWebSocketHeader,
+            ) => StatusCode::UPGRADE_REQUIRED,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        Self::new(status, error.to_string())
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let more = match self.status {
+            StatusCode::METHOD_NOT_ALLOWED => "Allow: GET\r\n",
+            StatusCode::UPGRADE_REQUIRED => "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n",
+            _ => "",
+        };
+        format!(
+            "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n\
+             {more}Content-Length: {length}\r\n\r\n{text}\n",
+            status = self.status,
+            length = self.text.len() + 1,
+            text = self.text,
+        )
+        .into_bytes()
+    }
+}
