@@ -167,6 +167,8 @@ pub struct Model<A> {
     readers: Vec<Reader<A>>,
     /// Rows that are gone, whose place in memory an unconfirmed journal may still name.
     graveyard: Vec<ObjectId>,
+    /// Numbers of owners' rows that go with the commits after them, until one of those is confirmed.
+    numbers: Vec<(u64, Entry)>,
     outputs: VecDeque<ModelOutput<A>>,
     next_plan: u64,
     next_ticket: u64,
@@ -179,6 +181,8 @@ const OWNER_DEADLINE: core::time::Duration = core::time::Duration::from_secs(10)
 
 struct Plan<A> {
     work: Work<A>,
+    /// What was fresh enough then is so until the plan is through.
+    started: Moment,
     memo: Memo,
     waits_for: BTreeSet<Ticket>,
 }
@@ -240,6 +244,7 @@ impl<A> Model<A> {
             unconfirmed: VecDeque::new(),
             readers: Vec::new(),
             graveyard: Vec::new(),
+            numbers: Vec::new(),
             outputs: VecDeque::new(),
             next_plan: 0,
             next_ticket: 0,
@@ -265,6 +270,7 @@ impl<A> Model<A> {
         let id = PlanId(self.next_plan);
         let mut plan = Plan {
             work,
+            started: now,
             memo: Memo::default(),
             waits_for: BTreeSet::new(),
         };
@@ -333,8 +339,13 @@ impl<A> Model<A> {
 
     fn run(&mut self, id: PlanId, mut plan: Plan<A>, now: Moment) {
         let run = {
-            let mut transaction =
-                Transaction::new(&self.view, &mut self.tree, &self.units, &plan.memo, now);
+            let mut transaction = Transaction::new(
+                &self.view,
+                &mut self.tree,
+                &self.units,
+                &plan.memo,
+                plan.started,
+            );
             let answer = (plan.work)(&mut transaction);
             let Transaction {
                 journal,
@@ -403,7 +414,7 @@ impl<A> Model<A> {
             });
             return;
         }
-        let entries = journal.entries(&self.view, &self.tree);
+        let mut entries = journal.entries(&self.view, &self.tree);
         let changes = journal.changes(&self.view, &self.tree);
         if entries.is_empty() && self.unconfirmed.is_empty() {
             journal.settle(&mut self.tree);
@@ -416,6 +427,7 @@ impl<A> Model<A> {
         }
         self.sequence += 1;
         let sequence = self.sequence;
+        entries.extend(self.overdue_numbers(sequence));
         journal.mark(&self.view, &mut self.tree, sequence);
         self.unconfirmed.push_back(Unconfirmed {
             sequence,
@@ -428,6 +440,20 @@ impl<A> Model<A> {
         });
         self.outputs
             .push_back(ModelOutput::Commit { sequence, entries });
+    }
+
+    /// The numbers that an earlier commit failed to keep; they go with `sequence` now.
+    fn overdue_numbers(&mut self, sequence: u64) -> Vec<Entry> {
+        let overdue = self
+            .numbers
+            .iter_mut()
+            .filter(|(kept_by, _)| *kept_by <= self.settled);
+        overdue
+            .map(|(kept_by, entry)| {
+                *kept_by = sequence;
+                entry.clone()
+            })
+            .collect()
     }
 
     fn give_up(&mut self, plan: &mut Plan<A>, needs: &Needs) {
@@ -508,8 +534,13 @@ impl<A> Model<A> {
 
     fn ask_changes(&mut self, id: PlanId, plan: &mut Plan<A>, phase: Phase, now: Moment) {
         // The run is repeated to learn the changes; it was taken back, so nothing of it stands.
-        let mut transaction =
-            Transaction::new(&self.view, &mut self.tree, &self.units, &plan.memo, now);
+        let mut transaction = Transaction::new(
+            &self.view,
+            &mut self.tree,
+            &self.units,
+            &plan.memo,
+            plan.started,
+        );
         (plan.work)(&mut transaction);
         let Transaction {
             mut journal, owned, ..
@@ -735,6 +766,7 @@ impl<A> Model<A> {
 
     fn committed(&mut self, sequence: u64) {
         self.settled = self.settled.max(sequence.min(self.sequence));
+        self.numbers.retain(|(kept_by, _)| *kept_by > sequence);
         while self
             .unconfirmed
             .front()

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Model;
 use super::owned::{OwnerError, Snapshot, SnapshotObject};
 use crate::declare::Numbering;
+use crate::entry::Entry;
 use crate::limits::ROWS_MAX;
 use crate::schema::{Kind, NodeId, UnitId};
 use crate::tree::ObjectId;
@@ -106,10 +107,10 @@ impl<A> Model<A> {
             let table = self.tree.next_key(&self.view, parent, node);
             self.sequence += 1;
             let sequence = self.sequence;
-            let entries = vec![crate::Entry::put(
-                format!("{table}{key}"),
-                number.to_string(),
-            )];
+            let entry = Entry::put(format!("{table}{key}"), number.to_string());
+            let mut entries = self.overdue_numbers(sequence);
+            entries.push(entry.clone());
+            self.numbers.push((sequence, entry));
             if let Some(table) = self.tree.table_mut(&self.view, parent, node) {
                 table.changed = sequence;
             }

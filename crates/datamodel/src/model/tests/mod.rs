@@ -1,0 +1,6 @@
+//! Plans of every kind, against a test owner that answers, answers late, never, wrongly, or with an error.
+
+mod owners;
+mod plans;
+mod scene;
+mod trees;
