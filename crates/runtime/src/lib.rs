@@ -1,3 +1,6 @@
-//! Thin async shells around the engines.
+//! Thin async shells around the engines: they move bytes, time and answers, and decide nothing.
 
 pub mod agent_store;
+mod owner;
+
+pub use owner::Owner;

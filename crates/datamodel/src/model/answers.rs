@@ -1,0 +1,208 @@
+//! What owners and the store answered, or did not in time.
+
+use super::owned::{Memo, Outputs, OwnerError, Phase, Snapshot, Ticket};
+use super::{Asked, Model, ModelOutput, PlanId, Reader, Unconfirmed};
+use crate::fault::FaultKind;
+use crate::moment::Moment;
+
+impl<A> Model<A> {
+    pub(super) fn fetched(
+        &mut self,
+        ticket: Ticket,
+        result: Result<Snapshot, OwnerError>,
+        now: Moment,
+    ) {
+        let is_unit = self
+            .questions
+            .get(&ticket)
+            .is_some_and(|question| matches!(question.asked, Asked::Unit(_)));
+        if !is_unit {
+            return;
+        }
+        let Some(question) = self.close(ticket) else {
+            return;
+        };
+        let Asked::Unit(unit) = question.asked else {
+            return;
+        };
+        let result = result.and_then(|snapshot| self.take_in(unit, snapshot));
+        let state = self.units.state_mut(unit);
+        state.in_flight = None;
+        if result.is_ok() {
+            state.fetched = Some(now);
+        }
+        self.learn(&question.plans, ticket, now, |memo| {
+            memo.units.insert(unit, result.clone());
+        });
+    }
+
+    pub(super) fn applied(
+        &mut self,
+        ticket: Ticket,
+        results: Vec<Result<(), OwnerError>>,
+        now: Moment,
+    ) {
+        let asked = self.questions.get(&ticket).map(|question| &question.asked);
+        let Some(Asked::Changes { phase, changes }) = asked else {
+            return;
+        };
+        let (phase, changes) = (*phase, changes.clone());
+        let Some(question) = self.close(ticket) else {
+            return;
+        };
+        let results = if results.len() == changes.len() {
+            results
+        } else {
+            let text = format!(
+                "{} answered {} of {} changes",
+                question.owner,
+                results.len(),
+                changes.len()
+            );
+            vec![Err(OwnerError::failed(text)); changes.len()]
+        };
+        self.learn(&question.plans, ticket, now, |memo| {
+            let known = if phase == Phase::Check {
+                &mut memo.checked
+            } else {
+                &mut memo.applied
+            };
+            known.extend(changes.iter().cloned().zip(results.iter().cloned()));
+        });
+    }
+
+    pub(super) fn operated(
+        &mut self,
+        ticket: Ticket,
+        result: Result<Outputs, OwnerError>,
+        now: Moment,
+    ) {
+        let asked = self.questions.get(&ticket).map(|question| &question.asked);
+        let Some(Asked::Command(invocation)) = asked else {
+            return;
+        };
+        let invocation = invocation.clone();
+        let Some(question) = self.close(ticket) else {
+            return;
+        };
+        self.learn(&question.plans, ticket, now, |memo| {
+            memo.operated.insert(invocation.clone(), result.clone());
+        });
+    }
+
+    /// Tells every plan that asked, and runs those that have everything now.
+    pub(super) fn learn(
+        &mut self,
+        plans: &[PlanId],
+        ticket: Ticket,
+        now: Moment,
+        mut tell: impl FnMut(&mut Memo),
+    ) {
+        for id in plans {
+            let Some(mut plan) = self.plans.remove(id) else {
+                continue;
+            };
+            tell(&mut plan.memo);
+            plan.waits_for.remove(&ticket);
+            if plan.waits_for.is_empty() {
+                self.run(*id, plan, now);
+            } else {
+                self.plans.insert(*id, plan);
+            }
+        }
+    }
+
+    pub(super) fn tick(&mut self, now: Moment) {
+        while let Some((deadline, ticket)) = self.deadlines.first().copied() {
+            if deadline > now {
+                return;
+            }
+            let Some(question) = self.questions.get(&ticket) else {
+                self.deadlines.remove(&(deadline, ticket));
+                continue;
+            };
+            let silent = OwnerError::silent(&question.owner);
+            let text = match &question.asked {
+                Asked::Changes { changes, .. } => format!("no answer about {}", changes[0].path()),
+                Asked::Command(invocation) => format!("no answer from {}", invocation.command),
+                Asked::Unit(_) => "no answer to a fetch".to_owned(),
+            };
+            self.outputs.push_back(ModelOutput::Trouble {
+                owner: question.owner.clone(),
+                text,
+            });
+            match &question.asked {
+                Asked::Changes { changes, .. } => {
+                    let results = vec![Err(silent); changes.len()];
+                    self.applied(ticket, results, now);
+                }
+                Asked::Command(_) => self.operated(ticket, Err(silent), now),
+                Asked::Unit(_) => self.fetched(ticket, Err(silent), now),
+            }
+        }
+    }
+
+    pub(super) fn committed(&mut self, sequence: u64) {
+        self.settled = self.settled.max(sequence.min(self.sequence));
+        self.numbers.retain(|(kept_by, _)| *kept_by > sequence);
+        while self
+            .unconfirmed
+            .front()
+            .is_some_and(|plan| plan.sequence <= self.settled)
+        {
+            let Some(done) = self.unconfirmed.pop_front() else {
+                break;
+            };
+            done.journal.settle(&mut self.tree);
+            let (plan, answer, changes) = (done.id, done.answer, done.changes);
+            self.outputs.push_back(ModelOutput::Done {
+                plan,
+                answer,
+                changes,
+            });
+        }
+        let (ready, waiting) = core::mem::take(&mut self.readers)
+            .into_iter()
+            .partition(|reader| reader.depends <= self.settled);
+        self.readers = waiting;
+        for Reader { id, answer, .. } in ready {
+            self.outputs.push_back(ModelOutput::Done {
+                plan: id,
+                answer,
+                changes: Vec::new(),
+            });
+        }
+        self.bury();
+    }
+
+    pub(super) fn commit_failed(&mut self, reason: &str, now: Moment) {
+        let mut failed: Vec<Unconfirmed<A>> = self.unconfirmed.drain(..).collect();
+        for plan in failed.iter_mut().rev() {
+            plan.journal.rollback(&self.view, &mut self.tree, 0);
+            let owned = core::mem::take(&mut plan.owned);
+            self.undo_at_owners(owned);
+        }
+        self.settled = self.sequence;
+        self.bury();
+        for Unconfirmed { id, mut plan, .. } in failed {
+            plan.memo.applied.clear();
+            plan.memo.refusal = Some((
+                FaultKind::NotDurable,
+                format!("the change could not be kept: {reason}"),
+            ));
+            self.run(id, plan, now);
+        }
+        for Reader { id, plan, .. } in core::mem::take(&mut self.readers) {
+            self.run(id, plan, now);
+        }
+    }
+
+    /// Frees rows that owners took away, once no journal can name them.
+    pub(super) fn bury(&mut self) {
+        if self.unconfirmed.is_empty() {
+            for row in core::mem::take(&mut self.graveyard) {
+                self.tree.discard(row);
+            }
+        }
+    }
+}

@@ -1,0 +1,345 @@
+//! Running plans: what a run needs is asked, what it changed is committed.
+
+use std::collections::BTreeMap;
+
+use super::journal::Journal;
+use super::owned::{Memo, Needs, OwnedChange, OwnerError, Phase, Ticket};
+use super::{
+    Asked, Model, ModelOutput, OWNER_DEADLINE, Plan, PlanId, Question, Reader, Transaction,
+    Unconfirmed,
+};
+use crate::entry::Entry;
+use crate::fault::FaultKind;
+use crate::limits::PLAN_ROUNDS_MAX;
+use crate::moment::Moment;
+use crate::schema::UnitId;
+
+struct Run<A> {
+    answer: A,
+    journal: Journal,
+    owned: Vec<OwnedChange>,
+    needs: Needs,
+    depends: u64,
+}
+
+impl<A> Model<A> {
+    pub(super) fn run(&mut self, id: PlanId, mut plan: Plan<A>, now: Moment) {
+        let run = {
+            let mut transaction = Transaction::new(
+                &self.view,
+                &mut self.tree,
+                &self.units,
+                &plan.memo,
+                plan.started,
+            );
+            let answer = (plan.work)(&mut transaction);
+            let Transaction {
+                journal,
+                owned,
+                needs,
+                depends,
+                ..
+            } = transaction;
+            Run {
+                answer,
+                journal,
+                owned,
+                needs,
+                depends,
+            }
+        };
+        let unasked = unasked(&plan.memo, &run.owned);
+        if run.needs.is_empty() && unasked.is_none() {
+            self.finish(id, plan, run);
+            return;
+        }
+        let Run {
+            mut journal, needs, ..
+        } = run;
+        journal.rollback(&self.view, &mut self.tree, 0);
+        if plan.memo.rounds >= PLAN_ROUNDS_MAX {
+            self.give_up(&mut plan, &needs);
+            self.run(id, plan, now);
+            return;
+        }
+        plan.memo.rounds += 1;
+        self.ask(id, &mut plan, needs, unasked, now);
+        self.plans.insert(id, plan);
+    }
+
+    /// The last run of a plan: its changes stand, its answer waits for the store where it has to.
+    fn finish(&mut self, id: PlanId, plan: Plan<A>, run: Run<A>) {
+        let Run {
+            answer,
+            journal,
+            owned,
+            depends,
+            ..
+        } = run;
+        let mut stray: Vec<OwnedChange> = Vec::new();
+        for (change, result) in &plan.memo.applied {
+            if result.is_ok() && !owned.contains(change) {
+                stray.push(change.clone());
+            }
+        }
+        self.undo_at_owners(stray);
+        if journal.is_empty() && depends <= self.settled {
+            self.outputs.push_back(ModelOutput::Done {
+                plan: id,
+                answer,
+                changes: Vec::new(),
+            });
+            return;
+        }
+        if journal.is_empty() {
+            self.readers.push(Reader {
+                depends,
+                id,
+                plan,
+                answer,
+            });
+            return;
+        }
+        let mut entries = journal.entries(&self.view, &self.tree);
+        let changes = journal.changes(&self.view, &self.tree);
+        if entries.is_empty() && self.unconfirmed.is_empty() {
+            journal.settle(&mut self.tree);
+            self.outputs.push_back(ModelOutput::Done {
+                plan: id,
+                answer,
+                changes,
+            });
+            return;
+        }
+        self.sequence += 1;
+        let sequence = self.sequence;
+        entries.extend(self.overdue_numbers(sequence));
+        journal.mark(&self.view, &mut self.tree, sequence);
+        self.unconfirmed.push_back(Unconfirmed {
+            sequence,
+            id,
+            plan,
+            answer,
+            journal,
+            changes,
+            owned,
+        });
+        self.outputs
+            .push_back(ModelOutput::Commit { sequence, entries });
+    }
+
+    /// The numbers that an earlier commit failed to keep; they go with `sequence` now.
+    pub(super) fn overdue_numbers(&mut self, sequence: u64) -> Vec<Entry> {
+        let overdue = self
+            .numbers
+            .iter_mut()
+            .filter(|(kept_by, _)| *kept_by <= self.settled);
+        overdue
+            .map(|(kept_by, entry)| {
+                *kept_by = sequence;
+                entry.clone()
+            })
+            .collect()
+    }
+
+    fn give_up(&mut self, plan: &mut Plan<A>, needs: &Needs) {
+        let error = || OwnerError::failed("this needed too many questions to owners");
+        plan.memo
+            .units
+            .extend(needs.units.iter().map(|unit| (*unit, Err(error()))));
+        plan.memo.operated.extend(
+            needs
+                .operations
+                .iter()
+                .map(|operation| (operation.clone(), Err(error()))),
+        );
+        plan.memo
+            .refusal
+            .get_or_insert_with(|| (FaultKind::OwnerFailed, error().text));
+    }
+
+    fn ask(
+        &mut self,
+        id: PlanId,
+        plan: &mut Plan<A>,
+        needs: Needs,
+        unasked: Option<Phase>,
+        now: Moment,
+    ) {
+        for unit in needs.units {
+            let ticket = self.ask_unit(id, unit, now);
+            plan.waits_for.insert(ticket);
+        }
+        for invocation in needs.operations {
+            let ticket = self.ticket();
+            let deadline = now + OWNER_DEADLINE;
+            let (owner, command) = (invocation.owner.clone(), invocation.command.clone());
+            let arguments = invocation.arguments.clone();
+            self.question(ticket, Asked::Command(invocation), &owner, deadline, id);
+            self.outputs.push_back(ModelOutput::Operate {
+                ticket,
+                owner,
+                command,
+                arguments,
+                deadline,
+            });
+            plan.waits_for.insert(ticket);
+        }
+        if !plan.waits_for.is_empty() {
+            // Changes are asked about only by a run that knows everything else.
+            return;
+        }
+        if let Some(phase) = unasked {
+            self.ask_changes(id, plan, phase, now);
+        }
+    }
+
+    fn ask_unit(&mut self, id: PlanId, unit: UnitId, now: Moment) -> Ticket {
+        if let Some(ticket) = self.units.state(unit).in_flight
+            && let Some(question) = self.questions.get_mut(&ticket)
+        {
+            question.plans.push(id);
+            return ticket;
+        }
+        let ticket = self.ticket();
+        let spec = self.view.unit(unit);
+        let (owner, name) = spec
+            .map(|spec| (spec.owner.to_string(), spec.name.to_string()))
+            .unwrap_or_default();
+        let deadline = now + spec.map_or(OWNER_DEADLINE, |spec| spec.deadline);
+        self.units.state_mut(unit).in_flight = Some(ticket);
+        self.question(ticket, Asked::Unit(unit), &owner, deadline, id);
+        self.outputs.push_back(ModelOutput::Fetch {
+            ticket,
+            owner,
+            unit: name,
+            deadline,
+        });
+        ticket
+    }
+
+    fn ask_changes(&mut self, id: PlanId, plan: &mut Plan<A>, phase: Phase, now: Moment) {
+        // The run is repeated to learn the changes; it was taken back, so nothing of it stands.
+        let mut transaction = Transaction::new(
+            &self.view,
+            &mut self.tree,
+            &self.units,
+            &plan.memo,
+            plan.started,
+        );
+        (plan.work)(&mut transaction);
+        let Transaction {
+            mut journal, owned, ..
+        } = transaction;
+        let known = match phase {
+            Phase::Check => &plan.memo.checked,
+            Phase::Apply | Phase::Undo => &plan.memo.applied,
+        };
+        let mut by_owner: BTreeMap<String, Vec<OwnedChange>> = BTreeMap::new();
+        for change in owned
+            .into_iter()
+            .filter(|change| !known.contains_key(change))
+        {
+            by_owner
+                .entry(self.owner_of(&change))
+                .or_default()
+                .push(change);
+        }
+        journal.rollback(&self.view, &mut self.tree, 0);
+        for (owner, changes) in by_owner {
+            let ticket = self.ticket();
+            let deadline = now + OWNER_DEADLINE;
+            self.question(
+                ticket,
+                Asked::Changes {
+                    phase,
+                    changes: changes.clone(),
+                },
+                &owner,
+                deadline,
+                id,
+            );
+            self.outputs.push_back(ModelOutput::Apply {
+                ticket,
+                owner,
+                phase,
+                changes,
+                deadline,
+            });
+            plan.waits_for.insert(ticket);
+        }
+    }
+
+    pub(super) fn undo_at_owners(&mut self, changes: Vec<OwnedChange>) {
+        let mut by_owner: BTreeMap<String, Vec<OwnedChange>> = BTreeMap::new();
+        for change in changes.into_iter().rev() {
+            by_owner
+                .entry(self.owner_of(&change))
+                .or_default()
+                .push(change);
+        }
+        for (owner, changes) in by_owner {
+            let ticket = self.ticket();
+            // Nobody waits for this answer, so it has no deadline that could pass.
+            self.outputs.push_back(ModelOutput::Apply {
+                ticket,
+                owner,
+                phase: Phase::Undo,
+                changes,
+                deadline: Moment::from_micros(u64::MAX),
+            });
+        }
+    }
+
+    fn owner_of(&self, change: &OwnedChange) -> String {
+        let unit = self
+            .view
+            .find(change.path())
+            .and_then(|node| self.view.unit(node.unit?));
+        unit.map(|unit| unit.owner.to_string()).unwrap_or_default()
+    }
+
+    fn ticket(&mut self) -> Ticket {
+        self.next_ticket += 1;
+        Ticket(self.next_ticket)
+    }
+
+    fn question(
+        &mut self,
+        ticket: Ticket,
+        asked: Asked,
+        owner: &str,
+        deadline: Moment,
+        plan: PlanId,
+    ) {
+        let question = Question {
+            asked,
+            owner: owner.to_owned(),
+            deadline,
+            plans: vec![plan],
+        };
+        self.questions.insert(ticket, question);
+        self.deadlines.insert((deadline, ticket));
+    }
+
+    /// Ends a question. Late answers find none and are dropped.
+    pub(super) fn close(&mut self, ticket: Ticket) -> Option<Question> {
+        let question = self.questions.remove(&ticket)?;
+        self.deadlines.remove(&(question.deadline, ticket));
+        Some(question)
+    }
+}
+
+/// What has to be asked about the changes of a run: first whether all are possible, then to apply them.
+fn unasked(memo: &Memo, owned: &[OwnedChange]) -> Option<Phase> {
+    if owned
+        .iter()
+        .any(|change| !memo.checked.contains_key(change))
+    {
+        return Some(Phase::Check);
+    }
+    owned
+        .iter()
+        .any(|change| !memo.applied.contains_key(change))
+        .then_some(Phase::Apply)
+}
