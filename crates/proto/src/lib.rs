@@ -9,9 +9,11 @@ pub mod record;
 mod codec;
 mod endpoint_id;
 mod error_code;
+mod json;
 mod limits;
 mod make;
 mod schema;
+mod text;
 mod validate;
 
 pub use codec::{DecodeError, DecodeFault, MsgPeek, Subject};
@@ -20,6 +22,7 @@ pub use endpoint_id::{
     decode_query_value, eid_in_query, encode_query_value,
 };
 pub use error_code::{CodeRange, ErrorCode, code_name};
+pub use json::JsonError;
 pub use limits::{ENDPOINT_ID_BYTES_MAX, Limits};
 pub use make::VERSION;
 pub use msg::{Msg, MsgType};

@@ -12,11 +12,11 @@ mod tests;
 pub(crate) mod wire;
 
 use bytes::Buf;
-pub use error::{DecodeError, DecodeFault, Subject};
-pub use peek::MsgPeek;
-pub(crate) use peek::RecordPeek;
 use prost::Message;
 
+pub use self::error::{DecodeError, DecodeFault, Subject};
+pub use self::peek::MsgPeek;
+pub(crate) use self::peek::RecordPeek;
 use crate::limits::Limits;
 use crate::msg::Msg;
 use crate::record::Record;

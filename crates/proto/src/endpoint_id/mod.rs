@@ -12,10 +12,12 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-pub use query::{QueryError, append_eid, decode_query_value, eid_in_query, encode_query_value};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use thiserror::Error;
 
+pub use self::query::{
+    QueryError, append_eid, decode_query_value, eid_in_query, encode_query_value,
+};
 use crate::limits::ENDPOINT_ID_BYTES_MAX;
 
 const URN_PREFIX: &str = "urn:bbf:usp:id:";

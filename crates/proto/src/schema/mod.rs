@@ -3,6 +3,8 @@
 //! The prost structs are a second, independent writing of the same schema; tests hold the two against
 //! each other. Nothing here may depend on those structs.
 
+#[cfg(test)]
+pub(crate) mod arbitrary;
 mod changes;
 mod messages;
 mod records;
