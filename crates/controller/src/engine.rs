@@ -105,6 +105,7 @@ impl Controller {
             Input::Connected { link, peer } => self.connected(link, peer, now),
             Input::Disconnected { link, reason } => self.disconnected(link, OfflineReason::Lost(reason)),
             Input::Received { link, record } => self.received(link, record, now),
+            Input::Refused { link, refusal } => self.refused(link, *refusal),
             Input::Request { operation, agent, request, timeout } => {
                 self.request(operation, agent, request, now + timeout);
             }

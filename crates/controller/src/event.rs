@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use usphere_datamodel::operation::{Operation, OperationError, Outcome};
-use usphere_proto::{EndpointId, Record, msg};
+use usphere_proto::{EndpointId, Record, Refusal, msg};
 use usphere_trust::PeerIdentity;
 
 use crate::Notice;
@@ -51,6 +51,13 @@ pub enum Input {
         link: LinkId,
         /// The Record.
         record: Record,
+    },
+    /// What came decodes as a Record, and breaks a rule of the encoding.
+    Refused {
+        /// The connection it came on.
+        link: LinkId,
+        /// What is wrong, and whether its sender is told.
+        refusal: Box<Refusal>,
     },
     /// Somebody wants something from an Agent. Exactly one [`Output::Outcome`] follows, unless it is cancelled.
     Request {

@@ -59,6 +59,21 @@ impl Controller {
         }
     }
 
+    /// Answers a Record that breaks a rule of the encoding, as R-MTP.5 and R-MTP.8 allow.
+    pub(super) fn refused(&mut self, link: LinkId, refusal: Refusal) {
+        let Some(known) = self.links.get(&link) else { return };
+        let text = clip(&refusal.to_string());
+        match (refusal.from, refusal.reaction) {
+            (Some(from), Reaction::Answer { msg_id, code, .. }) if known.state == LinkState::Online(from.clone()) => {
+                self.refuse(link, &from, &msg_id, code, &text);
+            }
+            (from, _) => {
+                let from = from.as_ref().map_or("an unknown Endpoint", EndpointId::as_str);
+                self.ignore(link, from, Ignored::Erroneous(text));
+            }
+        }
+    }
+
     /// Takes in a Record that is for us, from the Agent of its link or from one that connects.
     fn accepted(&mut self, link: LinkId, from: EndpointId, record: Record, now: Moment) {
         match record.record_type {

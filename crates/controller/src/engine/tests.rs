@@ -452,6 +452,22 @@ fn erroneous_records_are_answered_only_where_all_is_known() {
     assert_eq!(scene.receive(1, good).notified.len(), 1);
 }
 
+/// A Record that breaks the encoding itself is judged by the same rules.
+///
+/// Proves: R-ENC.2, R-MTP.5, R-MTP.8
+#[test]
+fn records_that_break_the_encoding_are_answered_after_the_connect_record_only() {
+    let payload = Msg::request("n-1", notify(true)).to_payload();
+    let record = Record { payload_security: 9, ..Record::no_session(&ours(), &agent(), payload) };
+    let refusal = Record::receive(record.to_bytes(), &ours(), &Limits::DEFAULT).unwrap_err();
+    let refused = || Input::Refused { link: LinkId(1), refusal: refusal.clone() };
+    let happened = Scene::online().handle(refused());
+    assert_eq!((happened.error_code(), happened.message().msg_id()), (7104, "n-1"));
+    let mut scene = Scene::new();
+    scene.connect(1);
+    assert!(matches!(scene.handle(refused()).ignored(), Ignored::Erroneous(_)));
+}
+
 /// Nothing goes either way before the Connect Record of this MTP, and a link without one is closed.
 ///
 /// Proves: R-MTP.8

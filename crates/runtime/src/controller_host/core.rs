@@ -37,6 +37,8 @@ struct State {
     online: HashMap<EndpointId, OnlineAgent>,
     waiting: HashMap<OperationId, oneshot::Sender<Answer>>,
     deadline: Option<Moment>,
+    /// Why the last connection that ended did so.
+    last_end: Option<String>,
     link: u64,
     operation: u64,
 }
@@ -58,6 +60,7 @@ impl Core {
             online: HashMap::new(),
             waiting: HashMap::new(),
             deadline: None,
+            last_end: None,
             link: 0,
             operation: 0,
         };
@@ -88,6 +91,7 @@ impl Core {
         let Some(way) = state.links.remove(&link) else { return };
         tracing::debug!(%link, remote = %way.remote, reason, "connection closed");
         self.drive(&mut state, Input::Disconnected { link, reason: reason.clone() });
+        state.last_end = Some(reason.clone());
         self.tell(ControllerEvent::Closed { remote: way.remote, reason });
     }
 
@@ -118,6 +122,12 @@ impl Core {
 
     pub(super) fn is_online(&self, agent: &EndpointId) -> bool {
         self.lock().online.contains_key(agent)
+    }
+
+    /// Why the last connection ended, if there were some and none is left.
+    pub(super) fn ended(&self) -> Option<String> {
+        let state = self.lock();
+        state.last_end.clone().filter(|_| state.links.is_empty())
     }
 
     /// When the engine wants to be woken.

@@ -119,10 +119,11 @@ impl ControllerHost {
                 if let Some(online) = self.handle.online().into_iter().next() {
                     return Ok(online.agent);
                 }
-                match events.next().await {
-                    Some(ControllerEvent::Closed { reason, .. }) if dials => return Err(WaitError::Closed(reason)),
-                    Some(_) => {}
-                    None => return Err(WaitError::Closed("the Controller is gone".into())),
+                if let Some(reason) = self.handle.core.ended().filter(|_| dials) {
+                    return Err(WaitError::Closed(reason));
+                }
+                if events.next().await.is_none() {
+                    return Err(WaitError::Closed("the Controller is gone".into()));
                 }
             }
         };
@@ -229,6 +230,7 @@ async fn run(core: Arc<Core>, link: Link) {
     while let Some(event) = receiver.recv().await {
         match event {
             LinkEvent::Record(record, _) => core.handle(Input::Received { link: name, record }),
+            LinkEvent::Refused(refusal) => core.handle(Input::Refused { link: name, refusal }),
             LinkEvent::Closed(reason) => core.closed(name, reason.to_string()),
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use usphere_datamodel::operation::{Get, GetStatus};
-use usphere_mtp::websocket::{CloseReason, LinkReceiver, LinkSender};
+use usphere_mtp::websocket::{CloseReason, LinkSender};
 use usphere_proto::msg::{GetResp, RequestType, RequestedPathResult, ResolvedPathResult};
 use usphere_proto::{Limits, Msg, Record, RecordType};
 
@@ -27,18 +27,28 @@ async fn listening() -> (ControllerHost, Target) {
     (host, target)
 }
 
-/// One end of a link that speaks as an Agent.
+/// One end of a link that speaks as an Agent. A task of its own keeps the link moving.
 struct Played {
     id: EndpointId,
     sender: LinkSender,
-    receiver: LinkReceiver,
+    events: mpsc::UnboundedReceiver<LinkEvent>,
 }
 
 impl Played {
     async fn dial(target: &Target, name: &str) -> Self {
-        let id = id(name);
-        let link = websocket::dial(target, &Settings::new(id.clone())).await.unwrap();
-        let played = Self { id, sender: link.sender, receiver: link.receiver };
+        let link = websocket::dial(target, &Settings::new(id(name))).await.unwrap();
+        Self::on(link, name)
+    }
+
+    fn on(link: Link, name: &str) -> Self {
+        let (forward, events) = mpsc::unbounded_channel();
+        let mut receiver = link.receiver;
+        tokio::spawn(async move {
+            while let Some(event) = receiver.recv().await {
+                drop(forward.send(event));
+            }
+        });
+        let played = Self { id: id(name), sender: link.sender, events };
         played.send(&Record::websocket_connect(&config().endpoint_id, &played.id));
         played
     }
@@ -48,19 +58,16 @@ impl Played {
     }
 
     async fn record(&mut self) -> Record {
-        match timeout(PATIENCE, self.receiver.recv()).await.unwrap() {
+        match timeout(PATIENCE, self.events.recv()).await.unwrap() {
             Some(LinkEvent::Record(record, _)) => record,
             other => panic!("{other:?}"),
         }
     }
 
     async fn end(&mut self) -> CloseReason {
-        loop {
-            match timeout(PATIENCE, self.receiver.recv()).await.unwrap() {
-                Some(LinkEvent::Closed(reason)) => return reason,
-                Some(LinkEvent::Record(..)) => {}
-                None => panic!("the end was told already"),
-            }
+        match timeout(PATIENCE, self.events.recv()).await.unwrap() {
+            Some(LinkEvent::Closed(reason)) => reason,
+            other => panic!("{other:?}"),
         }
     }
 
@@ -97,8 +104,8 @@ async fn an_agent_that_dials_in_is_asked_and_answers() {
     let (host, target) = listening().await;
     let mut agent = Played::dial(&target, "self::agent").await;
     assert_eq!(host.wait_for_agent(PATIENCE).await, Ok(id("self::agent")));
-    let (outcome, ()) =
-        tokio::join!(host.handle().request(&agent.id, get(), PATIENCE), agent.answer_get("here"));
+    let asked = agent.id.clone();
+    let (outcome, ()) = tokio::join!(host.handle().request(&asked, get(), PATIENCE), agent.answer_get("here"));
     assert_eq!(name_in(&outcome), "here");
 }
 
@@ -110,44 +117,39 @@ async fn an_agent_that_listens_is_dialled() {
     let target = format!("ws://{}/agent", listener.local_addr()).parse().unwrap();
     let (host, link) = tokio::join!(ControllerHost::dial(&target, config()), listener.accept());
     let (host, link) = (host.unwrap(), link.unwrap());
-    let mut agent = Played { id: id("self::agent"), sender: link.sender, receiver: link.receiver };
-    agent.send(&Record::websocket_connect(&config().endpoint_id, &agent.id));
-    // The listener's links move only while they are polled.
-    let (waited, ()) = tokio::join!(host.wait_for_agent(PATIENCE), async {
-        let asked = host.handle().clone();
-        let id = agent.id.clone();
-        let request = tokio::spawn(async move {
-            while !asked.is_online(&id) {
-                tokio::task::yield_now().await;
-            }
-            asked.request(&id, get(), PATIENCE).await
-        });
-        agent.answer_get("there").await;
-        let done = async { while agent.receiver.recv().await.is_some() {} };
-        tokio::select! {
-            outcome = request => assert_eq!(name_in(&outcome.unwrap()), "there"),
-            () = done => panic!("the link ended"),
-        }
-    });
-    assert_eq!(waited, Ok(id("self::agent")));
+    let mut agent = Played::on(link, "self::agent");
+    let asked = host.wait_for_agent(PATIENCE).await.unwrap();
+    let (outcome, ()) = tokio::join!(host.handle().request(&asked, get(), PATIENCE), agent.answer_get("there"));
+    assert_eq!(name_in(&outcome), "there");
+}
+
+/// A dialled Agent that hangs up before it says who it is is not waited for until time is up.
+#[tokio::test]
+async fn a_dialled_connection_that_ends_early_is_told() {
+    let door = Door { address: ([127, 0, 0, 1], 0).into(), path: "/agent".into(), insecure: false };
+    let mut listener =
+        Listener::bind(door, Settings::new(id("self::agent")), ListenerLimits::default()).await.unwrap();
+    let target = format!("ws://{}/agent", listener.local_addr()).parse().unwrap();
+    let (host, link) = tokio::join!(ControllerHost::dial(&target, config()), listener.accept());
+    let host = host.unwrap();
+    let wait = host.wait_for_agent(PATIENCE);
+    drop(link);
+    assert!(matches!(wait.await, Err(WaitError::Closed(_))));
 }
 
 #[tokio::test]
 async fn an_agent_that_never_answers_times_out_and_one_that_goes_disconnects() {
     let (host, target) = listening().await;
     let agent = Played::dial(&target, "self::agent").await;
-    let (mut receiver, sender) = (agent.receiver, agent.sender);
-    let driver = tokio::spawn(async move { while receiver.recv().await.is_some() {} });
     host.wait_for_agent(PATIENCE).await.unwrap();
     let handle = host.handle();
     let late = handle.request(&agent.id, get(), Duration::from_millis(50)).await;
     assert_eq!(late, Err(OperationError::TimedOut));
     let (gone, ()) = tokio::join!(handle.request(&agent.id, get(), PATIENCE), async {
         tokio::time::sleep(Duration::from_millis(50)).await;
-        sender.close(1000, "");
+        agent.sender.close(1000, "");
     });
     assert_eq!(gone, Err(OperationError::Disconnected));
-    driver.await.unwrap();
     let absent = handle.request(&agent.id, get(), PATIENCE).await;
     assert_eq!(absent, Err(OperationError::NotConnected));
 }
@@ -156,28 +158,13 @@ async fn an_agent_that_never_answers_times_out_and_one_that_goes_disconnects() {
 #[tokio::test]
 async fn the_older_connection_of_an_agent_is_closed() {
     let (host, target) = listening().await;
-    let mut events = host.handle().events();
     let mut older = Played::dial(&target, "self::agent").await;
-    let told = async {
-        loop {
-            if let Some(ControllerEvent::Online(online)) = events.next().await {
-                return online;
-            }
-        }
-    };
-    let online = tokio::select! {
-        online = timeout(PATIENCE, told) => online.unwrap(),
-        reason = older.end() => panic!("{reason:?}"),
-    };
-    assert_eq!(online.agent, older.id);
+    host.wait_for_agent(PATIENCE).await.unwrap();
     let mut newer = Played::dial(&target, "self::agent").await;
-    let reason = tokio::select! {
-        reason = older.end() => reason,
-        record = newer.record() => panic!("{record:?}"),
-    };
+    let reason = older.end().await;
     assert!(matches!(reason, CloseReason::ByPeer { code: Some(1001), .. }), "{reason:?}");
-    let (outcome, ()) =
-        tokio::join!(host.handle().request(&newer.id, get(), PATIENCE), newer.answer_get("newer"));
+    let asked = newer.id.clone();
+    let (outcome, ()) = tokio::join!(host.handle().request(&asked, get(), PATIENCE), newer.answer_get("newer"));
     assert_eq!(name_in(&outcome), "newer");
     assert_eq!(host.handle().online().len(), 1);
 }
