@@ -197,6 +197,8 @@ fn a_record_from_nobody_is_ignored() {
 }
 
 /// Two that share an ID do not talk.
+///
+/// Proves: R-ARC.2
 #[test]
 fn a_record_from_our_own_id_is_ignored() {
     let record = Record {
@@ -291,6 +293,7 @@ fn an_unknown_value_in_a_record_is_answered_if_it_carries_a_request() {
     );
 }
 
+/// Proves: R-E2E.41
 #[test]
 fn a_payload_in_tls_belongs_in_a_session_context() {
     let record = Record {
