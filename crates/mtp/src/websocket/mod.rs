@@ -6,7 +6,7 @@
 //!
 //! Every link speaks `v1.usp` and carries one Record per binary message. This module must never
 //! send a fragment, accept a link without the subprotocol, or hold more for a peer than
-//! [`Settings`] and [`limits`](crate::limits) allow.
+//! [`Settings`] and [`limits`] allow.
 
 mod connection;
 mod dial;
@@ -83,7 +83,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The defaults of [`limits`](crate::limits), for the Endpoint `our_id`.
+    /// The defaults of [`limits`], for the Endpoint `our_id`.
     pub fn new(our_id: EndpointId) -> Self {
         Self {
             our_id,

@@ -55,8 +55,13 @@ pub(crate) fn target(listener: &Listener) -> Target {
 pub(crate) async fn pair(client: Settings, server: Settings) -> (Link, Link) {
     let mut listener = listen(server).await;
     let target = target(&listener);
-    let (client, server) = tokio::join!(dial(&target, &client), listener.accept());
+    let (client, server) = tokio::join!(spawnable(dial(&target, &client)), listener.accept());
     (client.unwrap(), server.unwrap())
+}
+
+/// Hosts spawn what they wait for.
+fn spawnable<F: Future + Send>(future: F) -> F {
+    future
 }
 
 pub(crate) fn record(from: &str, to: &str, bytes: usize) -> Record {
