@@ -9,10 +9,10 @@
 //! entries writes about 24 KiB however small it is (measured by the test
 //! `commits_write_little`), hence one commit for all plans that wait together; see [`Committer`].
 //!
-//! - [`database`] whole transactions on redb, and a look at a file that changes nothing
-//! - [`medium`] files, renames, the lock
-//! - [`committer`] the thread that syncs
-//! - [`simulated`] a disk that loses, tears and reorders what was not synced
+//! - `database`: whole transactions on redb, and a look at a file that changes nothing
+//! - `medium`: files, renames, the lock
+//! - `committer`: the thread that syncs
+//! - `simulated`: a disk that loses, tears and reorders what was not synced
 
 mod committer;
 mod database;

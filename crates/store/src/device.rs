@@ -1,0 +1,155 @@
+//! What the inventory knows about a device.
+
+use serde::{Deserialize, Serialize};
+
+use crate::limits::{ALIAS_CHARACTERS_MAX, ENDPOINT_ID_BYTES_MAX, TEXT_BYTES_MAX};
+use crate::{Milliseconds, StoreError};
+
+/// One device. Whether it is connected is not stored: that is known where its link is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Device {
+    /// The Endpoint ID, unique.
+    pub endpoint_id: String,
+    /// A name that people gave it, unique.
+    pub alias: Option<String>,
+    /// The protocol that manages it.
+    pub protocol: Protocol,
+    /// What it said about itself.
+    #[serde(flatten)]
+    pub description: Description,
+    /// When it was first seen.
+    pub first_seen: Milliseconds,
+    /// When it was last seen.
+    pub last_seen: Milliseconds,
+    /// Where it was last seen, as `address:port`.
+    pub remote_address: Option<String>,
+    /// The MTP by which it was last seen.
+    pub last_mtp: Option<String>,
+}
+
+/// How a device is managed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    /// TR-369.
+    Usp,
+}
+
+/// A device was there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sighting {
+    /// Its Endpoint ID.
+    pub endpoint_id: String,
+    /// How it is managed.
+    pub protocol: Protocol,
+    /// When; earlier than what is known changes nothing but `first_seen`.
+    pub at: Milliseconds,
+    /// Its address, if there is one.
+    pub remote_address: Option<String>,
+    /// The MTP that it used, if known.
+    pub mtp: Option<String>,
+}
+
+/// What a device says about itself. What is none was not said and does not replace what is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Description {
+    /// `Device.DeviceInfo.Manufacturer`
+    pub manufacturer: Option<String>,
+    /// `Device.DeviceInfo.ManufacturerOUI`
+    pub oui: Option<String>,
+    /// `Device.DeviceInfo.ProductClass`
+    pub product_class: Option<String>,
+    /// `Device.DeviceInfo.SerialNumber`
+    pub serial_number: Option<String>,
+    /// `Device.DeviceInfo.HardwareVersion`
+    pub hardware_version: Option<String>,
+    /// `Device.DeviceInfo.SoftwareVersion`
+    pub software_version: Option<String>,
+    /// The versions of the protocol that it supports, as it listed them: `1.3,1.4`.
+    pub protocol_versions: Option<String>,
+}
+
+/// One page of the inventory, in order of the Endpoint IDs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Listing {
+    /// The devices.
+    pub devices: Vec<Device>,
+    /// Where the next page begins; none after the last.
+    pub next: Option<String>,
+}
+
+impl Protocol {
+    /// The name under which it is stored and shown.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Usp => "usp",
+        }
+    }
+
+    /// The protocol of this name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        (name == "usp").then_some(Self::Usp)
+    }
+}
+
+impl Description {
+    /// The same with every text within its limit.
+    pub(crate) fn bounded(self) -> Self {
+        let cut = |text: Option<String>| text.map(bounded);
+        Self {
+            manufacturer: cut(self.manufacturer),
+            oui: cut(self.oui),
+            product_class: cut(self.product_class),
+            serial_number: cut(self.serial_number),
+            hardware_version: cut(self.hardware_version),
+            software_version: cut(self.software_version),
+            protocol_versions: cut(self.protocol_versions),
+        }
+    }
+}
+
+impl Sighting {
+    /// The same with every text within its limit.
+    pub(crate) fn checked(self) -> Result<Self, StoreError> {
+        let length = self.endpoint_id.len();
+        if length == 0 || length > ENDPOINT_ID_BYTES_MAX {
+            return Err(StoreError::Invalid(format!(
+                "an Endpoint ID of {length} bytes; 1 to {ENDPOINT_ID_BYTES_MAX} are allowed"
+            )));
+        }
+        Ok(Self {
+            remote_address: self.remote_address.map(bounded),
+            mtp: self.mtp.map(bounded),
+            ..self
+        })
+    }
+}
+
+/// An alias must be something that a person can type and see.
+pub(crate) fn check_alias(alias: &str) -> Result<(), StoreError> {
+    let reason = if alias.is_empty() {
+        "it is empty; to take an alias away give none".to_owned()
+    } else if alias.chars().count() > ALIAS_CHARACTERS_MAX {
+        format!("it is longer than {ALIAS_CHARACTERS_MAX} characters")
+    } else if alias.chars().any(char::is_control) {
+        "it contains control characters".to_owned()
+    } else if alias.trim() != alias {
+        "it begins or ends with a blank".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(StoreError::Invalid(format!(
+        "the alias {alias:?}: {reason}"
+    )))
+}
+
+fn bounded(mut text: String) -> String {
+    if text.len() > TEXT_BYTES_MAX {
+        let end = (0..=TEXT_BYTES_MAX)
+            .rev()
+            .find(|end| text.is_char_boundary(*end));
+        text.truncate(end.unwrap_or(0));
+    }
+    text
+}

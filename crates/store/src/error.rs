@@ -1,0 +1,84 @@
+//! What can go wrong with the platform's store, said so that the reader knows what to do.
+
+use std::fmt;
+
+/// Why the store could not be opened or did not do what was asked.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The alias belongs to another device.
+    #[error("the alias {alias:?} belongs to {owner}")]
+    AliasTaken {
+        /// The alias.
+        alias: String,
+        /// The Endpoint ID of the device that has it.
+        owner: String,
+    },
+    /// Several devices fit.
+    #[error("{text:?} fits {}", Candidates(candidates, *count))]
+    Ambiguous {
+        /// What was looked for.
+        text: String,
+        /// The Endpoint IDs of the first that fit.
+        candidates: Vec<String>,
+        /// How many fit.
+        count: u64,
+    },
+    /// More writes wait than are allowed.
+    #[error("the store is busy, try again later")]
+    Busy,
+    /// The stored state contradicts itself. Nothing was changed.
+    #[error(
+        "{place}: the stored state is damaged ({reason}). Stop the server and restore this file \
+         from a backup, or move it away together with the files of the same name that end in -wal \
+         and -shm; the server then starts with an empty inventory. It does not do that by itself"
+    )]
+    Damaged {
+        /// The file.
+        place: String,
+        /// What was found.
+        reason: String,
+    },
+    /// The database refused or the system failed.
+    #[error("{place}: cannot {action}: {reason}")]
+    Failed {
+        /// The file.
+        place: String,
+        /// What was attempted.
+        action: &'static str,
+        /// What was said.
+        reason: String,
+    },
+    /// What was given is not allowed.
+    #[error("{0}")]
+    Invalid(String),
+    /// A newer version of the software wrote the state. It was not touched.
+    #[error(
+        "{place}: has schema version {found}, this software knows versions up to {known}; install \
+         the newer software again or use another data folder (--data)"
+    )]
+    Newer {
+        /// The file.
+        place: String,
+        /// The version found.
+        found: i64,
+        /// The highest version known here.
+        known: i64,
+    },
+    /// No device fits.
+    #[error("no device fits {0:?}")]
+    NotFound(String),
+}
+
+/// The end of the sentence "… fits".
+struct Candidates<'a>(&'a [String], u64);
+
+impl fmt::Display for Candidates<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(candidates, count) = *self;
+        write!(formatter, "{count} devices: {}", candidates.join(", "))?;
+        match count.saturating_sub(candidates.len() as u64) {
+            0 => Ok(()),
+            more => write!(formatter, " and {more} more"),
+        }
+    }
+}

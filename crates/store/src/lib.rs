@@ -1,0 +1,167 @@
+//! The platform's persistent state: the inventory of devices and a few settings.
+//!
+//! [`Store`] is one face over several backends; each backend keeps its statements in one module. The
+//! calls block, for a disk as long as it takes: async code makes them from a blocking thread. Writes
+//! that wait at the same time share one transaction and one sync, and what a write returned is there
+//! after a power cut. The store never decides anything about devices, and never starts afresh
+//! because it could not read what was there.
+
+mod device;
+mod error;
+pub mod limits;
+mod sqlite;
+
+use std::path::Path;
+use std::sync::Arc;
+
+pub use self::device::{Description, Device, Listing, Protocol, Sighting};
+pub use self::error::StoreError;
+
+/// Milliseconds since 1970-01-01T00:00:00Z.
+pub type Milliseconds = i64;
+
+/// The platform's store. Clones are the same store; any thread may use it.
+#[derive(Clone)]
+pub struct Store {
+    backend: Backend,
+}
+
+#[derive(Clone)]
+enum Backend {
+    Sqlite(Arc<sqlite::Sqlite>),
+}
+
+impl Store {
+    /// Opens the SQLite database in the file `path`, or makes one (mode 0600, its folder 0700).
+    /// Earlier schema versions are migrated.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] and [`StoreError::Newer`] leave the file as it is; otherwise what the
+    /// system says.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Ok(Self {
+            backend: Backend::Sqlite(Arc::new(sqlite::Sqlite::open(path)?)),
+        })
+    }
+
+    /// Records that devices were there, in one transaction; the unknown ones are added.
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`] for an impossible Endpoint ID, with nothing recorded.
+    pub fn seen(&self, sightings: Vec<Sighting>) -> Result<(), StoreError> {
+        let sightings: Result<Vec<_>, _> = sightings.into_iter().map(Sighting::checked).collect();
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.seen(sightings?),
+        }
+    }
+
+    /// Records that a device was there without waiting for the disk: never blocks, and what a power
+    /// cut takes is seen again.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] when too much waits; [`StoreError::Invalid`] as with [`Store::seen`].
+    pub fn seen_soon(&self, sighting: Sighting) -> Result<(), StoreError> {
+        let sighting = sighting.checked()?;
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.seen_soon(sighting),
+        }
+    }
+
+    /// Records what a known device says about itself. Overlong texts are cut.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when no device has this Endpoint ID.
+    pub fn describe(&self, endpoint_id: &str, said: Description) -> Result<(), StoreError> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.describe(endpoint_id.to_owned(), said.bounded()),
+        }
+    }
+
+    /// The devices after the Endpoint ID `after`, or from the first, at most `limit` of them and at
+    /// most [`limits::PAGE_DEVICES_MAX`].
+    ///
+    /// # Errors
+    /// What the backend says.
+    pub fn list(&self, after: Option<&str>, limit: u32) -> Result<Listing, StoreError> {
+        let limit = limit.clamp(1, limits::PAGE_DEVICES_MAX);
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.list(after.unwrap_or_default(), limit),
+        }
+    }
+
+    /// The device with this Endpoint ID or else this alias, or else the only one whose Endpoint ID
+    /// contains the text (ASCII letters in either case).
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], or [`StoreError::Ambiguous`] with the candidates.
+    pub fn find(&self, text: &str) -> Result<Device, StoreError> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.find(text),
+        }
+    }
+
+    /// Gives a device an alias, or takes it away.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::AliasTaken`], or [`StoreError::Invalid`] when it is
+    /// empty, too long, or contains what cannot be seen.
+    pub fn set_alias(&self, endpoint_id: &str, alias: Option<&str>) -> Result<(), StoreError> {
+        alias.map_or(Ok(()), device::check_alias)?;
+        match &self.backend {
+            Backend::Sqlite(sqlite) => {
+                sqlite.set_alias(endpoint_id.to_owned(), alias.map(str::to_owned))
+            }
+        }
+    }
+
+    /// Forgets a device. It comes back when it is seen again.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when no device has this Endpoint ID.
+    pub fn remove(&self, endpoint_id: &str) -> Result<(), StoreError> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.remove(endpoint_id.to_owned()),
+        }
+    }
+
+    /// How many devices there are.
+    ///
+    /// # Errors
+    /// What the backend says.
+    pub fn count(&self) -> Result<u64, StoreError> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.count(),
+        }
+    }
+
+    /// The setting under this key.
+    ///
+    /// # Errors
+    /// What the backend says.
+    pub fn setting(&self, key: &str) -> Result<Option<String>, StoreError> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.setting(key),
+        }
+    }
+
+    /// Replaces the setting under this key, or takes it away.
+    ///
+    /// # Errors
+    /// What the backend says.
+    pub fn set_setting(&self, key: &str, value: Option<&str>) -> Result<(), StoreError> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.set_setting(key.to_owned(), value.map(str::to_owned)),
+        }
+    }
+
+    /// The setting under this key, which becomes `value` if there is none. For what is made once and
+    /// kept, such as the `endpoint_id` of the server.
+    ///
+    /// # Errors
+    /// What the backend says.
+    pub fn keep_setting(&self, key: &str, value: &str) -> Result<String, StoreError> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.keep_setting(key.to_owned(), value.to_owned()),
+        }
+    }
+}

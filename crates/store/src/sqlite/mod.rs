@@ -1,0 +1,226 @@
+//! The inventory in SQLite: write-ahead log, one writing thread, a few reading connections.
+//!
+//! `synchronous` is FULL. With NORMAL a power cut could take back the last transactions of a
+//! write-ahead log, alias changes and removals that somebody was told of among them; the syncs that
+//! FULL costs are shared by all writes that wait together.
+
+mod schema;
+mod statements;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::fs::{DirBuilder, OpenOptions, Permissions};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use self::writer::Writer;
+use crate::limits::READERS_MAX;
+use crate::{Description, Device, Listing, Sighting, StoreError};
+
+/// How long a connection waits for another process, a backup for example.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The store on SQLite.
+pub(crate) struct Sqlite {
+    place: Place,
+    readers: Mutex<Vec<Connection>>,
+    writer: Writer,
+}
+
+/// The file, and how its errors are told.
+#[derive(Clone, Debug)]
+struct Place(PathBuf);
+
+impl Sqlite {
+    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
+        let place = Place(path.to_owned());
+        create_private(path)
+            .map_err(|error| place.failed("create it or restrict it to its owner", error))?;
+        let mut connection = place.connect()?;
+        schema::prepare(&place, &mut connection)?;
+        let writer = Writer::spawn(place.clone(), connection)
+            .map_err(|error| place.failed("start its thread", error))?;
+        Ok(Self {
+            place,
+            readers: Mutex::default(),
+            writer,
+        })
+    }
+
+    pub(crate) fn seen(&self, sightings: Vec<Sighting>) -> Result<(), StoreError> {
+        self.writer.write(move |connection| {
+            sightings
+                .iter()
+                .try_for_each(|sighting| statements::seen(connection, sighting))
+        })
+    }
+
+    pub(crate) fn seen_soon(&self, sighting: Sighting) -> Result<(), StoreError> {
+        self.writer
+            .write_soon(move |connection| statements::seen(connection, &sighting))
+    }
+
+    pub(crate) fn describe(&self, id: String, said: Description) -> Result<(), StoreError> {
+        self.writer
+            .write(move |connection| statements::describe(connection, &id, &said))
+    }
+
+    pub(crate) fn set_alias(&self, id: String, alias: Option<String>) -> Result<(), StoreError> {
+        self.writer
+            .write(move |connection| statements::set_alias(connection, &id, alias.as_deref()))
+    }
+
+    pub(crate) fn remove(&self, id: String) -> Result<(), StoreError> {
+        self.writer
+            .write(move |connection| statements::remove(connection, &id))
+    }
+
+    pub(crate) fn set_setting(&self, key: String, value: Option<String>) -> Result<(), StoreError> {
+        self.writer
+            .write(move |connection| statements::set_setting(connection, &key, value.as_deref()))
+    }
+
+    pub(crate) fn keep_setting(&self, key: String, value: String) -> Result<String, StoreError> {
+        self.writer
+            .write(move |connection| statements::keep_setting(connection, &key, &value))
+    }
+
+    pub(crate) fn setting(&self, key: &str) -> Result<Option<String>, StoreError> {
+        self.read(|connection| statements::setting(connection, key))
+    }
+
+    pub(crate) fn list(&self, after: &str, limit: u32) -> Result<Listing, StoreError> {
+        self.read(|connection| statements::list(connection, after, limit))
+    }
+
+    pub(crate) fn find(&self, text: &str) -> Result<Device, StoreError> {
+        self.read(|connection| statements::find(connection, text))
+    }
+
+    pub(crate) fn count(&self) -> Result<u64, StoreError> {
+        self.read(statements::count)
+    }
+
+    /// Reads in one snapshot, beside the writer.
+    fn read<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, Refusal>,
+    ) -> Result<T, StoreError> {
+        let kept = self
+            .readers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
+        let mut connection = match kept {
+            Some(connection) => connection,
+            None => self.place.connect()?,
+        };
+        let refused = |refusal| self.place.refused("read it", refusal);
+        let transaction = connection
+            .transaction()
+            .map_err(|error| refused(error.into()))?;
+        let found = work(&transaction).map_err(refused);
+        drop(transaction);
+        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        if readers.len() < READERS_MAX {
+            readers.push(connection);
+        }
+        found
+    }
+}
+
+/// Why a statement did not do its work: an answer for the caller, or an error of the database.
+#[derive(Debug)]
+enum Refusal {
+    Answer(StoreError),
+    Database(rusqlite::Error),
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        Self::Answer(error)
+    }
+}
+
+impl From<rusqlite::Error> for Refusal {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl Place {
+    fn name(&self) -> String {
+        self.0.display().to_string()
+    }
+
+    /// A connection with the settings that every connection has.
+    fn connect(&self) -> Result<Connection, StoreError> {
+        let connect = || -> rusqlite::Result<Connection> {
+            // No URIs: a file name is a file name.
+            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            let connection = Connection::open_with_flags(&self.0, flags)?;
+            connection.busy_timeout(BUSY_TIMEOUT)?;
+            connection.pragma_update(None, "foreign_keys", true)?;
+            connection.pragma_update(None, "synchronous", "FULL")?;
+            connection.pragma_update(None, "trusted_schema", false)?;
+            Ok(connection)
+        };
+        connect().map_err(|error| self.database("open it", &error))
+    }
+
+    fn failed(&self, action: &'static str, reason: impl ToString) -> StoreError {
+        StoreError::Failed {
+            place: self.name(),
+            action,
+            reason: reason.to_string(),
+        }
+    }
+
+    fn damaged(&self, reason: impl ToString) -> StoreError {
+        StoreError::Damaged {
+            place: self.name(),
+            reason: reason.to_string(),
+        }
+    }
+
+    fn database(&self, action: &'static str, error: &rusqlite::Error) -> StoreError {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => self.damaged(error),
+            _ => self.failed(action, error),
+        }
+    }
+
+    fn refused(&self, action: &'static str, refusal: Refusal) -> StoreError {
+        match refusal {
+            Refusal::Answer(error) => error,
+            Refusal::Database(error) => self.database(action, &error),
+        }
+    }
+}
+
+/// Makes the folder and the file for their owner alone. The files that SQLite puts beside it get the
+/// rights of the file.
+fn create_private(path: &Path) -> std::io::Result<()> {
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)?;
+    }
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)?;
+    file.set_permissions(Permissions::from_mode(0o600))
+}

@@ -1,0 +1,217 @@
+//! Every statement of the SQLite backend.
+
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+
+use super::Refusal;
+use crate::limits::CANDIDATES_MAX;
+use crate::{Description, Device, Listing, Protocol, Sighting, StoreError};
+
+const COLUMNS: &str = "endpoint_id, alias, protocol, manufacturer, oui, product_class, \
+    serial_number, hardware_version, software_version, protocol_versions, first_seen, last_seen, \
+    remote_address, last_mtp";
+
+type Done<T = ()> = Result<T, Refusal>;
+
+pub(super) fn seen(connection: &Connection, sighting: &Sighting) -> Done {
+    connection
+        .prepare_cached(
+            "INSERT INTO devices
+                (endpoint_id, protocol, first_seen, last_seen, remote_address, last_mtp)
+             VALUES (:id, :protocol, :at, :at, :remote, :mtp)
+             ON CONFLICT (endpoint_id) DO UPDATE SET
+                protocol = CASE WHEN :at >= last_seen THEN :protocol ELSE protocol END,
+                remote_address =
+                    CASE WHEN :at >= last_seen THEN coalesce(:remote, remote_address)
+                    ELSE remote_address END,
+                last_mtp = CASE WHEN :at >= last_seen THEN coalesce(:mtp, last_mtp)
+                    ELSE last_mtp END,
+                first_seen = min(first_seen, :at),
+                last_seen = max(last_seen, :at)",
+        )?
+        .execute(named_params! {
+            ":id": sighting.endpoint_id,
+            ":protocol": sighting.protocol.name(),
+            ":at": sighting.at,
+            ":remote": sighting.remote_address,
+            ":mtp": sighting.mtp,
+        })?;
+    Ok(())
+}
+
+pub(super) fn describe(connection: &Connection, id: &str, said: &Description) -> Done {
+    let changed = connection
+        .prepare_cached(
+            "UPDATE devices SET
+                manufacturer = coalesce(?2, manufacturer),
+                oui = coalesce(?3, oui),
+                product_class = coalesce(?4, product_class),
+                serial_number = coalesce(?5, serial_number),
+                hardware_version = coalesce(?6, hardware_version),
+                software_version = coalesce(?7, software_version),
+                protocol_versions = coalesce(?8, protocol_versions)
+             WHERE endpoint_id = ?1",
+        )?
+        .execute(params![
+            id,
+            said.manufacturer,
+            said.oui,
+            said.product_class,
+            said.serial_number,
+            said.hardware_version,
+            said.software_version,
+            said.protocol_versions,
+        ])?;
+    must_exist(id, changed)
+}
+
+pub(super) fn set_alias(connection: &Connection, id: &str, alias: Option<&str>) -> Done {
+    let owner: Option<String> = connection
+        .prepare_cached("SELECT endpoint_id FROM devices WHERE alias = ?1 AND endpoint_id <> ?2")?
+        .query_row(params![alias, id], |row| row.get(0))
+        .optional()?;
+    if let (Some(owner), Some(alias)) = (owner, alias) {
+        return Err(StoreError::AliasTaken {
+            alias: alias.to_owned(),
+            owner,
+        }
+        .into());
+    }
+    let changed = connection
+        .prepare_cached("UPDATE devices SET alias = ?2 WHERE endpoint_id = ?1")?
+        .execute(params![id, alias])?;
+    must_exist(id, changed)
+}
+
+pub(super) fn remove(connection: &Connection, id: &str) -> Done {
+    let removed = connection
+        .prepare_cached("DELETE FROM devices WHERE endpoint_id = ?1")?
+        .execute([id])?;
+    must_exist(id, removed)
+}
+
+pub(super) fn count(connection: &Connection) -> Done<u64> {
+    let count: i64 = connection.query_row("SELECT count(*) FROM devices", [], |row| row.get(0))?;
+    Ok(count.unsigned_abs())
+}
+
+pub(super) fn list(connection: &Connection, after: &str, limit: u32) -> Done<Listing> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM devices WHERE endpoint_id > ?1 ORDER BY endpoint_id LIMIT ?2"
+    ))?;
+    let mut devices = statement
+        .query_map(params![after, limit + 1], device)?
+        .collect::<Result<Vec<_>, _>>()?;
+    // One more than asked for shows that there is a next page.
+    let more = devices.len() > limit as usize;
+    devices.truncate(limit as usize);
+    let next = devices
+        .last()
+        .filter(|_| more)
+        .map(|last| last.endpoint_id.clone());
+    Ok(Listing { devices, next })
+}
+
+pub(super) fn find(connection: &Connection, text: &str) -> Done<Device> {
+    for column in ["endpoint_id", "alias"] {
+        let found = connection
+            .prepare_cached(&format!(
+                "SELECT {COLUMNS} FROM devices WHERE {column} = ?1"
+            ))?
+            .query_row([text], device)
+            .optional()?;
+        if let Some(device) = found {
+            return Ok(device);
+        }
+    }
+    find_part(connection, text)
+}
+
+/// Plain containment: no character of the text means anything else than itself.
+fn find_part(connection: &Connection, text: &str) -> Done<Device> {
+    const FITS: &str = "?1 <> '' AND instr(lower(endpoint_id), lower(?1)) > 0";
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM devices WHERE {FITS} ORDER BY endpoint_id LIMIT ?2"
+    ))?;
+    let mut fitting = statement
+        .query_map(params![text, CANDIDATES_MAX], device)?
+        .collect::<Result<Vec<_>, _>>()?;
+    if fitting.len() > 1 {
+        let count: i64 = connection
+            .prepare_cached(&format!("SELECT count(*) FROM devices WHERE {FITS}"))?
+            .query_row([text], |row| row.get(0))?;
+        return Err(Refusal::Answer(StoreError::Ambiguous {
+            text: text.to_owned(),
+            candidates: fitting
+                .into_iter()
+                .map(|device| device.endpoint_id)
+                .collect(),
+            count: count.unsigned_abs(),
+        }));
+    }
+    fitting
+        .pop()
+        .ok_or_else(|| StoreError::NotFound(text.to_owned()).into())
+}
+
+pub(super) fn setting(connection: &Connection, key: &str) -> Done<Option<String>> {
+    Ok(connection
+        .prepare_cached("SELECT value FROM settings WHERE key = ?1")?
+        .query_row([key], |row| row.get(0))
+        .optional()?)
+}
+
+pub(super) fn set_setting(connection: &Connection, key: &str, value: Option<&str>) -> Done {
+    match value {
+        Some(value) => connection
+            .prepare_cached(
+                "INSERT INTO settings (key, value) VALUES (?1, ?2)
+                 ON CONFLICT (key) DO UPDATE SET value = ?2",
+            )?
+            .execute([key, value])?,
+        None => connection
+            .prepare_cached("DELETE FROM settings WHERE key = ?1")?
+            .execute([key])?,
+    };
+    Ok(())
+}
+
+pub(super) fn keep_setting(connection: &Connection, key: &str, value: &str) -> Done<String> {
+    connection
+        .prepare_cached("INSERT INTO settings (key, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
+        .execute([key, value])?;
+    Ok(setting(connection, key)?.unwrap_or_default())
+}
+
+fn must_exist(id: &str, changed: usize) -> Done {
+    if changed == 0 {
+        return Err(StoreError::NotFound(id.to_owned()).into());
+    }
+    Ok(())
+}
+
+/// One row of [`COLUMNS`].
+fn device(row: &Row<'_>) -> rusqlite::Result<Device> {
+    let protocol: String = row.get(2)?;
+    let protocol = Protocol::named(&protocol).ok_or_else(|| {
+        let reason = format!("unknown protocol {protocol:?}").into();
+        rusqlite::Error::FromSqlConversionFailure(2, rusqlite::types::Type::Text, reason)
+    })?;
+    Ok(Device {
+        endpoint_id: row.get(0)?,
+        alias: row.get(1)?,
+        protocol,
+        description: Description {
+            manufacturer: row.get(3)?,
+            oui: row.get(4)?,
+            product_class: row.get(5)?,
+            serial_number: row.get(6)?,
+            hardware_version: row.get(7)?,
+            software_version: row.get(8)?,
+            protocol_versions: row.get(9)?,
+        },
+        first_seen: row.get(10)?,
+        last_seen: row.get(11)?,
+        remote_address: row.get(12)?,
+        last_mtp: row.get(13)?,
+    })
+}

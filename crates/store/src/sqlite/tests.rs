@@ -1,0 +1,582 @@
+//! What the store promises, on SQLite.
+
+use std::fs;
+use std::thread;
+
+use super::*;
+use crate::limits::{PAGE_DEVICES_MAX, TEXT_BYTES_MAX};
+use crate::{Protocol, Store};
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+fn store(folder: &tempfile::TempDir) -> Store {
+    Store::open(&folder.path().join("server.db")).unwrap()
+}
+
+fn sighting(id: &str, at: i64) -> Sighting {
+    Sighting {
+        endpoint_id: id.to_owned(),
+        protocol: Protocol::Usp,
+        at,
+        remote_address: Some("192.0.2.1:40000".to_owned()),
+        mtp: Some("websocket".to_owned()),
+    }
+}
+
+fn ids(listing: &Listing) -> Vec<&str> {
+    listing
+        .devices
+        .iter()
+        .map(|device| device.endpoint_id.as_str())
+        .collect()
+}
+
+#[test]
+fn a_new_store_is_empty_and_private() {
+    let folder = folder();
+    let path = folder.path().join("data/server.db");
+    let store = Store::open(&path).unwrap();
+    store.seen(vec![sighting("os::1", 1)]).unwrap();
+    for file in fs::read_dir(folder.path().join("data")).unwrap() {
+        let mode = file.unwrap().metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    let mode = fs::metadata(folder.path().join("data"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o700);
+}
+
+#[test]
+fn every_connection_is_durable_and_bounded_in_patience() {
+    let folder = folder();
+    let path = folder.path().join("server.db");
+    let _store = Store::open(&path).unwrap();
+    let connection = Place(path).connect().unwrap();
+    let number = |pragma: &str| -> i64 {
+        connection
+            .pragma_query_value(None, pragma, |row| row.get(0))
+            .unwrap()
+    };
+    assert_eq!(number("synchronous"), 2);
+    assert_eq!(number("foreign_keys"), 1);
+    assert_eq!(number("busy_timeout"), 10_000);
+    let mode: String = connection
+        .pragma_query_value(None, "journal_mode", |row| row.get(0))
+        .unwrap();
+    assert_eq!(mode, "wal");
+}
+
+#[test]
+fn a_device_is_kept_with_all_that_is_known() {
+    let folder = folder();
+    let said = Description {
+        manufacturer: Some("Maker".to_owned()),
+        oui: Some("0044FF".to_owned()),
+        product_class: Some("Box".to_owned()),
+        serial_number: Some("S1".to_owned()),
+        hardware_version: Some("h1".to_owned()),
+        software_version: Some("s1".to_owned()),
+        protocol_versions: Some("1.3,1.4".to_owned()),
+    };
+    let store = store(&folder);
+    store.seen(vec![sighting("os::0044FF-S1", 10)]).unwrap();
+    store.describe("os::0044FF-S1", said.clone()).unwrap();
+    let update = Description {
+        software_version: Some("s2".to_owned()),
+        ..Description::default()
+    };
+    store.describe("os::0044FF-S1", update).unwrap();
+    store.set_alias("os::0044FF-S1", Some("Küche")).unwrap();
+    drop(store);
+    let expected = Device {
+        endpoint_id: "os::0044FF-S1".to_owned(),
+        alias: Some("Küche".to_owned()),
+        protocol: Protocol::Usp,
+        description: Description {
+            software_version: Some("s2".to_owned()),
+            ..said
+        },
+        first_seen: 10,
+        last_seen: 10,
+        remote_address: Some("192.0.2.1:40000".to_owned()),
+        last_mtp: Some("websocket".to_owned()),
+    };
+    let store = self::store(&folder);
+    assert_eq!(store.find("Küche").unwrap(), expected);
+    let unknown = store
+        .describe("os::nobody", Description::default())
+        .unwrap_err();
+    assert!(matches!(unknown, StoreError::NotFound(_)), "{unknown}");
+}
+
+#[test]
+fn a_late_sighting_does_not_overwrite_a_newer_one() {
+    let folder = folder();
+    let store = store(&folder);
+    store.seen(vec![sighting("os::1", 100)]).unwrap();
+    let late = Sighting {
+        remote_address: Some("late".to_owned()),
+        ..sighting("os::1", 50)
+    };
+    let silent = Sighting {
+        remote_address: None,
+        mtp: None,
+        ..sighting("os::1", 200)
+    };
+    store.seen(vec![late, silent]).unwrap();
+    let device = store.find("os::1").unwrap();
+    assert_eq!((device.first_seen, device.last_seen), (50, 200));
+    assert_eq!(device.remote_address.as_deref(), Some("192.0.2.1:40000"));
+    assert_eq!(device.last_mtp.as_deref(), Some("websocket"));
+}
+
+#[test]
+fn pages_follow_each_other_without_gap_or_repetition() {
+    let folder = folder();
+    let store = store(&folder);
+    store
+        .seen(
+            (0..25)
+                .map(|n| sighting(&format!("os::{n:02}"), n))
+                .collect(),
+        )
+        .unwrap();
+    let first = store.list(None, 10).unwrap();
+    assert_eq!(ids(&first).len(), 10);
+    // What comes and goes between pages does not disturb the others.
+    store.remove("os::03").unwrap();
+    store.remove("os::09").unwrap();
+    let second = store.list(first.next.as_deref(), 10).unwrap();
+    assert_eq!(ids(&second).first(), Some(&"os::10"));
+    let third = store.list(second.next.as_deref(), 10).unwrap();
+    assert_eq!(
+        ids(&third),
+        ["os::20", "os::21", "os::22", "os::23", "os::24"]
+    );
+    assert_eq!(third.next, None);
+    assert_eq!(store.list(None, 23).unwrap().next, None);
+    assert_eq!(store.list(None, 0).unwrap().devices.len(), 1);
+    assert_eq!(store.count().unwrap(), 23);
+}
+
+#[test]
+fn a_page_is_bounded() {
+    let folder = folder();
+    let store = store(&folder);
+    let many = i64::from(PAGE_DEVICES_MAX) + 5;
+    store
+        .seen(
+            (0..many)
+                .map(|n| sighting(&format!("os::{n:05}"), n))
+                .collect(),
+        )
+        .unwrap();
+    let page = store.list(None, u32::MAX).unwrap();
+    assert_eq!(page.devices.len(), PAGE_DEVICES_MAX as usize);
+    assert!(page.next.is_some());
+}
+
+#[test]
+fn a_device_is_found_by_id_then_alias_then_part() {
+    let folder = folder();
+    let store = store(&folder);
+    let ids = ["os::AA-1", "os::AA-11", "os::BB-2", "alias"];
+    store.seen(ids.map(|id| sighting(id, 1)).to_vec()).unwrap();
+    store.set_alias("os::BB-2", Some("os::AA")).unwrap();
+    store.set_alias("os::AA-11", Some("alias")).unwrap();
+    let found = |text: &str| store.find(text).map(|device| device.endpoint_id);
+    assert_eq!(found("os::AA-1").unwrap(), "os::AA-1");
+    assert_eq!(found("os::AA").unwrap(), "os::BB-2");
+    assert_eq!(found("alias").unwrap(), "alias");
+    assert_eq!(found("bb-").unwrap(), "os::BB-2");
+    for nobody in ["", "%", "_", "*", "AA-111", "'"] {
+        let error = found(nobody).unwrap_err();
+        assert!(
+            matches!(error, StoreError::NotFound(_)),
+            "{nobody:?}: {error}"
+        );
+    }
+    let error = found("AA-").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "\"AA-\" fits 2 devices: os::AA-1, os::AA-11"
+    );
+}
+
+#[test]
+fn an_ambiguous_search_names_some_and_counts_all() {
+    let folder = folder();
+    let store = store(&folder);
+    store
+        .seen(
+            (0..30)
+                .map(|n| sighting(&format!("os::{n:02}"), n))
+                .collect(),
+        )
+        .unwrap();
+    let error = store.find("os").unwrap_err();
+    let StoreError::Ambiguous {
+        candidates, count, ..
+    } = &error
+    else {
+        panic!("{error}")
+    };
+    assert_eq!((candidates.len(), *count), (10, 30));
+    assert!(error.to_string().ends_with("os::09 and 20 more"), "{error}");
+}
+
+#[test]
+fn an_alias_belongs_to_one_device() {
+    let folder = folder();
+    let store = store(&folder);
+    store
+        .seen(vec![sighting("os::1", 1), sighting("os::2", 1)])
+        .unwrap();
+    store.set_alias("os::1", Some("home")).unwrap();
+    store.set_alias("os::1", Some("home")).unwrap();
+    let error = store.set_alias("os::2", Some("home")).unwrap_err();
+    assert_eq!(error.to_string(), "the alias \"home\" belongs to os::1");
+    store.set_alias("os::1", None).unwrap();
+    store.set_alias("os::2", Some("home")).unwrap();
+    let missing = store.set_alias("os::3", Some("away")).unwrap_err();
+    assert!(matches!(missing, StoreError::NotFound(_)), "{missing}");
+    for alias in ["", " a", "a ", "a\u{0}b", "a\nb", &"x".repeat(65)] {
+        let error = store.set_alias("os::1", Some(alias)).unwrap_err();
+        assert!(
+            matches!(error, StoreError::Invalid(_)),
+            "{alias:?}: {error}"
+        );
+    }
+}
+
+#[test]
+fn a_removed_device_is_gone_until_it_is_seen_again() {
+    let folder = folder();
+    let store = store(&folder);
+    store.seen(vec![sighting("os::1", 1)]).unwrap();
+    store.set_alias("os::1", Some("home")).unwrap();
+    store.remove("os::1").unwrap();
+    assert!(matches!(store.find("os::1"), Err(StoreError::NotFound(_))));
+    assert!(matches!(
+        store.remove("os::1"),
+        Err(StoreError::NotFound(_))
+    ));
+    store.seen(vec![sighting("os::1", 9)]).unwrap();
+    let device = store.find("os::1").unwrap();
+    assert_eq!((device.alias, device.first_seen), (None, 9));
+}
+
+#[test]
+fn hostile_texts_are_only_texts() {
+    let folder = folder();
+    let store = store(&folder);
+    let hostile = [
+        "'; DROP TABLE devices; --",
+        "\"quoted\"",
+        "nul\u{0}inside",
+        "%_[]*?\\",
+        "\u{202E}turned \u{1F4A3}",
+        "line\nbreak\r\t",
+        &"x".repeat(500),
+    ];
+    for text in hostile {
+        let said = Description {
+            manufacturer: Some(text.to_owned()),
+            ..Description::default()
+        };
+        store.seen(vec![sighting(text, 1)]).unwrap();
+        store.describe(text, said).unwrap();
+        store.set_setting(text, Some(text)).unwrap();
+        let device = store.find(text).unwrap();
+        assert_eq!(device.endpoint_id, text);
+        assert_eq!(device.description.manufacturer.as_deref(), Some(text));
+        assert_eq!(store.setting(text).unwrap().as_deref(), Some(text));
+    }
+    assert_eq!(store.count().unwrap(), hostile.len() as u64);
+    for text in ["", &"x".repeat(513)] {
+        let error = store
+            .seen(vec![sighting("os::fine", 1), sighting(text, 1)])
+            .unwrap_err();
+        assert!(matches!(error, StoreError::Invalid(_)), "{error}");
+    }
+    assert!(store.find("os::fine").is_err());
+}
+
+#[test]
+fn a_boast_is_cut_between_characters() {
+    let folder = folder();
+    let store = store(&folder);
+    let boast = format!("a{}", "ü".repeat(1_000_000));
+    store.seen(vec![sighting("os::1", 1)]).unwrap();
+    let said = Description {
+        manufacturer: Some(boast),
+        ..Description::default()
+    };
+    store.describe("os::1", said).unwrap();
+    let kept = store
+        .find("os::1")
+        .unwrap()
+        .description
+        .manufacturer
+        .unwrap();
+    assert_eq!(kept.len(), TEXT_BYTES_MAX - 1);
+    assert!(kept.ends_with('ü'));
+}
+
+#[test]
+fn a_setting_is_made_once() {
+    let folder = folder();
+    let store = store(&folder);
+    assert_eq!(store.setting("endpoint_id").unwrap(), None);
+    assert_eq!(
+        store.keep_setting("endpoint_id", "self::a").unwrap(),
+        "self::a"
+    );
+    drop(store);
+    let store = self::store(&folder);
+    assert_eq!(
+        store.keep_setting("endpoint_id", "self::b").unwrap(),
+        "self::a"
+    );
+    store.set_setting("endpoint_id", Some("self::c")).unwrap();
+    assert_eq!(
+        store.setting("endpoint_id").unwrap().as_deref(),
+        Some("self::c")
+    );
+    store.set_setting("endpoint_id", None).unwrap();
+    assert_eq!(store.setting("endpoint_id").unwrap(), None);
+}
+
+#[test]
+fn many_threads_write_and_read_at_once() {
+    let folder = folder();
+    let store = store(&folder);
+    thread::scope(|scope| {
+        for writer in 0..8 {
+            let store = store.clone();
+            scope.spawn(move || {
+                for n in 0..50 {
+                    store
+                        .seen(vec![sighting(&format!("os::{writer}-{n:02}"), n)])
+                        .unwrap();
+                    // Everybody wants the same alias; one has it.
+                    let id = format!("os::{writer}-{n:02}");
+                    match store.set_alias(&id, Some("wanted")) {
+                        Ok(()) | Err(StoreError::AliasTaken { .. }) => {}
+                        Err(error) => panic!("{error}"),
+                    }
+                    assert_eq!(store.find(&id).unwrap().endpoint_id, id);
+                }
+            });
+        }
+        for _ in 0..4 {
+            let store = store.clone();
+            scope.spawn(move || (0..100).for_each(|_| drop(store.list(None, 100).unwrap())));
+        }
+    });
+    assert_eq!(store.count().unwrap(), 400);
+    let named = store.list(None, 1000).unwrap().devices;
+    assert_eq!(
+        named.iter().filter(|device| device.alias.is_some()).count(),
+        1
+    );
+}
+
+#[test]
+fn sightings_that_nobody_waits_for_are_written_in_groups() {
+    let folder = folder();
+    let store = store(&folder);
+    let mut busy = 0;
+    for n in 0..20_000 {
+        while let Err(error) = store.seen_soon(sighting(&format!("os::{}", n % 5000), n)) {
+            assert!(matches!(error, StoreError::Busy), "{error}");
+            busy += 1;
+            thread::yield_now();
+        }
+    }
+    // A write that waits comes after all that was left before it.
+    store.seen(vec![sighting("os::last", 1)]).unwrap();
+    assert_eq!(store.count().unwrap(), 5001);
+    assert_eq!(store.find("os::4999").unwrap().last_seen, 19_999);
+    println!("busy {busy} times");
+}
+
+#[test]
+fn dropping_the_store_finishes_what_was_left() {
+    let folder = folder();
+    let store = store(&folder);
+    (0..100).for_each(|n| store.seen_soon(sighting(&format!("os::{n}"), n)).unwrap());
+    drop(store);
+    assert_eq!(self::store(&folder).count().unwrap(), 100);
+}
+
+#[test]
+fn a_damaged_file_stops_the_server_and_stays() {
+    let folder = folder();
+    let path = folder.path().join("server.db");
+    store(&folder)
+        .seen(
+            (0..2000)
+                .map(|n| sighting(&format!("os::{n}"), n))
+                .collect(),
+        )
+        .unwrap();
+    let sound = fs::read(&path).unwrap();
+    let mut torn = sound.clone();
+    torn[4096..20_000].fill(0x5a);
+    let damaged = [
+        b"garbage".repeat(1000),
+        torn,
+        sound[..sound.len() / 2].to_vec(),
+    ];
+    for bytes in damaged {
+        fs::write(&path, &bytes).unwrap();
+        let Err(error) = Store::open(&path) else {
+            panic!("opened")
+        };
+        assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
+        assert!(
+            error
+                .to_string()
+                .contains("restore this file from a backup"),
+            "{error}"
+        );
+        assert_eq!(fs::read(&path).unwrap(), bytes);
+    }
+    fs::write(&path, &sound).unwrap();
+    assert_eq!(store(&folder).count().unwrap(), 2000);
+}
+
+#[test]
+fn a_newer_version_and_a_foreign_database_are_refused() {
+    let folder = folder();
+    let path = folder.path().join("server.db");
+    drop(store(&folder));
+    let connection = Connection::open(&path).unwrap();
+    connection.pragma_update(None, "user_version", 99).unwrap();
+    drop(connection);
+    let before = fs::read(&path).unwrap();
+    let Err(error) = Store::open(&path) else {
+        panic!("opened")
+    };
+    assert!(
+        matches!(error, StoreError::Newer { found: 99, .. }),
+        "{error}"
+    );
+    assert_eq!(fs::read(&path).unwrap(), before);
+
+    let foreign = folder.path().join("foreign.db");
+    Connection::open(&foreign)
+        .unwrap()
+        .execute_batch("CREATE TABLE songs (title TEXT)")
+        .unwrap();
+    let before = fs::read(&foreign).unwrap();
+    let Err(error) = Store::open(&foreign) else {
+        panic!("opened")
+    };
+    assert!(error.to_string().contains("another program"), "{error}");
+    assert_eq!(fs::read(&foreign).unwrap(), before);
+}
+
+#[test]
+fn an_older_version_is_migrated_wholly_or_not() {
+    const FIRST: &str = "CREATE TABLE a (x TEXT) STRICT; INSERT INTO a VALUES ('kept');";
+    let folder = folder();
+    let path = folder.path().join("server.db");
+    fs::write(&path, []).unwrap();
+    let place = Place(path);
+    let mut connection = place.connect().unwrap();
+    schema::prepare_with(&place, &mut connection, &[FIRST]).unwrap();
+    let broken = [FIRST, "ALTER TABLE a ADD COLUMN y TEXT; nonsense"];
+    schema::prepare_with(&place, &mut connection, &broken).unwrap_err();
+    let sound = [FIRST, "ALTER TABLE a ADD COLUMN y TEXT DEFAULT 'new'"];
+    for _ in 0..2 {
+        schema::prepare_with(&place, &mut connection, &sound).unwrap();
+        let row: (String, String) = connection
+            .query_row("SELECT x, y FROM a", [], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+            .unwrap();
+        assert_eq!(row, ("kept".to_owned(), "new".to_owned()));
+    }
+    let Err(StoreError::Newer {
+        found: 2, known: 1, ..
+    }) = schema::prepare_with(&place, &mut connection, &[FIRST])
+    else {
+        panic!("an older software took it")
+    };
+}
+
+/// What a power cut leaves of the log is a prefix of it: every group is there or not, as a whole, in
+/// order, and all of them when the log is whole.
+#[test]
+fn a_cut_log_gives_whole_groups() {
+    const GROUPS: i64 = 20;
+    let folder = folder();
+    let path = folder.path().join("server.db");
+    let store = store(&folder);
+    for group in 0..GROUPS {
+        store
+            .seen(
+                (0..7)
+                    .map(|n| sighting(&format!("os::{group}-{n}"), group))
+                    .collect(),
+            )
+            .unwrap();
+    }
+    let database = fs::read(&path).unwrap();
+    let log = fs::read(folder.path().join("server.db-wal")).unwrap();
+    assert!(log.len() > 4096 * GROUPS as usize);
+    let mut counts = Vec::new();
+    for cut in (0..=log.len()).step_by(3001).chain([log.len()]) {
+        let after = tempfile::tempdir().unwrap();
+        fs::write(after.path().join("server.db"), &database).unwrap();
+        fs::write(after.path().join("server.db-wal"), &log[..cut]).unwrap();
+        let store = Store::open(&after.path().join("server.db")).unwrap();
+        let count = store.count().unwrap();
+        assert_eq!(count % 7, 0, "cut at {cut}");
+        counts.push(count);
+    }
+    assert!(counts.is_sorted());
+    assert_eq!(counts.last(), Some(&(7 * GROUPS as u64)));
+    assert!(counts.first() < counts.last());
+}
+
+#[test]
+fn a_full_disk_refuses_the_group_and_passes() {
+    let folder = folder();
+    let path = folder.path().join("server.db");
+    drop(store(&folder));
+    let place = Place(path);
+    let connection = place.connect().unwrap();
+    let set_pages_max = |connection: &Connection, most: i64| {
+        connection
+            .query_row(&format!("PRAGMA max_page_count = {most}"), [], |_| Ok(()))
+            .unwrap();
+    };
+    set_pages_max(&connection, 1);
+    let writer = Writer::spawn(place.clone(), connection).unwrap();
+    let large = "x".repeat(100_000);
+    for _ in 0..3 {
+        let value = large.clone();
+        let error = writer
+            .write(move |connection| statements::set_setting(connection, "large", Some(&value)))
+            .unwrap_err();
+        assert!(error.to_string().contains("full"), "{error}");
+    }
+    writer
+        .write(move |connection| {
+            set_pages_max(connection, 1_000_000);
+            statements::set_setting(connection, "large", Some(&large))
+        })
+        .unwrap();
+    drop(writer);
+    assert_eq!(
+        store(&folder).setting("large").unwrap().unwrap().len(),
+        100_000
+    );
+}
