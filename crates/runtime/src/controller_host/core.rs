@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, broadcast, oneshot};
 use tokio::time::Instant;
-use usphere_controller::{Config, Controller, HangupReason, Input, LinkId, Notice, OperationId, Output};
+use usphere_controller::{
+    Config, Controller, HangupReason, Input, LinkId, Notice, OperationId, Output,
+};
 use usphere_datamodel::Moment;
 use usphere_datamodel::operation::{Operation, OperationError, Outcome};
 use usphere_mtp::websocket::{LinkSender, close_code};
@@ -76,34 +78,73 @@ impl Core {
         self.drive(&mut self.lock(), input);
     }
 
-    pub(super) fn connected(&self, peer: PeerIdentity, remote: SocketAddr, sender: LinkSender) -> LinkId {
+    pub(super) fn connected(
+        &self,
+        peer: PeerIdentity,
+        remote: SocketAddr,
+        sender: LinkSender,
+    ) -> LinkId {
         let mut state = self.lock();
         state.link += 1;
         let link = LinkId(state.link);
         tracing::debug!(%link, %remote, "connection opened");
-        state.links.insert(link, Way { sender, remote, hung_up: false });
+        state.links.insert(
+            link,
+            Way {
+                sender,
+                remote,
+                hung_up: false,
+            },
+        );
         self.drive(&mut state, Input::Connected { link, peer });
         link
     }
 
     pub(super) fn closed(&self, link: LinkId, reason: String) {
         let mut state = self.lock();
-        let Some(way) = state.links.remove(&link) else { return };
+        let Some(way) = state.links.remove(&link) else {
+            return;
+        };
         tracing::debug!(%link, remote = %way.remote, reason, "connection closed");
-        self.drive(&mut state, Input::Disconnected { link, reason: reason.clone() });
+        self.drive(
+            &mut state,
+            Input::Disconnected {
+                link,
+                reason: reason.clone(),
+            },
+        );
         state.last_end = Some(reason.clone());
-        self.tell(ControllerEvent::Closed { remote: way.remote, reason });
+        self.tell(ControllerEvent::Closed {
+            remote: way.remote,
+            reason,
+        });
     }
 
-    pub(super) async fn request(&self, agent: EndpointId, request: Operation, timeout: Duration) -> Answer {
+    pub(super) async fn request(
+        &self,
+        agent: EndpointId,
+        request: Operation,
+        timeout: Duration,
+    ) -> Answer {
         let (sender, answer) = oneshot::channel();
         let waiting = {
             let mut state = self.lock();
             state.operation += 1;
             let operation = OperationId(state.operation);
             state.waiting.insert(operation, sender);
-            self.drive(&mut state, Input::Request { operation, agent, request, timeout });
-            Waiting { core: self, operation }
+            self.drive(
+                &mut state,
+                Input::Request {
+                    operation,
+                    agent,
+                    request,
+                    timeout,
+                },
+            );
+            Waiting {
+                core: self,
+                operation,
+            }
         };
         let answer = answer.await;
         drop(waiting);
@@ -111,7 +152,9 @@ impl Core {
     }
 
     pub(super) fn events(&self) -> Events {
-        Events { receiver: self.events.subscribe() }
+        Events {
+            receiver: self.events.subscribe(),
+        }
     }
 
     pub(super) fn online(&self) -> Vec<OnlineAgent> {
@@ -167,17 +210,28 @@ impl Core {
             }
             Output::Note(notice) => log(&notice),
             Output::Notified { agent, notify } => {
-                self.tell(ControllerEvent::Notified { agent, notify: Arc::new(notify) });
+                self.tell(ControllerEvent::Notified {
+                    agent,
+                    notify: Arc::new(notify),
+                });
             }
             Output::Offline { agent, reason } => {
                 tracing::info!(%agent, %reason, "Agent offline");
                 state.online.remove(&agent);
                 self.tell(ControllerEvent::Offline { agent, reason });
             }
-            Output::Online { agent, link, version } => {
+            Output::Online {
+                agent,
+                link,
+                version,
+            } => {
                 if let Some(way) = state.links.get(&link) {
                     tracing::info!(%agent, remote = %way.remote, version, "Agent online");
-                    let online = OnlineAgent { agent: agent.clone(), remote: way.remote, version };
+                    let online = OnlineAgent {
+                        agent: agent.clone(),
+                        remote: way.remote,
+                        version,
+                    };
                     state.online.insert(agent, online.clone());
                     self.tell(ControllerEvent::Online(online));
                 }
@@ -216,8 +270,12 @@ fn send(state: &mut State, link: LinkId, record: &Record) -> Option<Input> {
         return None;
     }
     way.hung_up = true;
-    way.sender.close(close_code::POLICY, "what was sent was not read in time");
-    Some(Input::Disconnected { link, reason: error.to_string() })
+    way.sender
+        .close(close_code::POLICY, "what was sent was not read in time");
+    Some(Input::Disconnected {
+        link,
+        reason: error.to_string(),
+    })
 }
 
 /// Gives an Operation up when nobody waits for it any more.
@@ -230,7 +288,12 @@ impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         let mut state = self.core.lock();
         if state.waiting.remove(&self.operation).is_some() {
-            self.core.drive(&mut state, Input::Cancel { operation: self.operation });
+            self.core.drive(
+                &mut state,
+                Input::Cancel {
+                    operation: self.operation,
+                },
+            );
         }
     }
 }
@@ -244,7 +307,10 @@ fn close_code_of(reason: HangupReason) -> u16 {
 
 fn log(notice: &Notice) {
     match notice {
-        Notice::HungUp { reason: HangupReason::ShuttingDown, .. } => tracing::debug!("{notice}"),
+        Notice::HungUp {
+            reason: HangupReason::ShuttingDown,
+            ..
+        } => tracing::debug!("{notice}"),
         Notice::HungUp { .. } | Notice::Replaced { .. } => tracing::warn!("{notice}"),
         Notice::Ignored { .. } | Notice::Refused { .. } => tracing::info!("{notice}"),
     }

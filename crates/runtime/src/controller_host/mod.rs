@@ -16,12 +16,16 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
-use usphere_controller::{Config, Input};
+use usphere_controller::Input;
 use usphere_datamodel::operation::{Operation, OperationError, Outcome};
-use usphere_mtp::websocket::{self, BindError, DialError, Door, Link, LinkEvent, Listener, ListenerLimits, Settings, Target};
+use usphere_mtp::websocket::{
+    self, BindError, DialError, Door, Link, LinkEvent, Listener, ListenerLimits, Settings, Target,
+};
 use usphere_proto::EndpointId;
 
 use self::core::Core;
+
+pub use usphere_controller::{Config as ControllerConfig, OfflineReason};
 
 pub use events::{ControllerEvent, Events, OnlineAgent};
 
@@ -59,7 +63,11 @@ impl ControllerHost {
     ///
     /// # Errors
     /// [`BindError`] when the door cannot be opened.
-    pub async fn listen(door: Door, limits: ListenerLimits, config: Config) -> Result<Self, BindError> {
+    pub async fn listen(
+        door: Door,
+        limits: ListenerLimits,
+        config: ControllerConfig,
+    ) -> Result<Self, BindError> {
         let settings = Settings::new(config.endpoint_id.clone());
         let listener = Listener::bind(door, settings.clone(), limits).await?;
         let address = listener.local_addr();
@@ -71,7 +79,7 @@ impl ControllerHost {
     ///
     /// # Errors
     /// [`DialError`] says which step failed.
-    pub async fn dial(target: &Target, config: Config) -> Result<Self, DialError> {
+    pub async fn dial(target: &Target, config: ControllerConfig) -> Result<Self, DialError> {
         let settings = Settings::new(config.endpoint_id.clone());
         let host = Self::start(config, settings, None, None);
         host.connect(target).await?;
@@ -89,12 +97,24 @@ impl ControllerHost {
         Ok(())
     }
 
-    fn start(config: Config, settings: Settings, listener: Option<Listener>, address: Option<SocketAddr>) -> Self {
+    fn start(
+        config: ControllerConfig,
+        settings: Settings,
+        listener: Option<Listener>,
+        address: Option<SocketAddr>,
+    ) -> Self {
         let core = Core::new(config);
         let (dialled, arriving) = mpsc::channel(DIALLED_WAITING_MAX);
         let (stop, stopped) = watch::channel(false);
         let keeper = tokio::spawn(keep(Arc::clone(&core), listener, arriving, stopped));
-        Self { handle: ControllerHandle { core }, settings, address, dialled, stop, keeper }
+        Self {
+            handle: ControllerHandle { core },
+            settings,
+            address,
+            dialled,
+            stop,
+            keeper,
+        }
     }
 
     /// What Operations are asked with. Cheap to clone; outlives the host, whose Agents are then gone.
@@ -127,14 +147,18 @@ impl ControllerHost {
                 }
             }
         };
-        timeout(patience, wait).await.unwrap_or(Err(WaitError::TimedOut))
+        timeout(patience, wait)
+            .await
+            .unwrap_or(Err(WaitError::TimedOut))
     }
 
     /// Closes the door, sends every Agent a Disconnect Record, closes all connections and waits for
-    /// that, but not longer than [`FAREWELL_PATIENCE`].
-    pub async fn shutdown(mut self) {
+    /// that, but not longer than [`FAREWELL_PATIENCE`]. After it no Agent can be asked any more.
+    pub async fn shutdown(&mut self) {
         self.stop.send_replace(true);
-        drop(timeout(FAREWELL_PATIENCE, &mut self.keeper).await);
+        if !self.keeper.is_finished() {
+            drop(timeout(FAREWELL_PATIENCE, &mut self.keeper).await);
+        }
     }
 }
 
@@ -225,12 +249,20 @@ async fn expire(deadline: Option<Instant>) {
 
 /// The life of one link.
 async fn run(core: Arc<Core>, link: Link) {
-    let Link { peer, remote, sender, mut receiver } = link;
+    let Link {
+        peer,
+        remote,
+        sender,
+        mut receiver,
+    } = link;
     let name = core.connected(peer, remote, sender);
     while let Some(event) = receiver.recv().await {
         match event {
             LinkEvent::Record(record, _) => core.handle(Input::Received { link: name, record }),
-            LinkEvent::Refused(refusal) => core.handle(Input::Refused { link: name, refusal }),
+            LinkEvent::Refused(refusal) => core.handle(Input::Refused {
+                link: name,
+                refusal,
+            }),
             LinkEvent::Closed(reason) => core.closed(name, reason.to_string()),
         }
     }

@@ -16,14 +16,25 @@ fn id(text: &str) -> EndpointId {
     EndpointId::parse(text).unwrap()
 }
 
-fn config() -> Config {
-    Config { endpoint_id: id("self::controller"), msg_id_prefix: "test".into() }
+fn config() -> ControllerConfig {
+    ControllerConfig {
+        endpoint_id: id("self::controller"),
+        msg_id_prefix: "test".into(),
+    }
 }
 
 async fn listening() -> (ControllerHost, Target) {
-    let door = Door { address: ([127, 0, 0, 1], 0).into(), path: "/usp".into(), insecure: false };
-    let host = ControllerHost::listen(door, ListenerLimits::default(), config()).await.unwrap();
-    let target = format!("ws://{}/usp", host.local_addr().unwrap()).parse().unwrap();
+    let door = Door {
+        address: ([127, 0, 0, 1], 0).into(),
+        path: "/usp".into(),
+        insecure: false,
+    };
+    let host = ControllerHost::listen(door, ListenerLimits::default(), config())
+        .await
+        .unwrap();
+    let target = format!("ws://{}/usp", host.local_addr().unwrap())
+        .parse()
+        .unwrap();
     (host, target)
 }
 
@@ -36,7 +47,9 @@ struct Played {
 
 impl Played {
     async fn dial(target: &Target, name: &str) -> Self {
-        let link = websocket::dial(target, &Settings::new(id(name))).await.unwrap();
+        let link = websocket::dial(target, &Settings::new(id(name)))
+            .await
+            .unwrap();
         Self::on(link, name)
     }
 
@@ -48,8 +61,15 @@ impl Played {
                 drop(forward.send(event));
             }
         });
-        let played = Self { id: id(name), sender: link.sender, events };
-        played.send(&Record::websocket_connect(&config().endpoint_id, &played.id));
+        let played = Self {
+            id: id(name),
+            sender: link.sender,
+            events,
+        };
+        played.send(&Record::websocket_connect(
+            &config().endpoint_id,
+            &played.id,
+        ));
         played
     }
 
@@ -75,7 +95,9 @@ impl Played {
     async fn answer_get(&mut self, value: &str) {
         let record = self.record().await;
         let msg = Msg::receive(record.payload().unwrap().clone(), &Limits::DEFAULT).unwrap();
-        let Some(RequestType::Get(get)) = msg.as_request() else { panic!("{msg:?}") };
+        let Some(RequestType::Get(get)) = msg.as_request() else {
+            panic!("{msg:?}")
+        };
         let results = get.param_paths.iter().map(|path| RequestedPathResult {
             requested_path: path.clone(),
             resolved_path_results: vec![ResolvedPathResult {
@@ -84,8 +106,17 @@ impl Played {
             }],
             ..RequestedPathResult::default()
         });
-        let resp = Msg::response(msg.msg_id(), GetResp { req_path_results: results.collect() });
-        self.send(&Record::no_session(&config().endpoint_id, &self.id, resp.to_payload()));
+        let resp = Msg::response(
+            msg.msg_id(),
+            GetResp {
+                req_path_results: results.collect(),
+            },
+        );
+        self.send(&Record::no_session(
+            &config().endpoint_id,
+            &self.id,
+            resp.to_payload(),
+        ));
     }
 }
 
@@ -94,8 +125,12 @@ fn get() -> Operation {
 }
 
 fn name_in(outcome: &Result<Outcome, OperationError>) -> &str {
-    let Ok(Outcome::Get(outcome)) = outcome else { panic!("{outcome:?}") };
-    let GetStatus::Found(objects) = &outcome.results[0].status else { panic!("{outcome:?}") };
+    let Ok(Outcome::Get(outcome)) = outcome else {
+        panic!("{outcome:?}")
+    };
+    let GetStatus::Found(objects) = &outcome.results[0].status else {
+        panic!("{outcome:?}")
+    };
     &objects[0].parameters["Name"]
 }
 
@@ -105,31 +140,56 @@ async fn an_agent_that_dials_in_is_asked_and_answers() {
     let mut agent = Played::dial(&target, "self::agent").await;
     assert_eq!(host.wait_for_agent(PATIENCE).await, Ok(id("self::agent")));
     let asked = agent.id.clone();
-    let (outcome, ()) = tokio::join!(host.handle().request(&asked, get(), PATIENCE), agent.answer_get("here"));
+    let (outcome, ()) = tokio::join!(
+        host.handle().request(&asked, get(), PATIENCE),
+        agent.answer_get("here")
+    );
     assert_eq!(name_in(&outcome), "here");
 }
 
 #[tokio::test]
 async fn an_agent_that_listens_is_dialled() {
-    let door = Door { address: ([127, 0, 0, 1], 0).into(), path: "/agent".into(), insecure: false };
+    let door = Door {
+        address: ([127, 0, 0, 1], 0).into(),
+        path: "/agent".into(),
+        insecure: false,
+    };
     let settings = Settings::new(id("self::agent"));
-    let mut listener = Listener::bind(door, settings, ListenerLimits::default()).await.unwrap();
-    let target = format!("ws://{}/agent", listener.local_addr()).parse().unwrap();
+    let mut listener = Listener::bind(door, settings, ListenerLimits::default())
+        .await
+        .unwrap();
+    let target = format!("ws://{}/agent", listener.local_addr())
+        .parse()
+        .unwrap();
     let (host, link) = tokio::join!(ControllerHost::dial(&target, config()), listener.accept());
     let (host, link) = (host.unwrap(), link.unwrap());
     let mut agent = Played::on(link, "self::agent");
     let asked = host.wait_for_agent(PATIENCE).await.unwrap();
-    let (outcome, ()) = tokio::join!(host.handle().request(&asked, get(), PATIENCE), agent.answer_get("there"));
+    let (outcome, ()) = tokio::join!(
+        host.handle().request(&asked, get(), PATIENCE),
+        agent.answer_get("there")
+    );
     assert_eq!(name_in(&outcome), "there");
 }
 
 /// A dialled Agent that hangs up before it says who it is is not waited for until time is up.
 #[tokio::test]
 async fn a_dialled_connection_that_ends_early_is_told() {
-    let door = Door { address: ([127, 0, 0, 1], 0).into(), path: "/agent".into(), insecure: false };
-    let mut listener =
-        Listener::bind(door, Settings::new(id("self::agent")), ListenerLimits::default()).await.unwrap();
-    let target = format!("ws://{}/agent", listener.local_addr()).parse().unwrap();
+    let door = Door {
+        address: ([127, 0, 0, 1], 0).into(),
+        path: "/agent".into(),
+        insecure: false,
+    };
+    let mut listener = Listener::bind(
+        door,
+        Settings::new(id("self::agent")),
+        ListenerLimits::default(),
+    )
+    .await
+    .unwrap();
+    let target = format!("ws://{}/agent", listener.local_addr())
+        .parse()
+        .unwrap();
     let (host, link) = tokio::join!(ControllerHost::dial(&target, config()), listener.accept());
     let host = host.unwrap();
     let wait = host.wait_for_agent(PATIENCE);
@@ -143,7 +203,9 @@ async fn an_agent_that_never_answers_times_out_and_one_that_goes_disconnects() {
     let agent = Played::dial(&target, "self::agent").await;
     host.wait_for_agent(PATIENCE).await.unwrap();
     let handle = host.handle();
-    let late = handle.request(&agent.id, get(), Duration::from_millis(50)).await;
+    let late = handle
+        .request(&agent.id, get(), Duration::from_millis(50))
+        .await;
     assert_eq!(late, Err(OperationError::TimedOut));
     let (gone, ()) = tokio::join!(handle.request(&agent.id, get(), PATIENCE), async {
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -162,26 +224,50 @@ async fn the_older_connection_of_an_agent_is_closed() {
     host.wait_for_agent(PATIENCE).await.unwrap();
     let mut newer = Played::dial(&target, "self::agent").await;
     let reason = older.end().await;
-    assert!(matches!(reason, CloseReason::ByPeer { code: Some(1001), .. }), "{reason:?}");
+    assert!(
+        matches!(
+            reason,
+            CloseReason::ByPeer {
+                code: Some(1001),
+                ..
+            }
+        ),
+        "{reason:?}"
+    );
     let asked = newer.id.clone();
-    let (outcome, ()) = tokio::join!(host.handle().request(&asked, get(), PATIENCE), newer.answer_get("newer"));
+    let (outcome, ()) = tokio::join!(
+        host.handle().request(&asked, get(), PATIENCE),
+        newer.answer_get("newer")
+    );
     assert_eq!(name_in(&outcome), "newer");
     assert_eq!(host.handle().online().len(), 1);
 }
 
 #[tokio::test]
 async fn a_shutdown_says_goodbye_before_it_closes() {
-    let (host, target) = listening().await;
+    let (mut host, target) = listening().await;
     let mut agent = Played::dial(&target, "self::agent").await;
     host.wait_for_agent(PATIENCE).await.unwrap();
     let handle = host.handle().clone();
     let ((), record) = tokio::join!(host.shutdown(), async {
         let record = agent.record().await;
         let reason = agent.end().await;
-        assert!(matches!(reason, CloseReason::ByPeer { code: Some(1001), .. }), "{reason:?}");
+        assert!(
+            matches!(
+                reason,
+                CloseReason::ByPeer {
+                    code: Some(1001),
+                    ..
+                }
+            ),
+            "{reason:?}"
+        );
         record
     });
-    assert!(matches!(record.record_type, Some(RecordType::Disconnect(_))), "{record:?}");
+    assert!(
+        matches!(record.record_type, Some(RecordType::Disconnect(_))),
+        "{record:?}"
+    );
     let absent = handle.request(&agent.id, get(), PATIENCE).await;
     assert_eq!(absent, Err(OperationError::NotConnected));
 }

@@ -1,0 +1,100 @@
+//! The inventory.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use usphere_proto::EndpointId;
+use usphere_store::Device;
+
+use super::problem::{Answer, Problem};
+use super::{Platform, body_of, read};
+
+/// Devices of a page where the request does not say.
+const PAGE_DEVICES: u32 = 100;
+
+/// A device with what is known of its connection.
+#[derive(Serialize)]
+pub(super) struct Shown {
+    #[serde(flatten)]
+    device: Device,
+    /// Whether it can be asked now.
+    online: bool,
+}
+
+#[derive(Serialize)]
+pub(super) struct Page {
+    devices: Vec<Shown>,
+    /// What to give as `after` for the next page; absent on the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PageQuery {
+    after: Option<String>,
+    limit: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Renaming {
+    alias: Option<String>,
+}
+
+pub(super) async fn list(
+    State(platform): State<Arc<Platform>>,
+    query: Result<Query<PageQuery>, QueryRejection>,
+) -> Answer<Json<Page>> {
+    let Query(query) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let listing = platform.inventory.list(query.after, query.limit.unwrap_or(PAGE_DEVICES)).await?;
+    let online: HashSet<EndpointId> = platform.controller.online().into_iter().map(|each| each.agent).collect();
+    let shown = listing.devices.into_iter().map(|device| {
+        let online = EndpointId::from_wire(&device.endpoint_id).is_ok_and(|id| online.contains(&id));
+        Shown { device, online }
+    });
+    Ok(Json(Page { devices: shown.collect(), next: listing.next }))
+}
+
+pub(super) async fn show(
+    State(platform): State<Arc<Platform>>,
+    device: Result<Path<String>, PathRejection>,
+) -> Answer<Json<Shown>> {
+    let Path(device) = device.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let device = platform.inventory.find(device).await?;
+    Ok(Json(shown(&platform, device)))
+}
+
+pub(super) async fn rename(
+    State(platform): State<Arc<Platform>>,
+    device: Result<Path<String>, PathRejection>,
+    body: Body,
+) -> Answer<Json<Shown>> {
+    let Path(device) = device.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let renaming: Renaming = read(&body_of(body).await?)?;
+    let known = platform.inventory.find(device).await?;
+    platform.inventory.set_alias(known.endpoint_id.clone(), renaming.alias).await?;
+    let device = platform.inventory.find(known.endpoint_id).await?;
+    Ok(Json(shown(&platform, device)))
+}
+
+pub(super) async fn remove(
+    State(platform): State<Arc<Platform>>,
+    device: Result<Path<String>, PathRejection>,
+) -> Answer<StatusCode> {
+    let Path(device) = device.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let known = platform.inventory.find(device).await?;
+    platform.inventory.remove(known.endpoint_id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn shown(platform: &Platform, device: Device) -> Shown {
+    let online = EndpointId::from_wire(&device.endpoint_id).is_ok_and(|id| platform.controller.is_online(&id));
+    Shown { device, online }
+}

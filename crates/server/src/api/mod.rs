@@ -1,0 +1,136 @@
+//! The REST API. Every answer is JSON; every error is `application/problem+json`.
+//!
+//! | method and path | answer |
+//! |---|---|
+//! | `GET /api/v1/health` | `{"status": "ok"}`; the only one without token |
+//! | `GET /api/v1/server` | the server: Endpoint ID, version, addresses, numbers of devices |
+//! | `GET /api/v1/devices?after=ID&limit=N` | a page of the inventory |
+//! | `GET /api/v1/devices/{device}` | one device |
+//! | `PATCH /api/v1/devices/{device}` | `{"alias": "name"}` gives an alias, `null` takes it away; the device |
+//! | `DELETE /api/v1/devices/{device}` | 204; the device comes back when it connects again |
+//! | `POST /api/v1/devices/{device}/{verb}?timeout=SECONDS` | the outcome of an Operation |
+//!
+//! `{device}` is an Endpoint ID, an alias, or a part of an Endpoint ID that fits one device only. The verbs and
+//! their bodies are those of [`usphere_datamodel::operation`]. The token is sent as
+//! `Authorization: Bearer TOKEN`.
+
+mod devices;
+mod operations;
+mod problem;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::Serialize;
+use serde_json::json;
+use tokio::time::timeout;
+use usphere_proto::EndpointId;
+use usphere_runtime::controller_host::ControllerHandle;
+
+use self::problem::{Answer, Problem};
+use crate::inventory::Inventory;
+use crate::limits::{BODY_BYTES_MAX, BODY_TIMEOUT};
+
+/// What every handler needs.
+pub(crate) struct Platform {
+    pub(crate) controller: ControllerHandle,
+    pub(crate) inventory: Inventory,
+    pub(crate) token: String,
+    pub(crate) endpoint_id: EndpointId,
+    pub(crate) ws: String,
+    pub(crate) api: SocketAddr,
+    /// When the server started, in milliseconds since 1970.
+    pub(crate) started: i64,
+}
+
+/// Everything that is served.
+pub(crate) fn router(platform: Arc<Platform>) -> Router {
+    let guarded = Router::new()
+        .route("/api/v1/server", get(server))
+        .route("/api/v1/devices", get(devices::list))
+        .route("/api/v1/devices/{device}", get(devices::show).patch(devices::rename).delete(devices::remove))
+        .route("/api/v1/devices/{device}/{verb}", post(operations::operate))
+        .route_layer(middleware::from_fn_with_state(Arc::clone(&platform), with_token));
+    Router::new()
+        .route("/api/v1/health", get(health))
+        .merge(guarded)
+        .fallback(|uri: Uri| async move { Problem::no_such_page(uri.path()) })
+        .method_not_allowed_fallback(|| async {
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this resource does not take that method")
+        })
+        .with_state(platform)
+}
+
+async fn health() -> Json<serde_json::Value> {
+    Json(json!({"status": "ok"}))
+}
+
+/// What is told of the server.
+#[derive(Serialize)]
+struct ServerInfo {
+    endpoint_id: String,
+    version: &'static str,
+    api: String,
+    ws: String,
+    started: i64,
+    devices: u64,
+    online: usize,
+}
+
+async fn server(State(platform): State<Arc<Platform>>) -> Answer<Json<ServerInfo>> {
+    Ok(Json(ServerInfo {
+        endpoint_id: platform.endpoint_id.as_str().to_owned(),
+        version: env!("CARGO_PKG_VERSION"),
+        api: format!("http://{}", platform.api),
+        ws: platform.ws.clone(),
+        started: platform.started,
+        devices: platform.inventory.count().await?,
+        online: platform.controller.online().len(),
+    }))
+}
+
+/// Lets nobody through without the token.
+async fn with_token(State(platform): State<Arc<Platform>>, request: Request, next: Next) -> Response {
+    if shown_token(request.headers()).is_some_and(|shown| same(shown.as_bytes(), platform.token.as_bytes())) {
+        return next.run(request).await;
+    }
+    let detail = "a valid token is needed, as `Authorization: Bearer TOKEN`; it is in the file `token` of the server's data folder";
+    let mut response = Problem::new(StatusCode::UNAUTHORIZED, detail).into_response();
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
+    response
+}
+
+fn shown_token(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// Compares in a time that does not tell how much of the token was right.
+fn same(shown: &[u8], expected: &[u8]) -> bool {
+    let difference = shown.iter().zip(expected).fold(0, |sum, (a, b)| std::hint::black_box(sum | (a ^ b)));
+    shown.len() == expected.len() && difference == 0
+}
+
+/// The whole body, within limits of size and time.
+async fn body_of(body: Body) -> Answer<Vec<u8>> {
+    match timeout(BODY_TIMEOUT, axum::body::to_bytes(body, BODY_BYTES_MAX)).await {
+        Ok(Ok(bytes)) => Ok(bytes.into()),
+        Ok(Err(_)) => {
+            let detail = format!("the body is larger than {BODY_BYTES_MAX} bytes, or was cut off");
+            Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail))
+        }
+        Err(_) => Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time")),
+    }
+}
+
+/// Reads a JSON body.
+fn read<T: serde::de::DeserializeOwned>(body: &[u8]) -> Answer<T> {
+    serde_json::from_slice(body).map_err(|error| Problem::bad_request(format!("the body: {error}")))
+}

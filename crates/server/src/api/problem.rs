@@ -1,0 +1,91 @@
+//! Errors of the API, as `application/problem+json` (RFC 9457).
+
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use usphere_datamodel::operation::OperationError;
+use usphere_store::StoreError;
+
+/// An error and the status that it is answered with.
+///
+/// Its JSON has `title`, `status` and `detail`. An error of an Operation adds the fields of
+/// [`OperationError`]: `error`, and for a refusal `code`, `text` and `parameters`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Problem {
+    title: &'static str,
+    status: u16,
+    detail: String,
+    #[serde(flatten)]
+    error: Option<OperationError>,
+    /// The devices that a short name fits.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    candidates: Vec<String>,
+}
+
+pub(crate) type Answer<T> = Result<T, Problem>;
+
+impl Problem {
+    /// A problem without further fields.
+    pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+        Self {
+            title: status.canonical_reason().unwrap_or("Error"),
+            status: status.as_u16(),
+            detail: detail.into(),
+            error: None,
+            candidates: Vec::new(),
+        }
+    }
+
+    /// What the client sent cannot be understood.
+    pub(crate) fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, detail)
+    }
+
+    /// No route leads there.
+    pub(crate) fn no_such_page(path: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, format!("{path}: there is no such resource; the API begins at /api/v1/server"))
+    }
+}
+
+impl From<OperationError> for Problem {
+    fn from(error: OperationError) -> Self {
+        let status = match &error {
+            OperationError::Disconnected | OperationError::InvalidAnswer { .. } => StatusCode::BAD_GATEWAY,
+            OperationError::NotConnected => StatusCode::SERVICE_UNAVAILABLE,
+            OperationError::Overloaded { .. } => StatusCode::TOO_MANY_REQUESTS,
+            OperationError::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            OperationError::TimedOut => StatusCode::GATEWAY_TIMEOUT,
+            OperationError::Unsupported { .. } => StatusCode::NOT_IMPLEMENTED,
+        };
+        Self { error: Some(error.clone()), ..Self::new(status, error.to_string()) }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        let status = match &error {
+            StoreError::AliasTaken { .. } | StoreError::Ambiguous { .. } => StatusCode::CONFLICT,
+            StoreError::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            StoreError::Invalid(_) => StatusCode::BAD_REQUEST,
+            StoreError::NotFound(_) => StatusCode::NOT_FOUND,
+            StoreError::Damaged { .. } | StoreError::Failed { .. } | StoreError::Newer { .. } => {
+                tracing::error!(%error, "the inventory failed");
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
+        };
+        let detail = error.to_string();
+        let candidates = match error {
+            StoreError::Ambiguous { candidates, .. } => candidates,
+            _ => Vec::new(),
+        };
+        Self { candidates, ..Self::new(status, detail) }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let body = serde_json::to_string(&self).unwrap_or_default();
+        (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response()
+    }
+}

@@ -1,0 +1,18 @@
+//! The platform: a Controller for many Agents, the inventory of devices, and the API.
+//!
+//! A [`Server`] keeps everything in one data folder: its Endpoint ID (file `endpoint-id`), the token of its API
+//! (file `token`, readable by its owner alone) and the inventory (`server.db`). This crate must never know how
+//! an Operation travels, and never show a token or a value in the log.
+
+mod api;
+mod config;
+mod data_folder;
+mod http;
+mod inventory;
+pub mod limits;
+mod server;
+mod tracker;
+
+pub use config::{Config, ConfigError};
+pub use data_folder::DataError;
+pub use server::{Server, StartError};

@@ -1,0 +1,45 @@
+//! Every limit of this crate.
+
+use std::time::Duration;
+
+/// Bytes of the body of an API request.
+pub const BODY_BYTES_MAX: usize = 1 << 20;
+
+/// Connections to the API at the same time; more wait in the system's queue.
+pub const API_CONNECTIONS_MAX: usize = 256;
+
+/// Time for the head of an API request to arrive; an idle connection is closed after it.
+pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Time for the body of an API request to arrive.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a device may take to answer, unless the request says otherwise.
+pub const OPERATION_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The longest time that a request may give a device, in seconds.
+pub const OPERATION_SECONDS_MAX: u64 = 600;
+
+/// How long API requests that are under way may go on when the server shuts down.
+pub const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Devices that are asked who they are at the same time.
+pub const INTRODUCTIONS_MAX: usize = 64;
+
+/// Bytes of an alias.
+pub const ALIAS_BYTES_MAX: usize = 64;
+
+/// Bytes of a text of a device's identity that are kept.
+pub const IDENTITY_BYTES_MAX: usize = 256;
+
+/// Devices that are named when a short name fits several.
+pub const CANDIDATES_MAX: usize = 10;
+
+/// Random bytes of a token that the server makes.
+pub const TOKEN_BYTES: usize = 32;
+
+/// Characters that a token has at least.
+pub const TOKEN_CHARACTERS_MIN: usize = 32;
+
+/// Bytes of a configuration file.
+pub const CONFIG_BYTES_MAX: usize = 1 << 20;

@@ -1,0 +1,196 @@
+//! Starting and stopping.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use usphere_mtp::websocket::{BindError, Door, ListenerLimits};
+use usphere_proto::EndpointId;
+use usphere_runtime::controller_host::{ControllerConfig, ControllerHost};
+use usphere_store::{Store, StoreError};
+
+use crate::api::{self, Platform};
+use crate::data_folder::{self, DataError, DataFolder};
+use crate::inventory::{self, Inventory};
+use crate::{Config, http, tracker};
+
+/// The key under which the store keeps the Endpoint ID.
+const ENDPOINT_ID: &str = "endpoint_id";
+
+/// A running server. Dropping it cuts everything off; [`shutdown`](Self::shutdown) ends it well.
+#[derive(Debug)]
+pub struct Server {
+    controller: ControllerHost,
+    endpoint_id: EndpointId,
+    api: SocketAddr,
+    ws: SocketAddr,
+    token: String,
+    stop: watch::Sender<bool>,
+    serving: JoinHandle<()>,
+    tracking: JoinHandle<()>,
+    _data: DataFolder,
+}
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address cannot be listened on.
+    #[error("{address}: cannot listen for {what}: {source}{}", advice(source, key))]
+    Address {
+        /// The address.
+        address: SocketAddr,
+        /// What for.
+        what: &'static str,
+        /// The configuration key of the address.
+        key: &'static str,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The data folder cannot be used.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The kept Endpoint ID is not one.
+    #[error("the kept Endpoint ID is not valid: {0}; give one with --endpoint-id")]
+    EndpointId(String),
+    /// A door without TLS off loopback that was not asked for by name. (R-SEC.0)
+    #[error(
+        "{address}: not a loopback address, and without TLS anyone there could read and change what is said; \
+         use 127.0.0.1 or [::1] for `{key}`, or set `insecure = true` to accept that"
+    )]
+    NotLoopback {
+        /// The address.
+        address: SocketAddr,
+        /// The configuration key of the address.
+        key: &'static str,
+    },
+    /// The inventory cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Server {
+    /// Opens the data folder and the doors, and serves from now on.
+    ///
+    /// # Errors
+    /// [`StartError`] says what is in the way and what to do about it.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        loopback_or_insecure(&config, config.api, "api")?;
+        loopback_or_insecure(&config, config.ws, "ws")?;
+        let data = DataFolder::open(&config.data)?;
+        let token = data.token()?;
+        let store = Store::open(&data.database())?;
+        let endpoint_id = endpoint_id(&store, config.endpoint_id.as_ref())?;
+        data.publish_endpoint_id(&endpoint_id)?;
+        let api = TcpListener::bind(config.api).await;
+        let api = api.map_err(|source| StartError::Address { address: config.api, what: "the API", key: "api", source })?;
+        let api_address = api.local_addr();
+        let api_address = api_address
+            .map_err(|source| StartError::Address { address: config.api, what: "the API", key: "api", source })?;
+        let identity = ControllerConfig { endpoint_id: endpoint_id.clone(), msg_id_prefix: data_folder::msg_id_prefix()? };
+        let door = Door { address: config.ws, path: config.ws_path.clone(), insecure: config.insecure };
+        let controller = ControllerHost::listen(door, ListenerLimits::default(), identity).await.map_err(closed_door)?;
+        let ws = controller.local_addr().unwrap_or(config.ws);
+
+        let inventory = Inventory::new(store);
+        let events = controller.handle().events();
+        let tracking = tokio::spawn(tracker::track(controller.handle().clone(), events, inventory.clone()));
+        let platform = Arc::new(Platform {
+            controller: controller.handle().clone(),
+            inventory,
+            token: token.clone(),
+            endpoint_id: endpoint_id.clone(),
+            ws: format!("ws://{ws}{}", config.ws_path),
+            api: api_address,
+            started: inventory::now(),
+        });
+        let (stop, stopped) = watch::channel(false);
+        let serving = tokio::spawn(http::serve(api, api::router(platform), stopped));
+        tracing::info!(%endpoint_id, api = %api_address, %ws, data = %config.data.display(), "server started");
+        Ok(Self { controller, endpoint_id, api: api_address, ws, token, stop, serving, tracking, _data: data })
+    }
+
+    /// Where the API listens.
+    pub fn api_addr(&self) -> SocketAddr {
+        self.api
+    }
+
+    /// Where Agents connect.
+    pub fn ws_addr(&self) -> SocketAddr {
+        self.ws
+    }
+
+    /// The server's Endpoint ID.
+    pub fn endpoint_id(&self) -> &EndpointId {
+        &self.endpoint_id
+    }
+
+    /// The token of the API.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// Sends every Agent a Disconnect Record, lets API requests that are under way finish for a short while,
+    /// and ends.
+    pub async fn shutdown(mut self) {
+        self.stop.send_replace(true);
+        let Self { controller, serving, tracking, .. } = &mut self;
+        controller.shutdown().await;
+        // A panic in a task was told by the runtime already.
+        drop(serving.await);
+        tracking.abort();
+        tracing::info!("server stopped");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.serving.abort();
+        self.tracking.abort();
+    }
+}
+
+/// Says what was asked for by `insecure`, at every start.
+fn loopback_or_insecure(config: &Config, address: SocketAddr, key: &'static str) -> Result<(), StartError> {
+    if address.ip().to_canonical().is_loopback() {
+        return Ok(());
+    }
+    if !config.insecure {
+        return Err(StartError::NotLoopback { address, key });
+    }
+    tracing::warn!(%address, "insecure = true: `{key}` is open to other hosts without TLS; anyone on the way can read and change what is said");
+    Ok(())
+}
+
+fn endpoint_id(store: &Store, wanted: Option<&EndpointId>) -> Result<EndpointId, StartError> {
+    if let Some(wanted) = wanted {
+        store.set_setting(ENDPOINT_ID, Some(wanted.as_str()))?;
+        return Ok(wanted.clone());
+    }
+    let kept = store.keep_setting(ENDPOINT_ID, &data_folder::made_endpoint_id()?)?;
+    EndpointId::parse(&kept).map_err(|error| StartError::EndpointId(error.to_string()))
+}
+
+fn closed_door(error: BindError) -> StartError {
+    match error {
+        BindError::Address { address, source } => {
+            StartError::Address { address, what: "Agents (WebSocket)", key: "ws", source }
+        }
+        BindError::NotLoopback { address } => StartError::NotLoopback { address, key: "ws" },
+    }
+}
+
+/// What to do about an address.
+fn advice(error: &io::Error, key: &str) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            format!("; another server runs there already: stop it, or choose another address with --{key} or `{key}` in the configuration")
+        }
+        io::ErrorKind::PermissionDenied => {
+            format!("; ports below 1024 need privileges: choose another with --{key} or `{key}` in the configuration")
+        }
+        _ => String::new(),
+    }
+}
