@@ -99,14 +99,24 @@ impl Controller {
     /// Takes in one thing that happened. Drain [`poll`](Self::poll) and reset the timer to
     /// [`deadline`](Self::deadline) before the next.
     pub fn handle(&mut self, input: Input, now: Moment) {
-        debug_assert!(self.outputs.is_empty(), "the outputs of the last input were not drained");
+        debug_assert!(
+            self.outputs.is_empty(),
+            "the outputs of the last input were not drained"
+        );
         match input {
             Input::Cancel { operation } => drop(self.forget(operation)),
             Input::Connected { link, peer } => self.connected(link, peer, now),
-            Input::Disconnected { link, reason } => self.disconnected(link, OfflineReason::Lost(reason)),
+            Input::Disconnected { link, reason } => {
+                self.disconnected(link, OfflineReason::Lost(reason))
+            }
             Input::Received { link, record } => self.received(link, record, now),
             Input::Refused { link, refusal } => self.refused(link, *refusal),
-            Input::Request { operation, agent, request, timeout } => {
+            Input::Request {
+                operation,
+                agent,
+                request,
+                timeout,
+            } => {
                 self.request(operation, agent, request, now + timeout);
             }
             Input::Shutdown => self.shut_down(),
@@ -136,7 +146,14 @@ impl Controller {
         }
         let until = now + CONNECT_PATIENCE;
         self.timers.insert((until, Timer::Link(link)));
-        let known = self.links.insert(link, Link { peer, state: LinkState::Waiting { until }, notices: 0 });
+        let known = self.links.insert(
+            link,
+            Link {
+                peer,
+                state: LinkState::Waiting { until },
+                notices: 0,
+            },
+        );
         debug_assert!(known.is_none(), "a LinkId is never used twice");
     }
 
@@ -151,12 +168,15 @@ impl Controller {
     fn leave(&mut self, link: LinkId, state: LinkState, reason: OfflineReason) {
         match state {
             LinkState::Online(agent) => {
-                let Some(gone) = self.agents.remove(&agent) else { return };
+                let Some(gone) = self.agents.remove(&agent) else {
+                    return;
+                };
                 self.outputs.push_back(Output::Offline { agent, reason });
                 let mut waiting: Vec<Pending> = gone.pending.into_values().collect();
                 waiting.sort_unstable_by_key(|pending| pending.operation);
                 for pending in waiting {
-                    self.timers.remove(&(pending.deadline, Timer::Operation(pending.operation)));
+                    self.timers
+                        .remove(&(pending.deadline, Timer::Operation(pending.operation)));
                     self.operations.remove(&pending.operation);
                     self.conclude(pending.operation, Err(OperationError::Disconnected));
                 }
@@ -170,7 +190,11 @@ impl Controller {
     /// The Agent on `link` is there. Its older link, if it has one, is closed. (R-WS.4)
     fn arrive(&mut self, link: LinkId, agent: EndpointId, version: String) {
         if let Some(older) = self.agents.get(&agent).map(|known| known.link) {
-            let notice = Notice::Replaced { agent: agent.clone(), old: older, new: link };
+            let notice = Notice::Replaced {
+                agent: agent.clone(),
+                old: older,
+                new: link,
+            };
             self.outputs.push_back(Output::Note(notice));
             self.disconnected(older, OfflineReason::Replaced);
             self.hang_up(older, HangupReason::Replaced);
@@ -181,16 +205,37 @@ impl Controller {
             self.timers.remove(&(until, Timer::Link(link)));
             known.state = LinkState::Online(agent.clone());
         }
-        self.agents.insert(agent.clone(), Agent { link, pending: HashMap::new() });
-        self.outputs.push_back(Output::Online { agent, link, version });
+        self.agents.insert(
+            agent.clone(),
+            Agent {
+                link,
+                pending: HashMap::new(),
+            },
+        );
+        self.outputs.push_back(Output::Online {
+            agent,
+            link,
+            version,
+        });
     }
 
-    fn request(&mut self, operation: OperationId, agent: EndpointId, request: Operation, deadline: Moment) {
+    fn request(
+        &mut self,
+        operation: OperationId,
+        agent: EndpointId,
+        request: Operation,
+        deadline: Moment,
+    ) {
         let Some(known) = self.agents.get_mut(&agent) else {
             return self.conclude(operation, Err(OperationError::NotConnected));
         };
         if known.pending.len() >= OUTSTANDING_MAX {
-            return self.conclude(operation, Err(OperationError::Overloaded { limit: OUTSTANDING_MAX }));
+            return self.conclude(
+                operation,
+                Err(OperationError::Overloaded {
+                    limit: OUTSTANDING_MAX,
+                }),
+            );
         }
         self.messages += 1;
         let msg_id = format!("{}-{}", self.config.msg_id_prefix, self.messages);
@@ -199,9 +244,22 @@ impl Controller {
         let msg = Msg::request(&msg_id, translate::request(request));
         let link = known.link;
         if answered {
-            known.pending.insert(msg_id.clone(), Pending { operation, kind, deadline });
+            known.pending.insert(
+                msg_id.clone(),
+                Pending {
+                    operation,
+                    kind,
+                    deadline,
+                },
+            );
             self.timers.insert((deadline, Timer::Operation(operation)));
-            self.operations.insert(operation, Place { agent: agent.clone(), msg_id });
+            self.operations.insert(
+                operation,
+                Place {
+                    agent: agent.clone(),
+                    msg_id,
+                },
+            );
         }
         self.send(link, &agent, &msg);
         if !answered {
@@ -212,13 +270,19 @@ impl Controller {
     /// Takes an Operation out of everything that knows it; `None` when it does not wait.
     fn forget(&mut self, operation: OperationId) -> Option<Pending> {
         let place = self.operations.remove(&operation)?;
-        let pending = self.agents.get_mut(&place.agent)?.pending.remove(&place.msg_id)?;
-        self.timers.remove(&(pending.deadline, Timer::Operation(operation)));
+        let pending = self
+            .agents
+            .get_mut(&place.agent)?
+            .pending
+            .remove(&place.msg_id)?;
+        self.timers
+            .remove(&(pending.deadline, Timer::Operation(operation)));
         Some(pending)
     }
 
     fn conclude(&mut self, operation: OperationId, outcome: Result<Outcome, OperationError>) {
-        self.outputs.push_back(Output::Outcome { operation, outcome });
+        self.outputs
+            .push_back(Output::Outcome { operation, outcome });
     }
 
     fn send(&mut self, link: LinkId, agent: &EndpointId, msg: &Msg) {
@@ -227,7 +291,8 @@ impl Controller {
     }
 
     fn hang_up(&mut self, link: LinkId, reason: HangupReason) {
-        self.outputs.push_back(Output::Note(Notice::HungUp { link, reason }));
+        self.outputs
+            .push_back(Output::Note(Notice::HungUp { link, reason }));
         self.outputs.push_back(Output::Hangup { link, reason });
     }
 
@@ -256,7 +321,11 @@ impl Controller {
         let mut links: Vec<LinkId> = self.links.keys().copied().collect();
         links.sort_unstable();
         for link in links {
-            if let Some(Link { state: LinkState::Online(agent), .. }) = self.links.get(&link) {
+            if let Some(Link {
+                state: LinkState::Online(agent),
+                ..
+            }) = self.links.get(&link)
+            {
                 let text = HangupReason::ShuttingDown.to_string();
                 let record = Record::disconnect(agent, &self.config.endpoint_id, 0_u32, text);
                 self.outputs.push_back(Output::Send { link, record });

@@ -172,7 +172,9 @@ pub enum OfflineReason {
 impl fmt::Display for OfflineReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Disconnected { code: 0, text } if text.is_empty() => f.write_str("it said goodbye"),
+            Self::Disconnected { code: 0, text } if text.is_empty() => {
+                f.write_str("it said goodbye")
+            }
             Self::Disconnected { code: 0, text } => write!(f, "it said goodbye: {text}"),
             Self::Disconnected { code, text } => write!(f, "it said goodbye: {text} ({code})"),
             Self::Replaced => f.write_str("a newer connection took over"),

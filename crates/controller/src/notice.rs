@@ -72,10 +72,20 @@ impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::HungUp { link, reason } => write!(f, "{link}: closed: {reason}"),
-            Self::Ignored { link, from, why } => write!(f, "{link}: ignored what came from {from}: {why}"),
-            Self::Refused { link, agent, code, text } => write!(f, "{link}: answered {agent} with {code}: {text}"),
+            Self::Ignored { link, from, why } => {
+                write!(f, "{link}: ignored what came from {from}: {why}")
+            }
+            Self::Refused {
+                link,
+                agent,
+                code,
+                text,
+            } => write!(f, "{link}: answered {agent} with {code}: {text}"),
             Self::Replaced { agent, old, new } => {
-                write!(f, "{agent} connected anew ({new}); its older connection ({old}) is closed")
+                write!(
+                    f,
+                    "{agent} connected anew ({new}); its older connection ({old}) is closed"
+                )
             }
         }
     }
@@ -97,6 +107,14 @@ impl fmt::Display for Ignored {
 
 /// `text`, cut to what a line of a log can bear, without control characters.
 pub(crate) fn clip(text: &str) -> String {
-    let kept: String = text.chars().take(NOTICE_TEXT_MAX).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-    if kept.len() < text.len() && text.chars().nth(NOTICE_TEXT_MAX).is_some() { kept + "…" } else { kept }
+    let kept: String = text
+        .chars()
+        .take(NOTICE_TEXT_MAX)
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect();
+    if kept.len() < text.len() && text.chars().nth(NOTICE_TEXT_MAX).is_some() {
+        kept + "…"
+    } else {
+        kept
+    }
 }

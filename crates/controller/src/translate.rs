@@ -3,12 +3,13 @@
 
 use usphere_datamodel::Path;
 use usphere_datamodel::operation::{
-    self, CommandKind, Failure, ObjectAccess, ObjectSettings, Operation, OperationError, OperationKind, Outcome,
-    ParameterAccess, ParameterFailure, ParameterKind, PathFailure, Refusal, ValueChange,
+    self, CommandKind, Failure, ObjectAccess, ObjectSettings, Operation, OperationError,
+    OperationKind, Outcome, ParameterAccess, ParameterFailure, ParameterKind, PathFailure, Refusal,
+    ValueChange,
 };
 use usphere_proto::msg::{
-    self, AddOutcome, CmdType, DeleteOutcome, ObjAccessType, OperationOutcome, ParamAccessType, ParamValueType,
-    RequestType, ResponseType, SetOutcome, ValueChangeType,
+    self, AddOutcome, CmdType, DeleteOutcome, ObjAccessType, OperationOutcome, ParamAccessType,
+    ParamValueType, RequestType, ResponseType, SetOutcome, ValueChangeType,
 };
 
 use crate::limits::SUPPORTED_VERSIONS;
@@ -24,9 +25,10 @@ pub(crate) fn request(operation: Operation) -> RequestType {
             allow_partial: delete.allow_partial,
             obj_paths: tidy_all(delete.paths),
         }),
-        Operation::Get(get) => {
-            RequestType::Get(msg::Get { param_paths: tidy_all(get.paths), max_depth: get.max_depth })
-        }
+        Operation::Get(get) => RequestType::Get(msg::Get {
+            param_paths: tidy_all(get.paths),
+            max_depth: get.max_depth,
+        }),
         Operation::Instances(instances) => RequestType::GetInstances(msg::GetInstances {
             obj_paths: tidy_all(instances.paths),
             first_level_only: instances.first_level_only,
@@ -51,7 +53,11 @@ pub(crate) fn request(operation: Operation) -> RequestType {
         }),
         Operation::SupportedProtocol(protocol) => {
             let ours = SUPPORTED_VERSIONS.join(",");
-            let versions = if protocol.versions.is_empty() { ours } else { protocol.versions.join(",") };
+            let versions = if protocol.versions.is_empty() {
+                ours
+            } else {
+                protocol.versions.join(",")
+            };
             RequestType::GetSupportedProtocol(msg::GetSupportedProtocol {
                 controller_supported_protocol_versions: versions,
             })
@@ -60,13 +66,22 @@ pub(crate) fn request(operation: Operation) -> RequestType {
 }
 
 /// The outcome that `response` tells, if it answers a request of `kind`.
-pub(crate) fn outcome(kind: OperationKind, response: ResponseType) -> Result<Outcome, OperationError> {
+pub(crate) fn outcome(
+    kind: OperationKind,
+    response: ResponseType,
+) -> Result<Outcome, OperationError> {
     match (kind, response) {
         (OperationKind::Add, ResponseType::AddResp(resp)) => added(resp).map(Outcome::Add),
-        (OperationKind::Delete, ResponseType::DeleteResp(resp)) => deleted(resp).map(Outcome::Delete),
+        (OperationKind::Delete, ResponseType::DeleteResp(resp)) => {
+            deleted(resp).map(Outcome::Delete)
+        }
         (OperationKind::Get, ResponseType::GetResp(resp)) => Ok(Outcome::Get(got(resp))),
-        (OperationKind::Instances, ResponseType::GetInstancesResp(resp)) => Ok(Outcome::Instances(listed(resp))),
-        (OperationKind::Operate, ResponseType::OperateResp(resp)) => operated(resp).map(Outcome::Operate),
+        (OperationKind::Instances, ResponseType::GetInstancesResp(resp)) => {
+            Ok(Outcome::Instances(listed(resp)))
+        }
+        (OperationKind::Operate, ResponseType::OperateResp(resp)) => {
+            operated(resp).map(Outcome::Operate)
+        }
         (OperationKind::Set, ResponseType::SetResp(resp)) => updated(resp).map(Outcome::Set),
         (OperationKind::SupportedModel, ResponseType::GetSupportedDmResp(resp)) => {
             supported(resp).map(Outcome::SupportedModel)
@@ -74,7 +89,10 @@ pub(crate) fn outcome(kind: OperationKind, response: ResponseType) -> Result<Out
         (OperationKind::SupportedProtocol, ResponseType::GetSupportedProtocolResp(resp)) => {
             Ok(Outcome::SupportedProtocol(spoken(&resp)))
         }
-        (kind, other) => Err(invalid(format!("it answers a {kind} with a {}", name(&other)))),
+        (kind, other) => Err(invalid(format!(
+            "it answers a {kind} with a {}",
+            name(&other)
+        ))),
     }
 }
 
@@ -83,9 +101,17 @@ pub(crate) fn refusal(error: msg::Error) -> OperationError {
     let parameters = error
         .param_errs
         .into_iter()
-        .map(|each| ParameterFailure { parameter: each.param_path, code: each.err_code, text: each.err_msg })
+        .map(|each| ParameterFailure {
+            parameter: each.param_path,
+            code: each.err_code,
+            text: each.err_msg,
+        })
         .collect();
-    OperationError::Refused(Refusal { code: error.err_code, text: error.err_msg, parameters })
+    OperationError::Refused(Refusal {
+        code: error.err_code,
+        text: error.err_msg,
+        parameters,
+    })
 }
 
 /// The outcome of an Operate that wants no answer.
@@ -97,18 +123,32 @@ fn create_object(object: ObjectSettings) -> msg::CreateObject {
     let param_settings = object
         .parameters
         .into_iter()
-        .map(|each| msg::CreateParamSetting { param: each.name, value: each.value, required: each.required })
+        .map(|each| msg::CreateParamSetting {
+            param: each.name,
+            value: each.value,
+            required: each.required,
+        })
         .collect();
-    msg::CreateObject { obj_path: tidy(object.path), param_settings }
+    msg::CreateObject {
+        obj_path: tidy(object.path),
+        param_settings,
+    }
 }
 
 fn update_object(object: ObjectSettings) -> msg::UpdateObject {
     let param_settings = object
         .parameters
         .into_iter()
-        .map(|each| msg::UpdateParamSetting { param: each.name, value: each.value, required: each.required })
+        .map(|each| msg::UpdateParamSetting {
+            param: each.name,
+            value: each.value,
+            required: each.required,
+        })
         .collect();
-    msg::UpdateObject { obj_path: tidy(object.path), param_settings }
+    msg::UpdateObject {
+        obj_path: tidy(object.path),
+        param_settings,
+    }
 }
 
 fn tidy_all(paths: Vec<String>) -> Vec<String> {
@@ -132,61 +172,86 @@ fn got(resp: msg::GetResp) -> operation::GetOutcome {
         let found = each
             .resolved_path_results
             .into_iter()
-            .map(|object| operation::ObjectValues { path: object.resolved_path, parameters: object.result_params });
+            .map(|object| operation::ObjectValues {
+                path: object.resolved_path,
+                parameters: object.result_params,
+            });
         let status = match failure(each.err_code, each.err_msg) {
             Some(failure) => operation::GetStatus::Failed(failure),
             None => operation::GetStatus::Found(found.collect()),
         };
-        operation::GetResult { requested: each.requested_path, status }
+        operation::GetResult {
+            requested: each.requested_path,
+            status,
+        }
     });
-    operation::GetOutcome { results: results.collect() }
+    operation::GetOutcome {
+        results: results.collect(),
+    }
 }
 
 fn listed(resp: msg::GetInstancesResp) -> operation::InstancesOutcome {
     let results = resp.req_path_results.into_iter().map(|each| {
-        let found = each
-            .curr_insts
-            .into_iter()
-            .map(|row| operation::Instance { path: row.instantiated_obj_path, unique_keys: row.unique_keys });
+        let found = each.curr_insts.into_iter().map(|row| operation::Instance {
+            path: row.instantiated_obj_path,
+            unique_keys: row.unique_keys,
+        });
         let status = match failure(each.err_code, each.err_msg) {
             Some(failure) => operation::InstancesStatus::Failed(failure),
             None => operation::InstancesStatus::Found(found.collect()),
         };
-        operation::InstancesResult { requested: each.requested_path, status }
+        operation::InstancesResult {
+            requested: each.requested_path,
+            status,
+        }
     });
-    operation::InstancesOutcome { results: results.collect() }
+    operation::InstancesOutcome {
+        results: results.collect(),
+    }
 }
 
 fn added(resp: msg::AddResp) -> Result<operation::AddOutcome, OperationError> {
     let results = resp.created_obj_results.into_iter().map(|each| {
         let status = match each.oper_status.and_then(|status| status.oper_status) {
-            Some(AddOutcome::OperFailure(failure)) => {
-                operation::AddStatus::Failed(Failure { code: failure.err_code, text: failure.err_msg })
-            }
-            Some(AddOutcome::OperSuccess(success)) => operation::AddStatus::Created(operation::Created {
-                path: success.instantiated_path,
-                unique_keys: success.unique_keys,
-                failures: parameter_failures(success.param_errs),
+            Some(AddOutcome::OperFailure(failure)) => operation::AddStatus::Failed(Failure {
+                code: failure.err_code,
+                text: failure.err_msg,
             }),
+            Some(AddOutcome::OperSuccess(success)) => {
+                operation::AddStatus::Created(operation::Created {
+                    path: success.instantiated_path,
+                    unique_keys: success.unique_keys,
+                    failures: parameter_failures(success.param_errs),
+                })
+            }
             None => return Err(undecided(&each.requested_path)),
         };
-        Ok(operation::AddResult { requested: each.requested_path, status })
+        Ok(operation::AddResult {
+            requested: each.requested_path,
+            status,
+        })
     });
-    Ok(operation::AddOutcome { results: results.collect::<Result<_, _>>()? })
+    Ok(operation::AddOutcome {
+        results: results.collect::<Result<_, _>>()?,
+    })
 }
 
 fn deleted(resp: msg::DeleteResp) -> Result<operation::DeleteOutcome, OperationError> {
     let results = resp.deleted_obj_results.into_iter().map(|each| {
         let status = match each.oper_status.and_then(|status| status.oper_status) {
-            Some(DeleteOutcome::OperFailure(failure)) => {
-                operation::DeleteStatus::Failed(Failure { code: failure.err_code, text: failure.err_msg })
-            }
+            Some(DeleteOutcome::OperFailure(failure)) => operation::DeleteStatus::Failed(Failure {
+                code: failure.err_code,
+                text: failure.err_msg,
+            }),
             Some(DeleteOutcome::OperSuccess(success)) => {
-                let failures = success.unaffected_path_errs.into_iter().map(|each| PathFailure {
-                    path: each.unaffected_path,
-                    code: each.err_code,
-                    text: each.err_msg,
-                });
+                let failures = success
+                    .unaffected_path_errs
+                    .into_iter()
+                    .map(|each| PathFailure {
+                        path: each.unaffected_path,
+                        code: each.err_code,
+                        text: each.err_msg,
+                    });
                 operation::DeleteStatus::Deleted(operation::Deleted {
                     paths: success.affected_paths,
                     failures: failures.collect(),
@@ -194,68 +259,115 @@ fn deleted(resp: msg::DeleteResp) -> Result<operation::DeleteOutcome, OperationE
             }
             None => return Err(undecided(&each.requested_path)),
         };
-        Ok(operation::DeleteResult { requested: each.requested_path, status })
+        Ok(operation::DeleteResult {
+            requested: each.requested_path,
+            status,
+        })
     });
-    Ok(operation::DeleteOutcome { results: results.collect::<Result<_, _>>()? })
+    Ok(operation::DeleteOutcome {
+        results: results.collect::<Result<_, _>>()?,
+    })
 }
 
 fn updated(resp: msg::SetResp) -> Result<operation::SetOutcome, OperationError> {
     let results = resp.updated_obj_results.into_iter().map(|each| {
         let status = match each.oper_status.and_then(|status| status.oper_status) {
-            Some(SetOutcome::OperFailure(failure)) => operation::SetStatus::Failed(set_failure(failure)),
+            Some(SetOutcome::OperFailure(failure)) => {
+                operation::SetStatus::Failed(set_failure(failure))
+            }
             Some(SetOutcome::OperSuccess(success)) => {
-                let objects = success.updated_inst_results.into_iter().map(|object| operation::Updated {
-                    path: object.affected_path,
-                    parameters: object.updated_params,
-                    failures: parameter_failures(object.param_errs),
-                });
+                let objects =
+                    success
+                        .updated_inst_results
+                        .into_iter()
+                        .map(|object| operation::Updated {
+                            path: object.affected_path,
+                            parameters: object.updated_params,
+                            failures: parameter_failures(object.param_errs),
+                        });
                 operation::SetStatus::Updated(objects.collect())
             }
             None => return Err(undecided(&each.requested_path)),
         };
-        Ok(operation::SetResult { requested: each.requested_path, status })
+        Ok(operation::SetResult {
+            requested: each.requested_path,
+            status,
+        })
     });
-    Ok(operation::SetOutcome { results: results.collect::<Result<_, _>>()? })
+    Ok(operation::SetOutcome {
+        results: results.collect::<Result<_, _>>()?,
+    })
 }
 
 fn set_failure(failure: msg::SetFailure) -> operation::SetFailure {
-    let objects = failure.updated_inst_failures.into_iter().map(|object| operation::InstanceFailure {
-        path: object.affected_path,
-        failures: parameter_failures(object.param_errs),
-    });
-    operation::SetFailure { code: failure.err_code, text: failure.err_msg, objects: objects.collect() }
+    let objects =
+        failure
+            .updated_inst_failures
+            .into_iter()
+            .map(|object| operation::InstanceFailure {
+                path: object.affected_path,
+                failures: parameter_failures(object.param_errs),
+            });
+    operation::SetFailure {
+        code: failure.err_code,
+        text: failure.err_msg,
+        objects: objects.collect(),
+    }
 }
 
 fn operated(resp: msg::OperateResp) -> Result<operation::OperateOutcome, OperationError> {
     let results = resp.operation_results.into_iter().map(|each| {
         let status = match each.operation_resp {
             Some(OperationOutcome::CmdFailure(failure)) => {
-                operation::OperateStatus::Failed(Failure { code: failure.err_code, text: failure.err_msg })
+                operation::OperateStatus::Failed(Failure {
+                    code: failure.err_code,
+                    text: failure.err_msg,
+                })
             }
             Some(OperationOutcome::ReqObjPath(path)) => operation::OperateStatus::Started(path),
-            Some(OperationOutcome::ReqOutputArgs(output)) => operation::OperateStatus::Completed(output.output_args),
+            Some(OperationOutcome::ReqOutputArgs(output)) => {
+                operation::OperateStatus::Completed(output.output_args)
+            }
             None => return Err(undecided(&each.executed_command)),
         };
-        Ok(operation::OperateResult { command: each.executed_command, status })
+        Ok(operation::OperateResult {
+            command: each.executed_command,
+            status,
+        })
     });
-    Ok(operation::OperateOutcome { results: results.collect::<Result<_, _>>()? })
+    Ok(operation::OperateOutcome {
+        results: results.collect::<Result<_, _>>()?,
+    })
 }
 
-fn supported(resp: msg::GetSupportedDmResp) -> Result<operation::SupportedModelOutcome, OperationError> {
+fn supported(
+    resp: msg::GetSupportedDmResp,
+) -> Result<operation::SupportedModelOutcome, OperationError> {
     let results = resp.req_obj_results.into_iter().map(|each| {
         let status = match failure(each.err_code, each.err_msg) {
             Some(failure) => operation::SupportedModelStatus::Failed(failure),
             None => operation::SupportedModelStatus::Supported(operation::Supported {
                 model_uri: each.data_model_inst_uri,
-                objects: each.supported_objs.into_iter().map(supported_object).collect::<Result<_, _>>()?,
+                objects: each
+                    .supported_objs
+                    .into_iter()
+                    .map(supported_object)
+                    .collect::<Result<_, _>>()?,
             }),
         };
-        Ok(operation::SupportedModelResult { requested: each.req_obj_path, status })
+        Ok(operation::SupportedModelResult {
+            requested: each.req_obj_path,
+            status,
+        })
     });
-    Ok(operation::SupportedModelOutcome { results: results.collect::<Result<_, _>>()? })
+    Ok(operation::SupportedModelOutcome {
+        results: results.collect::<Result<_, _>>()?,
+    })
 }
 
-fn supported_object(object: msg::SupportedObjectResult) -> Result<operation::SupportedObject, OperationError> {
+fn supported_object(
+    object: msg::SupportedObjectResult,
+) -> Result<operation::SupportedObject, OperationError> {
     let path = object.supported_obj_path;
     let access = match ObjAccessType::try_from(object.access) {
         Ok(ObjAccessType::ReadOnly) => ObjectAccess::ReadOnly,
@@ -264,19 +376,32 @@ fn supported_object(object: msg::SupportedObjectResult) -> Result<operation::Sup
         Ok(ObjAccessType::DeleteOnly) => ObjectAccess::DeleteOnly,
         Err(_) => return Err(unknown_number(&path, "access", object.access)),
     };
-    let parameters = object.supported_params.into_iter().map(|each| supported_parameter(&path, each));
-    let commands = object.supported_commands.into_iter().map(|each| supported_command(&path, each));
+    let parameters = object
+        .supported_params
+        .into_iter()
+        .map(|each| supported_parameter(&path, each));
+    let commands = object
+        .supported_commands
+        .into_iter()
+        .map(|each| supported_command(&path, each));
     let events = object
         .supported_events
         .into_iter()
-        .map(|each| operation::SupportedEvent { name: each.event_name, arguments: each.arg_names });
+        .map(|each| operation::SupportedEvent {
+            name: each.event_name,
+            arguments: each.arg_names,
+        });
     Ok(operation::SupportedObject {
         access,
         multi_instance: object.is_multi_instance,
         parameters: parameters.collect::<Result<_, _>>()?,
         commands: commands.collect::<Result<_, _>>()?,
         events: events.collect(),
-        unique_keys: object.unique_key_sets.into_iter().map(|set| set.key_names).collect(),
+        unique_keys: object
+            .unique_key_sets
+            .into_iter()
+            .map(|set| set.key_names)
+            .collect(),
         divergent_paths: object.divergent_paths,
         path,
     })
@@ -311,9 +436,20 @@ fn supported_parameter(
         Ok(ValueChangeType::Unknown) => ValueChange::Unknown,
         Ok(ValueChangeType::Allowed) => ValueChange::Allowed,
         Ok(ValueChangeType::WillIgnore) => ValueChange::WillIgnore,
-        Err(_) => return Err(unknown_number(&place(), "value change type", parameter.value_change)),
+        Err(_) => {
+            return Err(unknown_number(
+                &place(),
+                "value change type",
+                parameter.value_change,
+            ));
+        }
     };
-    Ok(operation::SupportedParameter { name: parameter.param_name, access, kind, value_change })
+    Ok(operation::SupportedParameter {
+        name: parameter.param_name,
+        access,
+        kind,
+        value_change,
+    })
 }
 
 fn supported_command(
@@ -338,14 +474,24 @@ fn supported_command(
 }
 
 fn spoken(resp: &msg::GetSupportedProtocolResp) -> operation::SupportedProtocolOutcome {
-    let versions = resp.agent_supported_protocol_versions.split(',').map(str::trim).filter(|each| !each.is_empty());
-    operation::SupportedProtocolOutcome { versions: versions.map(str::to_owned).collect() }
+    let versions = resp
+        .agent_supported_protocol_versions
+        .split(',')
+        .map(str::trim)
+        .filter(|each| !each.is_empty());
+    operation::SupportedProtocolOutcome {
+        versions: versions.map(str::to_owned).collect(),
+    }
 }
 
 fn parameter_failures(errors: Vec<msg::ParameterError>) -> Vec<ParameterFailure> {
     errors
         .into_iter()
-        .map(|each| ParameterFailure { parameter: each.param, code: each.err_code, text: each.err_msg })
+        .map(|each| ParameterFailure {
+            parameter: each.param,
+            code: each.err_code,
+            text: each.err_msg,
+        })
         .collect()
 }
 
@@ -360,7 +506,9 @@ fn invalid(text: String) -> OperationError {
 
 /// A oneof that is not set. (R-ENC.3)
 fn undecided(path: &str) -> OperationError {
-    invalid(format!("{path}: the result says neither success nor failure"))
+    invalid(format!(
+        "{path}: the result says neither success nor failure"
+    ))
 }
 
 /// An enum with a number that no version of USP knows. (R-ENC.2)

@@ -90,10 +90,17 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] names the key and what was expected.
     pub fn from_file(path: &Path, data: impl Into<PathBuf>) -> Result<Self, ConfigError> {
-        let failed = |reason: String| ConfigError::File { path: path.to_owned(), reason };
-        let size = std::fs::metadata(path).map_err(|error| failed(error.to_string()))?.len();
+        let failed = |reason: String| ConfigError::File {
+            path: path.to_owned(),
+            reason,
+        };
+        let size = std::fs::metadata(path)
+            .map_err(|error| failed(error.to_string()))?
+            .len();
         if size > CONFIG_BYTES_MAX as u64 {
-            return Err(failed(format!("{size} bytes, at most {CONFIG_BYTES_MAX} are allowed")));
+            return Err(failed(format!(
+                "{size} bytes, at most {CONFIG_BYTES_MAX} are allowed"
+            )));
         }
         let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
         Self::from_toml(&text, data)
@@ -104,11 +111,17 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] names the key and what was expected.
     pub fn from_toml(text: &str, data: impl Into<PathBuf>) -> Result<Self, ConfigError> {
-        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| ConfigError::Text(error.to_string()))?;
+        let table: toml::Table = text
+            .parse()
+            .map_err(|error: toml::de::Error| ConfigError::Text(error.to_string()))?;
         if let Some(key) = table.keys().find(|key| !KEYS.contains(&key.as_str())) {
-            return Err(ConfigError::UnknownKey { key: key.clone(), suggestion: nearest(key) });
+            return Err(ConfigError::UnknownKey {
+                key: key.clone(),
+                suggestion: nearest(key),
+            });
         }
-        let file: File = toml::from_str(text).map_err(|error| ConfigError::Text(error.to_string()))?;
+        let file: File =
+            toml::from_str(text).map_err(|error| ConfigError::Text(error.to_string()))?;
         let defaults = Self::new(data);
         let config = Self {
             api: file.api.unwrap_or(defaults.api),
@@ -119,22 +132,33 @@ impl Config {
             ws_path: file.ws_path.unwrap_or(defaults.ws_path),
         };
         if !config.ws_path.starts_with('/') {
-            let reason = format!("{:?}, a path that begins with / is expected", config.ws_path);
-            return Err(ConfigError::Value { key: "ws_path", reason });
+            let reason = format!(
+                "{:?}, a path that begins with / is expected",
+                config.ws_path
+            );
+            return Err(ConfigError::Value {
+                key: "ws_path",
+                reason,
+            });
         }
         Ok(config)
     }
 }
 
 fn endpoint_id(text: &str) -> Result<EndpointId, ConfigError> {
-    EndpointId::parse(text).map_err(|error| ConfigError::Value { key: "endpoint_id", reason: error.to_string() })
+    EndpointId::parse(text).map_err(|error| ConfigError::Value {
+        key: "endpoint_id",
+        reason: error.to_string(),
+    })
 }
 
 /// The known key that takes the fewest edits, if those are few.
 fn nearest(key: &str) -> Option<&'static str> {
     let key: Vec<char> = key.chars().take(32).collect();
     let distance = |known: &str| edits(&key, &known.chars().collect::<Vec<_>>());
-    KEYS.into_iter().min_by_key(|known| distance(known)).filter(|known| distance(known) <= 1 + known.len() / 3)
+    KEYS.into_iter()
+        .min_by_key(|known| distance(known))
+        .filter(|known| distance(known) <= 1 + known.len() / 3)
 }
 
 /// How many characters have to be put in, taken out or changed to turn one text into the other.
@@ -159,7 +183,8 @@ mod tests {
     #[test]
     fn what_is_left_out_has_its_default() {
         assert_eq!(Config::from_toml("", "d").unwrap(), Config::new("d"));
-        let config = Config::from_toml("ws = \"127.0.0.1:9\"\nendpoint_id = \"self::lab\"\n", "d").unwrap();
+        let config =
+            Config::from_toml("ws = \"127.0.0.1:9\"\nendpoint_id = \"self::lab\"\n", "d").unwrap();
         assert_eq!(config.ws.port(), 9);
         assert_eq!(config.endpoint_id.unwrap().as_str(), "self::lab");
         assert_eq!(config.api, Config::new("d").api);
@@ -168,9 +193,15 @@ mod tests {
     #[test]
     fn an_unknown_key_is_an_error_that_names_the_likely_one() {
         let error = Config::from_toml("endpont_id = \"self::lab\"", "d").unwrap_err();
-        assert_eq!(error.to_string(), "endpont_id: unknown key, did you mean `endpoint_id`?");
+        assert_eq!(
+            error.to_string(),
+            "endpont_id: unknown key, did you mean `endpoint_id`?"
+        );
         let error = Config::from_toml("[telemetry]\nx = 1", "d").unwrap_err();
-        assert!(error.to_string().contains("the keys are api, data"), "{error}");
+        assert!(
+            error.to_string().contains("the keys are api, data"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -55,15 +55,38 @@ pub enum DataError {
 impl DataFolder {
     /// Opens the folder, and makes it where it is not there yet, for its owner alone.
     pub(crate) fn open(path: &Path) -> Result<Self, DataError> {
-        let failed = |source| DataError::Io { path: path.to_owned(), source };
-        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
+        let failed = |source| DataError::Io {
+            path: path.to_owned(),
+            source,
+        };
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .map_err(failed)?;
         let lock = path.join("lock");
-        let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&lock);
-        let file = file.map_err(|source| DataError::Io { path: lock.clone(), source })?;
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(&lock);
+        let file = file.map_err(|source| DataError::Io {
+            path: lock.clone(),
+            source,
+        })?;
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Self { path: path.to_owned(), _lock: file }),
-            Err(rustix::io::Errno::WOULDBLOCK) => Err(DataError::InUse { path: path.to_owned() }),
-            Err(errno) => Err(DataError::Io { path: lock, source: errno.into() }),
+            Ok(()) => Ok(Self {
+                path: path.to_owned(),
+                _lock: file,
+            }),
+            Err(rustix::io::Errno::WOULDBLOCK) => Err(DataError::InUse {
+                path: path.to_owned(),
+            }),
+            Err(errno) => Err(DataError::Io {
+                path: lock,
+                source: errno.into(),
+            }),
         }
     }
 
@@ -77,14 +100,30 @@ impl DataFolder {
         let path = self.path.join("token");
         match self.read(&path)? {
             Some(text) => {
-                let unusable = |reason: String| Err(DataError::Unusable { path: path.clone(), reason });
-                let mode = fs::metadata(&path).map_err(|source| DataError::Io { path: path.clone(), source })?.mode();
+                let unusable = |reason: String| {
+                    Err(DataError::Unusable {
+                        path: path.clone(),
+                        reason,
+                    })
+                };
+                let mode = fs::metadata(&path)
+                    .map_err(|source| DataError::Io {
+                        path: path.clone(),
+                        source,
+                    })?
+                    .mode();
                 if mode & 0o077 != 0 {
                     let mode = mode & 0o777;
-                    return unusable(format!("others may read the token (mode {mode:o}); run chmod 600 on it, or remove it and start again for a new one"));
+                    return unusable(format!(
+                        "others may read the token (mode {mode:o}); run chmod 600 on it, or remove it and start again for a new one"
+                    ));
                 }
-                if text.len() < TOKEN_CHARACTERS_MIN || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-                    return unusable(format!("a token has at least {TOKEN_CHARACTERS_MIN} visible characters; remove the file and start again for a new one"));
+                if text.len() < TOKEN_CHARACTERS_MIN
+                    || !text.bytes().all(|byte| byte.is_ascii_graphic())
+                {
+                    return unusable(format!(
+                        "a token has at least {TOKEN_CHARACTERS_MIN} visible characters; remove the file and start again for a new one"
+                    ));
                 }
                 Ok(text)
             }
@@ -106,14 +145,19 @@ impl DataFolder {
     }
 
     fn read(&self, path: &Path) -> Result<Option<String>, DataError> {
-        let failed = |source| DataError::Io { path: path.to_owned(), source };
+        let failed = |source| DataError::Io {
+            path: path.to_owned(),
+            source,
+        };
         let file = match File::open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(failed(error)),
         };
         let mut text = String::new();
-        file.take(FILE_BYTES_MAX).read_to_string(&mut text).map_err(failed)?;
+        file.take(FILE_BYTES_MAX)
+            .read_to_string(&mut text)
+            .map_err(failed)?;
         Ok(Some(text.trim().to_owned()))
     }
 
@@ -125,13 +169,20 @@ impl DataFolder {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
-            let mut file = OpenOptions::new().create_new(true).write(true).mode(mode).open(&new)?;
+            let mut file = OpenOptions::new()
+                .create_new(true)
+                .write(true)
+                .mode(mode)
+                .open(&new)?;
             writeln!(file, "{text}")?;
             file.sync_all()?;
             fs::rename(&new, path)?;
             File::open(&self.path)?.sync_all()
         };
-        write().map_err(|source| DataError::Io { path: path.to_owned(), source })
+        write().map_err(|source| DataError::Io {
+            path: path.to_owned(),
+            source,
+        })
     }
 }
 
@@ -146,13 +197,21 @@ pub(crate) fn made_endpoint_id() -> Result<String, DataError> {
     bytes[6] = bytes[6] & 0x0f | 0x40;
     bytes[8] = bytes[8] & 0x3f | 0x80;
     let digits = hex(&bytes);
-    let [a, b, c, d, e] = [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]];
+    let [a, b, c, d, e] = [
+        &digits[..8],
+        &digits[8..12],
+        &digits[12..16],
+        &digits[16..20],
+        &digits[20..],
+    ];
     Ok(format!("uuid::{a}-{b}-{c}-{d}-{e}"))
 }
 
 fn random<const N: usize>() -> Result<[u8; N], DataError> {
     let mut bytes = [0; N];
-    OsRng.try_fill_bytes(&mut bytes).map_err(|error| DataError::Random(error.to_string()))?;
+    OsRng
+        .try_fill_bytes(&mut bytes)
+        .map_err(|error| DataError::Random(error.to_string()))?;
     Ok(bytes)
 }
 
@@ -172,9 +231,15 @@ mod tests {
         let data = DataFolder::open(folder.path()).unwrap();
         let token = data.token().unwrap();
         assert_eq!(token.len(), 2 * TOKEN_BYTES);
-        assert_eq!(fs::metadata(folder.path().join("token")).unwrap().mode() & 0o777, 0o600);
+        assert_eq!(
+            fs::metadata(folder.path().join("token")).unwrap().mode() & 0o777,
+            0o600
+        );
         drop(data);
-        assert_eq!(DataFolder::open(folder.path()).unwrap().token().unwrap(), token);
+        assert_eq!(
+            DataFolder::open(folder.path()).unwrap().token().unwrap(),
+            token
+        );
     }
 
     #[test]
@@ -184,7 +249,12 @@ mod tests {
         let id = EndpointId::parse(&made_endpoint_id().unwrap()).unwrap();
         assert_ne!(id.as_str(), made_endpoint_id().unwrap());
         data.publish_endpoint_id(&id).unwrap();
-        assert_eq!(fs::read_to_string(folder.path().join("endpoint-id")).unwrap().trim(), id.as_str());
+        assert_eq!(
+            fs::read_to_string(folder.path().join("endpoint-id"))
+                .unwrap()
+                .trim(),
+            id.as_str()
+        );
     }
 
     #[test]
@@ -197,13 +267,21 @@ mod tests {
         assert!(data.token().unwrap_err().to_string().contains("chmod 600"));
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         fs::write(&path, "short\n").unwrap();
-        assert!(data.token().unwrap_err().to_string().contains("at least 32"));
+        assert!(
+            data.token()
+                .unwrap_err()
+                .to_string()
+                .contains("at least 32")
+        );
     }
 
     #[test]
     fn one_server_at_a_time_uses_a_folder() {
         let folder = tempfile::tempdir().unwrap();
         let _first = DataFolder::open(folder.path()).unwrap();
-        assert!(matches!(DataFolder::open(folder.path()), Err(DataError::InUse { .. })));
+        assert!(matches!(
+            DataFolder::open(folder.path()),
+            Err(DataError::InUse { .. })
+        ));
     }
 }

@@ -17,7 +17,11 @@ impl Inventory {
     }
 
     /// Takes down that a device was there; an unknown one is added.
-    pub(crate) async fn seen(&self, endpoint_id: &str, remote: SocketAddr) -> Result<(), StoreError> {
+    pub(crate) async fn seen(
+        &self,
+        endpoint_id: &str,
+        remote: SocketAddr,
+    ) -> Result<(), StoreError> {
         let sighting = sighting(endpoint_id, Some(remote));
         self.call(move |store| store.seen(vec![sighting])).await
     }
@@ -33,21 +37,36 @@ impl Inventory {
         .await
     }
 
-    pub(crate) async fn describe(&self, endpoint_id: &str, said: Description) -> Result<(), StoreError> {
+    pub(crate) async fn describe(
+        &self,
+        endpoint_id: &str,
+        said: Description,
+    ) -> Result<(), StoreError> {
         let endpoint_id = endpoint_id.to_owned();
-        self.call(move |store| store.describe(&endpoint_id, said)).await
+        self.call(move |store| store.describe(&endpoint_id, said))
+            .await
     }
 
-    pub(crate) async fn list(&self, after: Option<String>, limit: u32) -> Result<Listing, StoreError> {
-        self.call(move |store| store.list(after.as_deref(), limit)).await
+    pub(crate) async fn list(
+        &self,
+        after: Option<String>,
+        limit: u32,
+    ) -> Result<Listing, StoreError> {
+        self.call(move |store| store.list(after.as_deref(), limit))
+            .await
     }
 
     pub(crate) async fn find(&self, text: String) -> Result<Device, StoreError> {
         self.call(move |store| store.find(&text)).await
     }
 
-    pub(crate) async fn set_alias(&self, endpoint_id: String, alias: Option<String>) -> Result<(), StoreError> {
-        self.call(move |store| store.set_alias(&endpoint_id, alias.as_deref())).await
+    pub(crate) async fn set_alias(
+        &self,
+        endpoint_id: String,
+        alias: Option<String>,
+    ) -> Result<(), StoreError> {
+        self.call(move |store| store.set_alias(&endpoint_id, alias.as_deref()))
+            .await
     }
 
     pub(crate) async fn remove(&self, endpoint_id: String) -> Result<(), StoreError> {
@@ -83,6 +102,8 @@ fn sighting(endpoint_id: &str, remote: Option<SocketAddr>) -> Sighting {
 
 /// Milliseconds since 1970; 0 while the clock is before that.
 pub(crate) fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

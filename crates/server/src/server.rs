@@ -85,18 +85,40 @@ impl Server {
         let endpoint_id = endpoint_id(&store, config.endpoint_id.as_ref())?;
         data.publish_endpoint_id(&endpoint_id)?;
         let api = TcpListener::bind(config.api).await;
-        let api = api.map_err(|source| StartError::Address { address: config.api, what: "the API", key: "api", source })?;
+        let api = api.map_err(|source| StartError::Address {
+            address: config.api,
+            what: "the API",
+            key: "api",
+            source,
+        })?;
         let api_address = api.local_addr();
-        let api_address = api_address
-            .map_err(|source| StartError::Address { address: config.api, what: "the API", key: "api", source })?;
-        let identity = ControllerConfig { endpoint_id: endpoint_id.clone(), msg_id_prefix: data_folder::msg_id_prefix()? };
-        let door = Door { address: config.ws, path: config.ws_path.clone(), insecure: config.insecure };
-        let controller = ControllerHost::listen(door, ListenerLimits::default(), identity).await.map_err(closed_door)?;
+        let api_address = api_address.map_err(|source| StartError::Address {
+            address: config.api,
+            what: "the API",
+            key: "api",
+            source,
+        })?;
+        let identity = ControllerConfig {
+            endpoint_id: endpoint_id.clone(),
+            msg_id_prefix: data_folder::msg_id_prefix()?,
+        };
+        let door = Door {
+            address: config.ws,
+            path: config.ws_path.clone(),
+            insecure: config.insecure,
+        };
+        let controller = ControllerHost::listen(door, ListenerLimits::default(), identity)
+            .await
+            .map_err(closed_door)?;
         let ws = controller.local_addr().unwrap_or(config.ws);
 
         let inventory = Inventory::new(store);
         let events = controller.handle().events();
-        let tracking = tokio::spawn(tracker::track(controller.handle().clone(), events, inventory.clone()));
+        let tracking = tokio::spawn(tracker::track(
+            controller.handle().clone(),
+            events,
+            inventory.clone(),
+        ));
         let platform = Arc::new(Platform {
             controller: controller.handle().clone(),
             inventory,
@@ -109,7 +131,17 @@ impl Server {
         let (stop, stopped) = watch::channel(false);
         let serving = tokio::spawn(http::serve(api, api::router(platform), stopped));
         tracing::info!(%endpoint_id, api = %api_address, %ws, data = %config.data.display(), "server started");
-        Ok(Self { controller, endpoint_id, api: api_address, ws, token, stop, serving, tracking, _data: data })
+        Ok(Self {
+            controller,
+            endpoint_id,
+            api: api_address,
+            ws,
+            token,
+            stop,
+            serving,
+            tracking,
+            _data: data,
+        })
     }
 
     /// Where the API listens.
@@ -136,7 +168,12 @@ impl Server {
     /// and ends.
     pub async fn shutdown(mut self) {
         self.stop.send_replace(true);
-        let Self { controller, serving, tracking, .. } = &mut self;
+        let Self {
+            controller,
+            serving,
+            tracking,
+            ..
+        } = &mut self;
         controller.shutdown().await;
         // A panic in a task was told by the runtime already.
         drop(serving.await);
@@ -153,7 +190,11 @@ impl Drop for Server {
 }
 
 /// Says what was asked for by `insecure`, at every start.
-fn loopback_or_insecure(config: &Config, address: SocketAddr, key: &'static str) -> Result<(), StartError> {
+fn loopback_or_insecure(
+    config: &Config,
+    address: SocketAddr,
+    key: &'static str,
+) -> Result<(), StartError> {
     if address.ip().to_canonical().is_loopback() {
         return Ok(());
     }
@@ -175,9 +216,12 @@ fn endpoint_id(store: &Store, wanted: Option<&EndpointId>) -> Result<EndpointId,
 
 fn closed_door(error: BindError) -> StartError {
     match error {
-        BindError::Address { address, source } => {
-            StartError::Address { address, what: "Agents (WebSocket)", key: "ws", source }
-        }
+        BindError::Address { address, source } => StartError::Address {
+            address,
+            what: "Agents (WebSocket)",
+            key: "ws",
+            source,
+        },
         BindError::NotLoopback { address } => StartError::NotLoopback { address, key: "ws" },
     }
 }
@@ -186,10 +230,14 @@ fn closed_door(error: BindError) -> StartError {
 fn advice(error: &io::Error, key: &str) -> String {
     match error.kind() {
         io::ErrorKind::AddrInUse => {
-            format!("; another server runs there already: stop it, or choose another address with --{key} or `{key}` in the configuration")
+            format!(
+                "; another server runs there already: stop it, or choose another address with --{key} or `{key}` in the configuration"
+            )
         }
         io::ErrorKind::PermissionDenied => {
-            format!("; ports below 1024 need privileges: choose another with --{key} or `{key}` in the configuration")
+            format!(
+                "; ports below 1024 need privileges: choose another with --{key} or `{key}` in the configuration"
+            )
         }
         _ => String::new(),
     }

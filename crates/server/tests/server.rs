@@ -8,7 +8,9 @@ use serde_json::json;
 use support::{PATIENCE, Played, Reply, config, get, polite, post, raw, request, server, until};
 use tokio::time::timeout;
 use usphere_mtp::websocket::CloseReason;
-use usphere_proto::msg::{RequestType, SetResp, SetSuccess, UpdatedInstanceResult, UpdatedObjectResult};
+use usphere_proto::msg::{
+    RequestType, SetResp, SetSuccess, UpdatedInstanceResult, UpdatedObjectResult,
+};
 use usphere_proto::{ErrorCode, RecordType};
 use usphere_server::{Config, Server, StartError};
 
@@ -16,7 +18,10 @@ use usphere_server::{Config, Server, StartError};
 async fn a_device_that_connects_is_in_the_inventory_with_its_identity() {
     let data = tempfile::tempdir().unwrap();
     let server = server(data.path()).await;
-    assert_eq!(get(&server, "/api/v1/devices").await.body, json!({"devices": []}));
+    assert_eq!(
+        get(&server, "/api/v1/devices").await.body,
+        json!({"devices": []})
+    );
     let _agent = Played::introduced(&server, "self::agent-1", polite).await;
     let device = get(&server, "/api/v1/devices/self::agent-1").await.body;
     assert_eq!(device["endpoint_id"], "self::agent-1");
@@ -36,12 +41,23 @@ async fn presence_follows_the_connection_and_a_removed_device_stays_away() {
     let server = server(data.path()).await;
     let agent = Played::introduced(&server, "self::agent-1", polite).await;
     agent.sender.close(1000, "");
-    let device = until(&server, "/api/v1/devices/agent-1", |device| device["online"] == false).await;
+    let device = until(&server, "/api/v1/devices/agent-1", |device| {
+        device["online"] == false
+    })
+    .await;
     assert!(device["last_seen"].as_i64() >= device["first_seen"].as_i64());
 
     let agent = Played::introduced(&server, "self::agent-1", polite).await;
-    until(&server, "/api/v1/devices/agent-1", |device| device["online"] == true).await;
-    assert_eq!(request(&server, "DELETE", "/api/v1/devices/agent-1", "").await.status, 204);
+    until(&server, "/api/v1/devices/agent-1", |device| {
+        device["online"] == true
+    })
+    .await;
+    assert_eq!(
+        request(&server, "DELETE", "/api/v1/devices/agent-1", "")
+            .await
+            .status,
+        204
+    );
     agent.sender.close(1000, "");
     agent.end().await;
     until(&server, "/api/v1/server", |info| info["online"] == 0).await;
@@ -54,18 +70,50 @@ async fn devices_are_found_by_part_of_the_endpoint_id_or_by_alias() {
     let server = server(data.path()).await;
     let _one = Played::introduced(&server, "self::agent-1", polite).await;
     let _two = Played::introduced(&server, "self::agent-2", polite).await;
-    assert_eq!(get(&server, "/api/v1/devices/gent-2").await.body["endpoint_id"], "self::agent-2");
+    assert_eq!(
+        get(&server, "/api/v1/devices/gent-2").await.body["endpoint_id"],
+        "self::agent-2"
+    );
     let ambiguous = get(&server, "/api/v1/devices/agent").await;
     assert_eq!(ambiguous.status, 409);
-    assert_eq!(ambiguous.body["candidates"], json!(["self::agent-1", "self::agent-2"]));
-    let unknown = post(&server, "/api/v1/devices/nobody/get", r#"{"paths":["Device."]}"#).await;
+    assert_eq!(
+        ambiguous.body["candidates"],
+        json!(["self::agent-1", "self::agent-2"])
+    );
+    let unknown = post(
+        &server,
+        "/api/v1/devices/nobody/get",
+        r#"{"paths":["Device."]}"#,
+    )
+    .await;
     assert_eq!(unknown.status, 404);
-    assert!(unknown.head.contains("content-type: application/problem+json"), "{}", unknown.head);
+    assert!(
+        unknown
+            .head
+            .contains("content-type: application/problem+json"),
+        "{}",
+        unknown.head
+    );
 
-    let named = request(&server, "PATCH", "/api/v1/devices/agent-2", r#"{"alias":"hall"}"#).await;
+    let named = request(
+        &server,
+        "PATCH",
+        "/api/v1/devices/agent-2",
+        r#"{"alias":"hall"}"#,
+    )
+    .await;
     assert_eq!((named.status, &named.body["alias"]), (200, &json!("hall")));
-    assert_eq!(get(&server, "/api/v1/devices/hall").await.body["endpoint_id"], "self::agent-2");
-    let taken = request(&server, "PATCH", "/api/v1/devices/agent-1", r#"{"alias":"hall"}"#).await;
+    assert_eq!(
+        get(&server, "/api/v1/devices/hall").await.body["endpoint_id"],
+        "self::agent-2"
+    );
+    let taken = request(
+        &server,
+        "PATCH",
+        "/api/v1/devices/agent-1",
+        r#"{"alias":"hall"}"#,
+    )
+    .await;
     assert_eq!(taken.status, 409);
 }
 
@@ -82,9 +130,16 @@ async fn operations_travel_to_the_device_and_back() {
                 updated_params: [(settings.param.clone(), settings.value.clone())].into(),
                 ..UpdatedInstanceResult::default()
             };
-            let success = SetSuccess { updated_inst_results: vec![updated] };
+            let success = SetSuccess {
+                updated_inst_results: vec![updated],
+            };
             let result = UpdatedObjectResult::success(set.update_objs[0].obj_path.clone(), success);
-            Reply::Response(SetResp { updated_obj_results: vec![result] }.into())
+            Reply::Response(
+                SetResp {
+                    updated_obj_results: vec![result],
+                }
+                .into(),
+            )
         }
         other => polite(other),
     })
@@ -103,8 +158,12 @@ async fn operations_travel_to_the_device_and_back() {
         {"path": "Device.LocalAgent.Controller.*.", "parameters": [{"name": "Enable", "value": "true"}]},
     ]});
     let set = post(&server, "/api/v1/devices/agent-1/set", &body.to_string()).await;
-    let updated = json!([{"path": "Device.LocalAgent.Controller.1.", "parameters": {"Enable": "true"}}]);
-    assert_eq!((set.status, &set.body["results"][0]["updated"]), (200, &updated));
+    let updated =
+        json!([{"path": "Device.LocalAgent.Controller.1.", "parameters": {"Enable": "true"}}]);
+    assert_eq!(
+        (set.status, &set.body["results"][0]["updated"]),
+        (200, &updated)
+    );
 
     let spoken = post(&server, "/api/v1/devices/agent-1/protocol", "").await;
     assert_eq!(spoken.body, json!({"versions": ["1.3", "1.4"]}));
@@ -120,15 +179,42 @@ async fn what_goes_wrong_with_a_device_has_its_status() {
         other => polite(other),
     })
     .await;
-    let refused = post(&server, "/api/v1/devices/agent-1/operate", r#"{"command":"Device.Reboot()"}"#).await;
+    let refused = post(
+        &server,
+        "/api/v1/devices/agent-1/operate",
+        r#"{"command":"Device.Reboot()"}"#,
+    )
+    .await;
     assert_eq!(refused.status, 422);
-    assert_eq!((&refused.body["error"], &refused.body["code"]), (&json!("refused"), &json!(7006)));
-    let late = post(&server, "/api/v1/devices/agent-1/delete?timeout=1", r#"{"paths":["Device.X.1."]}"#).await;
-    assert_eq!((late.status, &late.body["error"]), (504, &json!("timed_out")));
+    assert_eq!(
+        (&refused.body["error"], &refused.body["code"]),
+        (&json!("refused"), &json!(7006))
+    );
+    let late = post(
+        &server,
+        "/api/v1/devices/agent-1/delete?timeout=1",
+        r#"{"paths":["Device.X.1."]}"#,
+    )
+    .await;
+    assert_eq!(
+        (late.status, &late.body["error"]),
+        (504, &json!("timed_out"))
+    );
     agent.sender.close(1000, "");
-    until(&server, "/api/v1/devices/agent-1", |device| device["online"] == false).await;
-    let offline = post(&server, "/api/v1/devices/agent-1/get", r#"{"paths":["Device."]}"#).await;
-    assert_eq!((offline.status, &offline.body["error"]), (503, &json!("not_connected")));
+    until(&server, "/api/v1/devices/agent-1", |device| {
+        device["online"] == false
+    })
+    .await;
+    let offline = post(
+        &server,
+        "/api/v1/devices/agent-1/get",
+        r#"{"paths":["Device."]}"#,
+    )
+    .await;
+    assert_eq!(
+        (offline.status, &offline.body["error"]),
+        (503, &json!("not_connected"))
+    );
 }
 
 #[tokio::test]
@@ -138,24 +224,60 @@ async fn requests_that_make_no_sense_are_told_why() {
     let _agent = Played::introduced(&server, "self::agent-1", polite).await;
     let device = "/api/v1/devices/agent-1";
     for (method, path, body, status, detail) in [
-        ("POST", format!("{device}/get"), r#"{"pahts":[]}"#, 400, "unknown field `pahts`"),
+        (
+            "POST",
+            format!("{device}/get"),
+            r#"{"pahts":[]}"#,
+            400,
+            "unknown field `pahts`",
+        ),
         ("POST", format!("{device}/get"), "{", 400, "EOF"),
-        ("POST", format!("{device}/get?timeout=0"), r#"{"paths":[]}"#, 400, "1 to 600"),
-        ("POST", format!("{device}/get?timeout=x"), r#"{"paths":[]}"#, 400, "timeout"),
+        (
+            "POST",
+            format!("{device}/get?timeout=0"),
+            r#"{"paths":[]}"#,
+            400,
+            "1 to 600",
+        ),
+        (
+            "POST",
+            format!("{device}/get?timeout=x"),
+            r#"{"paths":[]}"#,
+            400,
+            "timeout",
+        ),
         ("POST", format!("{device}/fetch"), "{}", 404, "no such verb"),
         ("POST", device.to_owned(), "{}", 405, "method"),
-        ("GET", "/api/v1/nothing".to_owned(), "", 404, "no such resource"),
+        (
+            "GET",
+            "/api/v1/nothing".to_owned(),
+            "",
+            404,
+            "no such resource",
+        ),
         ("GET", "/api/v1/devices/%ff".to_owned(), "", 400, "UTF-8"),
-        ("GET", "/api/v1/devices?limit=x".to_owned(), "", 400, "limit"),
+        (
+            "GET",
+            "/api/v1/devices?limit=x".to_owned(),
+            "",
+            400,
+            "limit",
+        ),
     ] {
         let answer = request(&server, method, &path, body).await;
         assert_eq!(answer.status, status, "{path}: {answer:?}");
-        assert!(answer.head.contains("application/problem+json"), "{path}: {answer:?}");
+        assert!(
+            answer.head.contains("application/problem+json"),
+            "{path}: {answer:?}"
+        );
         let text = answer.body["detail"].as_str().unwrap();
         assert!(text.contains(detail), "{path}: {text}");
     }
     let large = format!(r#"{{"paths":["{}"]}}"#, "x".repeat(1 << 20));
-    assert_eq!(post(&server, &format!("{device}/get"), &large).await.status, 413);
+    assert_eq!(
+        post(&server, &format!("{device}/get"), &large).await.status,
+        413
+    );
 }
 
 #[tokio::test]
@@ -165,7 +287,13 @@ async fn nothing_but_health_is_told_without_the_token() {
     let api = server.api_addr();
     let wrong = format!("Authorization: Bearer {}\r\n", "0".repeat(64));
     let longer = format!("Authorization: Bearer {}0\r\n", server.token());
-    for headers in ["", "Authorization: Bearer \r\n", "Authorization: Basic abc\r\n", &wrong, &longer] {
+    for headers in [
+        "",
+        "Authorization: Bearer \r\n",
+        "Authorization: Basic abc\r\n",
+        &wrong,
+        &longer,
+    ] {
         for (method, path) in [
             ("GET", "/api/v1/server"),
             ("GET", "/api/v1/devices"),
@@ -178,7 +306,10 @@ async fn nothing_but_health_is_told_without_the_token() {
             assert_eq!(answer.status, 401, "{method} {path} {headers}");
         }
     }
-    assert_eq!(raw(api, "GET", "/api/v1/health", "", "").await.body, json!({"status": "ok"}));
+    assert_eq!(
+        raw(api, "GET", "/api/v1/health", "", "").await.body,
+        json!({"status": "ok"})
+    );
     let kept = std::fs::read_to_string(data.path().join("token")).unwrap();
     assert_eq!(kept.trim(), server.token());
 }
@@ -195,8 +326,22 @@ async fn of_two_agents_with_one_endpoint_id_the_newer_wins() {
     })
     .await;
     let reason = older.end().await;
-    assert!(matches!(reason, CloseReason::ByPeer { code: Some(1001), .. }), "{reason:?}");
-    let answer = post(&server, "/api/v1/devices/agent-1/delete", r#"{"paths":["Device.X.1."]}"#).await;
+    assert!(
+        matches!(
+            reason,
+            CloseReason::ByPeer {
+                code: Some(1001),
+                ..
+            }
+        ),
+        "{reason:?}"
+    );
+    let answer = post(
+        &server,
+        "/api/v1/devices/agent-1/delete",
+        r#"{"paths":["Device.X.1."]}"#,
+    )
+    .await;
     assert_eq!(answer.body["text"], "the newer");
     assert_eq!(get(&server, "/api/v1/server").await.body["online"], 1);
 }
@@ -217,7 +362,12 @@ async fn an_agent_that_talks_nonsense_disturbs_nobody() {
     }
     for device in ["good", "bad"] {
         let path = format!("/api/v1/devices/{device}/get");
-        let got = post(&server, &path, r#"{"paths":["Device.DeviceInfo.SerialNumber"]}"#).await;
+        let got = post(
+            &server,
+            &path,
+            r#"{"paths":["Device.DeviceInfo.SerialNumber"]}"#,
+        )
+        .await;
         assert_eq!(got.status, 200, "{got:?}");
     }
 }
@@ -229,16 +379,34 @@ async fn a_shutdown_says_goodbye_and_the_next_start_finds_everything() {
     let mut agent = Played::introduced(&first, "self::agent-1", polite).await;
     let (id, token) = (first.endpoint_id().clone(), first.token().to_owned());
     first.shutdown().await;
-    let goodbye = timeout(PATIENCE, agent.others.recv()).await.unwrap().unwrap();
-    assert!(matches!(goodbye.record_type, Some(RecordType::Disconnect(_))), "{goodbye:?}");
-    assert!(matches!(agent.end().await, CloseReason::ByPeer { code: Some(1001), .. }));
+    let goodbye = timeout(PATIENCE, agent.others.recv())
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(
+        matches!(goodbye.record_type, Some(RecordType::Disconnect(_))),
+        "{goodbye:?}"
+    );
+    assert!(matches!(
+        agent.end().await,
+        CloseReason::ByPeer {
+            code: Some(1001),
+            ..
+        }
+    ));
 
     let second = server(data.path()).await;
-    assert_eq!((second.endpoint_id(), second.token()), (&id, token.as_str()));
+    assert_eq!(
+        (second.endpoint_id(), second.token()),
+        (&id, token.as_str())
+    );
     let published = std::fs::read_to_string(data.path().join("endpoint-id")).unwrap();
     assert_eq!(published.trim(), id.as_str());
     let device = get(&second, "/api/v1/devices/agent-1").await.body;
-    assert_eq!((&device["online"], &device["serial_number"]), (&json!(false), &json!("the SerialNumber")));
+    assert_eq!(
+        (&device["online"], &device["serial_number"]),
+        (&json!(false), &json!("the SerialNumber"))
+    );
 }
 
 #[tokio::test]
@@ -248,19 +416,65 @@ async fn what_prevents_a_start_is_told_with_what_to_do() {
     let other = tempfile::tempdir().unwrap();
     let start = async |config: Config| Server::start(config).await.unwrap_err();
 
-    let error = start(Config { api: running.api_addr(), ..config(other.path()) }).await;
-    assert!(error.to_string().contains("another server runs there already"), "{error}");
+    let error = start(Config {
+        api: running.api_addr(),
+        ..config(other.path())
+    })
+    .await;
+    assert!(
+        error
+            .to_string()
+            .contains("another server runs there already"),
+        "{error}"
+    );
     assert!(error.to_string().contains("--api"), "{error}");
-    let error = start(Config { ws: running.ws_addr(), ..config(other.path()) }).await;
-    assert!(error.to_string().contains("another server runs there already"), "{error}");
+    let error = start(Config {
+        ws: running.ws_addr(),
+        ..config(other.path())
+    })
+    .await;
+    assert!(
+        error
+            .to_string()
+            .contains("another server runs there already"),
+        "{error}"
+    );
     assert!(error.to_string().contains("--ws"), "{error}");
     let error = start(config(data.path())).await;
-    assert!(error.to_string().contains("another server uses this data folder"), "{error}");
-    let error = start(Config { api: ([0, 0, 0, 0], 0).into(), ..config(other.path()) }).await;
-    assert!(matches!(error, StartError::NotLoopback { key: "api", .. }), "{error}");
-    let error = start(Config { ws: ([0, 0, 0, 0], 0).into(), ..config(other.path()) }).await;
-    assert!(matches!(error, StartError::NotLoopback { key: "ws", .. }), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("another server uses this data folder"),
+        "{error}"
+    );
+    let error = start(Config {
+        api: ([0, 0, 0, 0], 0).into(),
+        ..config(other.path())
+    })
+    .await;
+    assert!(
+        matches!(error, StartError::NotLoopback { key: "api", .. }),
+        "{error}"
+    );
+    let error = start(Config {
+        ws: ([0, 0, 0, 0], 0).into(),
+        ..config(other.path())
+    })
+    .await;
+    assert!(
+        matches!(error, StartError::NotLoopback { key: "ws", .. }),
+        "{error}"
+    );
 
-    let open = Config { ws: ([0, 0, 0, 0], 0).into(), insecure: true, ..config(other.path()) };
-    timeout(Duration::from_secs(10), Server::start(open).await.unwrap().shutdown()).await.unwrap();
+    let open = Config {
+        ws: ([0, 0, 0, 0], 0).into(),
+        insecure: true,
+        ..config(other.path())
+    };
+    timeout(
+        Duration::from_secs(10),
+        Server::start(open).await.unwrap().shutdown(),
+    )
+    .await
+    .unwrap();
 }

@@ -3,15 +3,21 @@
 use bytes::Bytes;
 use usphere_datamodel::Moment;
 use usphere_datamodel::operation::{OperationError, OperationKind, Outcome};
-use usphere_proto::msg::{MsgBody, Notify, NotifyResp, Request, RequestType, Response, ResponseType};
+use usphere_proto::msg::{
+    MsgBody, Notify, NotifyResp, Request, RequestType, Response, ResponseType,
+};
 use usphere_proto::record::{Disconnect, PayloadSecurity};
-use usphere_proto::{EndpointId, ErrorCode, Limits, Msg, Reaction, Record, RecordError, RecordType, Refusal};
+use usphere_proto::{
+    EndpointId, ErrorCode, Limits, Msg, Reaction, Record, RecordError, RecordType, Refusal,
+};
 use usphere_trust::may_speak;
 
 use super::{Controller, LinkState};
 use crate::limits::NOTICES_PER_LINK_MAX;
 use crate::notice::{Ignored, clip};
-use crate::{HangupReason, LinkId, Notice, OfflineReason, OperationId, Output, registration, translate};
+use crate::{
+    HangupReason, LinkId, Notice, OfflineReason, OperationId, Output, registration, translate,
+};
 
 impl Controller {
     /// Judges a Record. Whatever it holds, the link stays open, but for our own Endpoint ID. (R-MTP.5)
@@ -26,7 +32,14 @@ impl Controller {
                 self.disconnected(link, OfflineReason::Lost(reason.to_string()));
                 return self.hang_up(link, reason);
             }
-            (Err(error @ (RecordError::FromId(_) | RecordError::NotOurs { .. } | RecordError::NoType)), _) => {
+            (
+                Err(
+                    error @ (RecordError::FromId(_)
+                    | RecordError::NotOurs { .. }
+                    | RecordError::NoType),
+                ),
+                _,
+            ) => {
                 let why = Ignored::Erroneous(clip(&error.to_string()));
                 return self.ignore(link, &record.from_id, why);
             }
@@ -37,7 +50,11 @@ impl Controller {
             }
         };
         if let Err(refusal) = may_speak(&known.peer, &from, &self.config.endpoint_id) {
-            return self.ignore(link, from.as_str(), Ignored::Forbidden(clip(&refusal.to_string())));
+            return self.ignore(
+                link,
+                from.as_str(),
+                Ignored::Forbidden(clip(&refusal.to_string())),
+            );
         }
         let online = match &known.state {
             LinkState::Online(agent) if *agent == from => true,
@@ -54,21 +71,33 @@ impl Controller {
             Ok(()) => self.accepted(link, from, record, now),
             Err(error) => {
                 let payload = record.payload().map(|payload| &payload[..]);
-                self.refuse_record(link, &from, payload, ErrorCode::InvalidRecordValue, &error.to_string());
+                self.refuse_record(
+                    link,
+                    &from,
+                    payload,
+                    ErrorCode::InvalidRecordValue,
+                    &error.to_string(),
+                );
             }
         }
     }
 
     /// Answers a Record that breaks a rule of the encoding, as R-MTP.5 and R-MTP.8 allow.
     pub(super) fn refused(&mut self, link: LinkId, refusal: Refusal) {
-        let Some(known) = self.links.get(&link) else { return };
+        let Some(known) = self.links.get(&link) else {
+            return;
+        };
         let text = clip(&refusal.to_string());
         match (refusal.from, refusal.reaction) {
-            (Some(from), Reaction::Answer { msg_id, code, .. }) if known.state == LinkState::Online(from.clone()) => {
+            (Some(from), Reaction::Answer { msg_id, code, .. })
+                if known.state == LinkState::Online(from.clone()) =>
+            {
                 self.refuse(link, &from, &msg_id, code, &text);
             }
             (from, _) => {
-                let from = from.as_ref().map_or("an unknown Endpoint", EndpointId::as_str);
+                let from = from
+                    .as_ref()
+                    .map_or("an unknown Endpoint", EndpointId::as_str);
                 self.ignore(link, from, Ignored::Erroneous(text));
             }
         }
@@ -77,15 +106,27 @@ impl Controller {
     /// Takes in a Record that is for us, from the Agent of its link or from one that connects.
     fn accepted(&mut self, link: LinkId, from: EndpointId, record: Record, now: Moment) {
         match record.record_type {
-            Some(RecordType::WebSocketConnect(_)) if self.agents.get(&from).is_some_and(|known| known.link == link) => {
+            Some(RecordType::WebSocketConnect(_))
+                if self
+                    .agents
+                    .get(&from)
+                    .is_some_and(|known| known.link == link) =>
+            {
                 // It says what is known.
             }
             Some(RecordType::WebSocketConnect(_)) => self.arrive(link, from, record.version),
-            Some(RecordType::MqttConnect(_) | RecordType::StompConnect(_) | RecordType::UdsConnect(_)) | None => {
+            Some(
+                RecordType::MqttConnect(_)
+                | RecordType::StompConnect(_)
+                | RecordType::UdsConnect(_),
+            )
+            | None => {
                 self.ignore(link, from.as_str(), Ignored::WrongConnect);
             }
             Some(RecordType::Disconnect(disconnect)) => self.disconnect(link, disconnect, now),
-            Some(RecordType::NoSessionContext(content)) => self.message(link, from, &content.payload),
+            Some(RecordType::NoSessionContext(content)) => {
+                self.message(link, from, &content.payload)
+            }
             Some(RecordType::SessionContext(content)) => {
                 // Session contexts are not spoken here. A request in one gets the Error that R-MTP.5 wants.
                 let plain = record.payload_security == PayloadSecurity::Plaintext as i32;
@@ -94,7 +135,13 @@ impl Controller {
                     _ => None,
                 };
                 let text = "session contexts are not supported";
-                self.refuse_record(link, &from, payload, ErrorCode::SessionContextNotAllowed, text);
+                self.refuse_record(
+                    link,
+                    &from,
+                    payload,
+                    ErrorCode::SessionContextNotAllowed,
+                    text,
+                );
             }
         }
     }
@@ -102,7 +149,10 @@ impl Controller {
     /// The Agent takes its leave and may keep the connection. All that was known of the communication
     /// with it is forgotten, and nothing is exchanged before the next Connect Record. (R-MTP.7, R-MTP.8)
     fn disconnect(&mut self, link: LinkId, disconnect: Disconnect, now: Moment) {
-        let reason = OfflineReason::Disconnected { code: disconnect.reason_code, text: clip(&disconnect.reason) };
+        let reason = OfflineReason::Disconnected {
+            code: disconnect.reason_code,
+            text: clip(&disconnect.reason),
+        };
         if let Some(known) = self.links.get(&link) {
             self.leave(link, known.state.clone(), reason);
             self.wait_anew(link, now);
@@ -111,7 +161,14 @@ impl Controller {
 
     /// Answers an erroneous Record, if all that R-MTP.5 asks for is there; ignores it if not. The
     /// sender, our own ID and the way back are known to be good when this is called.
-    fn refuse_record(&mut self, link: LinkId, from: &EndpointId, payload: Option<&[u8]>, code: ErrorCode, text: &str) {
+    fn refuse_record(
+        &mut self,
+        link: LinkId,
+        from: &EndpointId,
+        payload: Option<&[u8]>,
+        code: ErrorCode,
+        text: &str,
+    ) {
         let peek = payload.map(Msg::peek).unwrap_or_default();
         match peek.msg_id {
             Some(msg_id) if peek.is_request => self.refuse(link, from, msg_id, code, text),
@@ -126,11 +183,19 @@ impl Controller {
         };
         let msg_id = msg.msg_id().to_owned();
         match msg.into_content() {
-            Some(MsgBody::Error(error)) => self.answered(link, &from, &msg_id, |_| Err(translate::refusal(error))),
-            Some(MsgBody::Response(Response { resp_type: Some(response) })) => {
-                self.answered(link, &from, &msg_id, |kind| translate::outcome(kind, response));
+            Some(MsgBody::Error(error)) => {
+                self.answered(link, &from, &msg_id, |_| Err(translate::refusal(error)))
             }
-            Some(MsgBody::Request(Request { req_type: Some(request) })) => {
+            Some(MsgBody::Response(Response {
+                resp_type: Some(response),
+            })) => {
+                self.answered(link, &from, &msg_id, |kind| {
+                    translate::outcome(kind, response)
+                });
+            }
+            Some(MsgBody::Request(Request {
+                req_type: Some(request),
+            })) => {
                 self.requested(link, from, &msg_id, request);
             }
             Some(MsgBody::Request(_) | MsgBody::Response(_)) | None => {
@@ -146,9 +211,14 @@ impl Controller {
         if let Reaction::Answer { msg_id, code, .. } = &refusal.reaction {
             return self.refuse(link, from, msg_id, *code, &text);
         }
-        let waiting = Msg::peek(payload).msg_id.and_then(|msg_id| self.waiting(from, msg_id));
+        let waiting = Msg::peek(payload)
+            .msg_id
+            .and_then(|msg_id| self.waiting(from, msg_id));
         match waiting.and_then(|operation| self.forget(operation)) {
-            Some(pending) => self.conclude(pending.operation, Err(OperationError::InvalidAnswer { text })),
+            Some(pending) => self.conclude(
+                pending.operation,
+                Err(OperationError::InvalidAnswer { text }),
+            ),
             None => self.ignore(link, from.as_str(), Ignored::Erroneous(text)),
         }
     }
@@ -161,14 +231,21 @@ impl Controller {
         msg_id: &str,
         outcome: impl FnOnce(OperationKind) -> Result<Outcome, OperationError>,
     ) {
-        match self.waiting(from, msg_id).and_then(|operation| self.forget(operation)) {
+        match self
+            .waiting(from, msg_id)
+            .and_then(|operation| self.forget(operation))
+        {
             Some(pending) => self.conclude(pending.operation, outcome(pending.kind)),
             None => self.ignore(link, from.as_str(), Ignored::NotAsked(clip(msg_id))),
         }
     }
 
     fn waiting(&self, agent: &EndpointId, msg_id: &str) -> Option<OperationId> {
-        self.agents.get(agent)?.pending.get(msg_id).map(|pending| pending.operation)
+        self.agents
+            .get(agent)?
+            .pending
+            .get(msg_id)
+            .map(|pending| pending.operation)
     }
 
     /// Every request is answered, but for a Notify that does not want it. (R-MSG.0, R-MSG.1)
@@ -191,25 +268,55 @@ impl Controller {
 
     /// Hands a notification up, and acknowledges it if the Agent wants that. (R-NOT.8, R-NOT.10)
     fn notified(&mut self, link: LinkId, from: EndpointId, msg_id: &str, notify: Notify) {
-        let response = notify.send_resp.then(|| NotifyResp { subscription_id: notify.subscription_id.clone() });
-        self.outputs.push_back(Output::Notified { agent: from.clone(), notify });
+        let response = notify.send_resp.then(|| NotifyResp {
+            subscription_id: notify.subscription_id.clone(),
+        });
+        self.outputs.push_back(Output::Notified {
+            agent: from.clone(),
+            notify,
+        });
         if let Some(response) = response {
             self.respond(link, &from, msg_id, response);
         }
     }
 
-    fn respond(&mut self, link: LinkId, agent: &EndpointId, msg_id: &str, response: impl Into<ResponseType>) {
+    fn respond(
+        &mut self,
+        link: LinkId,
+        agent: &EndpointId,
+        msg_id: &str,
+        response: impl Into<ResponseType>,
+    ) {
         self.send(link, agent, &Msg::response(msg_id, response));
     }
 
-    fn refuse(&mut self, link: LinkId, agent: &EndpointId, msg_id: &str, code: ErrorCode, text: &str) {
-        let notice = Notice::Refused { link, agent: agent.clone(), code, text: text.to_owned() };
+    fn refuse(
+        &mut self,
+        link: LinkId,
+        agent: &EndpointId,
+        msg_id: &str,
+        code: ErrorCode,
+        text: &str,
+    ) {
+        let notice = Notice::Refused {
+            link,
+            agent: agent.clone(),
+            code,
+            text: text.to_owned(),
+        };
         self.note(link, notice);
         self.send(link, agent, &Msg::error(msg_id, code, text, Vec::new()));
     }
 
     fn ignore(&mut self, link: LinkId, from: &str, why: Ignored) {
-        self.note(link, Notice::Ignored { link, from: clip(from), why });
+        self.note(
+            link,
+            Notice::Ignored {
+                link,
+                from: clip(from),
+                why,
+            },
+        );
     }
 
     /// A peer that does nothing but wrong must not fill the log.

@@ -53,13 +53,25 @@ pub(super) async fn list(
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Answer<Json<Page>> {
     let Query(query) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
-    let listing = platform.inventory.list(query.after, query.limit.unwrap_or(PAGE_DEVICES)).await?;
-    let online: HashSet<EndpointId> = platform.controller.online().into_iter().map(|each| each.agent).collect();
+    let listing = platform
+        .inventory
+        .list(query.after, query.limit.unwrap_or(PAGE_DEVICES))
+        .await?;
+    let online: HashSet<EndpointId> = platform
+        .controller
+        .online()
+        .into_iter()
+        .map(|each| each.agent)
+        .collect();
     let shown = listing.devices.into_iter().map(|device| {
-        let online = EndpointId::from_wire(&device.endpoint_id).is_ok_and(|id| online.contains(&id));
+        let online =
+            EndpointId::from_wire(&device.endpoint_id).is_ok_and(|id| online.contains(&id));
         Shown { device, online }
     });
-    Ok(Json(Page { devices: shown.collect(), next: listing.next }))
+    Ok(Json(Page {
+        devices: shown.collect(),
+        next: listing.next,
+    }))
 }
 
 pub(super) async fn show(
@@ -79,7 +91,10 @@ pub(super) async fn rename(
     let Path(device) = device.map_err(|error| Problem::bad_request(error.body_text()))?;
     let renaming: Renaming = read(&body_of(body).await?)?;
     let known = platform.inventory.find(device).await?;
-    platform.inventory.set_alias(known.endpoint_id.clone(), renaming.alias).await?;
+    platform
+        .inventory
+        .set_alias(known.endpoint_id.clone(), renaming.alias)
+        .await?;
     let device = platform.inventory.find(known.endpoint_id).await?;
     Ok(Json(shown(&platform, device)))
 }
@@ -95,6 +110,7 @@ pub(super) async fn remove(
 }
 
 fn shown(platform: &Platform, device: Device) -> Shown {
-    let online = EndpointId::from_wire(&device.endpoint_id).is_ok_and(|id| platform.controller.is_online(&id));
+    let online = EndpointId::from_wire(&device.endpoint_id)
+        .is_ok_and(|id| platform.controller.is_online(&id));
     Shown { device, online }
 }

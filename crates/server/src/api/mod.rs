@@ -55,15 +55,26 @@ pub(crate) fn router(platform: Arc<Platform>) -> Router {
     let guarded = Router::new()
         .route("/api/v1/server", get(server))
         .route("/api/v1/devices", get(devices::list))
-        .route("/api/v1/devices/{device}", get(devices::show).patch(devices::rename).delete(devices::remove))
+        .route(
+            "/api/v1/devices/{device}",
+            get(devices::show)
+                .patch(devices::rename)
+                .delete(devices::remove),
+        )
         .route("/api/v1/devices/{device}/{verb}", post(operations::operate))
-        .route_layer(middleware::from_fn_with_state(Arc::clone(&platform), with_token));
+        .route_layer(middleware::from_fn_with_state(
+            Arc::clone(&platform),
+            with_token,
+        ));
     Router::new()
         .route("/api/v1/health", get(health))
         .merge(guarded)
         .fallback(|uri: Uri| async move { Problem::no_such_page(uri.path()) })
         .method_not_allowed_fallback(|| async {
-            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this resource does not take that method")
+            Problem::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "this resource does not take that method",
+            )
         })
         .with_state(platform)
 }
@@ -97,24 +108,40 @@ async fn server(State(platform): State<Arc<Platform>>) -> Answer<Json<ServerInfo
 }
 
 /// Lets nobody through without the token.
-async fn with_token(State(platform): State<Arc<Platform>>, request: Request, next: Next) -> Response {
-    if shown_token(request.headers()).is_some_and(|shown| same(shown.as_bytes(), platform.token.as_bytes())) {
+async fn with_token(
+    State(platform): State<Arc<Platform>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if shown_token(request.headers())
+        .is_some_and(|shown| same(shown.as_bytes(), platform.token.as_bytes()))
+    {
         return next.run(request).await;
     }
     let detail = "a valid token is needed, as `Authorization: Bearer TOKEN`; it is in the file `token` of the server's data folder";
     let mut response = Problem::new(StatusCode::UNAUTHORIZED, detail).into_response();
-    response.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
+    response.headers_mut().insert(
+        header::WWW_AUTHENTICATE,
+        header::HeaderValue::from_static("Bearer"),
+    );
     response
 }
 
 fn shown_token(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    let (scheme, token) = headers
+        .get(header::AUTHORIZATION)?
+        .to_str()
+        .ok()?
+        .split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 /// Compares in a time that does not tell how much of the token was right.
 fn same(shown: &[u8], expected: &[u8]) -> bool {
-    let difference = shown.iter().zip(expected).fold(0, |sum, (a, b)| std::hint::black_box(sum | (a ^ b)));
+    let difference = shown
+        .iter()
+        .zip(expected)
+        .fold(0, |sum, (a, b)| std::hint::black_box(sum | (a ^ b)));
     shown.len() == expected.len() && difference == 0
 }
 
@@ -126,7 +153,10 @@ async fn body_of(body: Body) -> Answer<Vec<u8>> {
             let detail = format!("the body is larger than {BODY_BYTES_MAX} bytes, or was cut off");
             Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail))
         }
-        Err(_) => Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time")),
+        Err(_) => Err(Problem::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "the body did not arrive in time",
+        )),
     }
 }
 

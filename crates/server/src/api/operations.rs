@@ -32,12 +32,20 @@ pub(super) async fn operate(
     let Path((device, verb)) = path.map_err(|error| Problem::bad_request(error.body_text()))?;
     let Query(patience) = patience.map_err(|error| Problem::bad_request(error.body_text()))?;
     let patience = duration(patience)?;
-    let kind: OperationKind =
-        verb.parse().map_err(|error| Problem::new(StatusCode::NOT_FOUND, format!("{verb}: no such verb; {error}")))?;
+    let kind: OperationKind = verb.parse().map_err(|error| {
+        Problem::new(
+            StatusCode::NOT_FOUND,
+            format!("{verb}: no such verb; {error}"),
+        )
+    })?;
     let operation = operation(kind, &body_of(body).await?)?;
     let known = platform.inventory.find(device).await?;
-    let agent = EndpointId::from_wire(&known.endpoint_id).map_err(|_| OperationError::NotConnected)?;
-    let outcome = platform.controller.request(&agent, operation, patience).await?;
+    let agent =
+        EndpointId::from_wire(&known.endpoint_id).map_err(|_| OperationError::NotConnected)?;
+    let outcome = platform
+        .controller
+        .request(&agent, operation, patience)
+        .await?;
     Ok(Json(outcome))
 }
 
@@ -45,15 +53,19 @@ fn duration(patience: Patience) -> Answer<Duration> {
     match patience.timeout {
         None => Ok(OPERATION_TIMEOUT),
         Some(seconds @ 1..=OPERATION_SECONDS_MAX) => Ok(Duration::from_secs(seconds)),
-        Some(seconds) => {
-            Err(Problem::bad_request(format!("timeout={seconds}: 1 to {OPERATION_SECONDS_MAX} seconds are allowed")))
-        }
+        Some(seconds) => Err(Problem::bad_request(format!(
+            "timeout={seconds}: 1 to {OPERATION_SECONDS_MAX} seconds are allowed"
+        ))),
     }
 }
 
 /// Reads the body that belongs to a verb. An empty body is an empty object.
 fn operation(kind: OperationKind, body: &[u8]) -> Answer<Operation> {
-    let body = if body.trim_ascii().is_empty() { b"{}" } else { body };
+    let body = if body.trim_ascii().is_empty() {
+        b"{}"
+    } else {
+        body
+    };
     Ok(match kind {
         OperationKind::Add => Operation::Add(read(body)?),
         OperationKind::Delete => Operation::Delete(read(body)?),

@@ -16,7 +16,7 @@ pub(crate) struct Problem {
     status: u16,
     detail: String,
     #[serde(flatten)]
-    error: Option<OperationError>,
+    error: Option<Box<OperationError>>,
     /// The devices that a short name fits.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     candidates: Vec<String>,
@@ -43,21 +43,29 @@ impl Problem {
 
     /// No route leads there.
     pub(crate) fn no_such_page(path: &str) -> Self {
-        Self::new(StatusCode::NOT_FOUND, format!("{path}: there is no such resource; the API begins at /api/v1/server"))
+        Self::new(
+            StatusCode::NOT_FOUND,
+            format!("{path}: there is no such resource; the API begins at /api/v1/server"),
+        )
     }
 }
 
 impl From<OperationError> for Problem {
     fn from(error: OperationError) -> Self {
         let status = match &error {
-            OperationError::Disconnected | OperationError::InvalidAnswer { .. } => StatusCode::BAD_GATEWAY,
+            OperationError::Disconnected | OperationError::InvalidAnswer { .. } => {
+                StatusCode::BAD_GATEWAY
+            }
             OperationError::NotConnected => StatusCode::SERVICE_UNAVAILABLE,
             OperationError::Overloaded { .. } => StatusCode::TOO_MANY_REQUESTS,
             OperationError::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
             OperationError::TimedOut => StatusCode::GATEWAY_TIMEOUT,
             OperationError::Unsupported { .. } => StatusCode::NOT_IMPLEMENTED,
         };
-        Self { error: Some(error.clone()), ..Self::new(status, error.to_string()) }
+        Self {
+            error: Some(Box::new(error.clone())),
+            ..Self::new(status, error.to_string())
+        }
     }
 }
 
@@ -78,7 +86,10 @@ impl From<StoreError> for Problem {
             StoreError::Ambiguous { candidates, .. } => candidates,
             _ => Vec::new(),
         };
-        Self { candidates, ..Self::new(status, detail) }
+        Self {
+            candidates,
+            ..Self::new(status, detail)
+        }
     }
 }
 
@@ -86,6 +97,11 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = serde_json::to_string(&self).unwrap_or_default();
-        (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response()
+        (
+            status,
+            [(header::CONTENT_TYPE, "application/problem+json")],
+            body,
+        )
+            .into_response()
     }
 }

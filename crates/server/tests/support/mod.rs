@@ -12,51 +12,60 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 use usphere_mtp::websocket::{self, CloseReason, LinkEvent, LinkSender, Settings};
 use usphere_proto::msg::{
-    GetResp, GetSupportedProtocolResp, Request, RequestType, RequestedPathResult, ResolvedPathResult, ResponseType,
+    GetResp, GetSupportedProtocolResp, Request, RequestType, RequestedPathResult,
+    ResolvedPathResult, ResponseType,
 };
 use usphere_proto::{EndpointId, ErrorCode, Limits, Msg, Record};
 use usphere_server::{Config, Server};
 
 /// Longer than anything here takes.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-pub fn id(text: &str) -> EndpointId {
+pub(crate) fn id(text: &str) -> EndpointId {
     EndpointId::parse(text).unwrap()
 }
 
-pub fn config(data: &Path) -> Config {
-    Config { api: ([127, 0, 0, 1], 0).into(), ws: ([127, 0, 0, 1], 0).into(), ..Config::new(data) }
+pub(crate) fn config(data: &Path) -> Config {
+    Config {
+        api: ([127, 0, 0, 1], 0).into(),
+        ws: ([127, 0, 0, 1], 0).into(),
+        ..Config::new(data)
+    }
 }
 
-pub async fn server(data: &Path) -> Server {
+pub(crate) async fn server(data: &Path) -> Server {
     Server::start(config(data)).await.unwrap()
 }
 
 /// What a played Agent says to a request.
-pub enum Reply {
+pub(crate) enum Reply {
     Error(ErrorCode, &'static str),
     Nothing,
     Response(ResponseType),
 }
 
 /// An Agent that connects to the server and answers by a script.
-pub struct Played {
-    pub sender: LinkSender,
-    pub others: mpsc::UnboundedReceiver<Record>,
+pub(crate) struct Played {
+    pub(crate) sender: LinkSender,
+    pub(crate) others: mpsc::UnboundedReceiver<Record>,
     ended: tokio::task::JoinHandle<CloseReason>,
 }
 
 impl Played {
-    pub async fn connect(
+    pub(crate) async fn connect(
         server: &Server,
         name: &str,
         script: impl Fn(RequestType) -> Reply + Send + 'static,
     ) -> Self {
         let target = format!("ws://{}/usp", server.ws_addr()).parse().unwrap();
         let (us, controller) = (id(name), server.endpoint_id().clone());
-        let link = websocket::dial(&target, &Settings::new(us.clone())).await.unwrap();
+        let link = websocket::dial(&target, &Settings::new(us.clone()))
+            .await
+            .unwrap();
         let sender = link.sender.clone();
-        sender.try_send(&Record::websocket_connect(&controller, &us)).unwrap();
+        sender
+            .try_send(&Record::websocket_connect(&controller, &us))
+            .unwrap();
         let (forward, others) = mpsc::unbounded_channel();
         let mut receiver = link.receiver;
         let ended = tokio::spawn(async move {
@@ -64,7 +73,8 @@ impl Played {
                 match receiver.recv().await {
                     Some(LinkEvent::Record(record, _)) => match answer(&record, &script) {
                         Some(msg) => {
-                            drop(link.sender.try_send(&Record::no_session(&controller, &us, msg.to_payload())));
+                            let record = Record::no_session(&controller, &us, msg.to_payload());
+                            link.sender.try_send(&record).unwrap_or_default();
                         }
                         None => drop(forward.send(record)),
                     },
@@ -74,21 +84,28 @@ impl Played {
                 }
             }
         });
-        Self { sender, others, ended }
+        Self {
+            sender,
+            others,
+            ended,
+        }
     }
 
     /// Connects, and waits until the server knows what the device says about itself.
-    pub async fn introduced(
+    pub(crate) async fn introduced(
         server: &Server,
         name: &str,
         script: impl Fn(RequestType) -> Reply + Send + 'static,
     ) -> Self {
         let played = Self::connect(server, name, script).await;
-        until(server, &format!("/api/v1/devices/{name}"), |device| device["protocol_versions"] == "1.3,1.4").await;
+        until(server, &format!("/api/v1/devices/{name}"), |device| {
+            device["protocol_versions"] == "1.3,1.4"
+        })
+        .await;
         played
     }
 
-    pub async fn end(self) -> CloseReason {
+    pub(crate) async fn end(self) -> CloseReason {
         timeout(PATIENCE, self.ended).await.unwrap().unwrap()
     }
 }
@@ -96,7 +113,10 @@ impl Played {
 fn answer(record: &Record, script: &impl Fn(RequestType) -> Reply) -> Option<Msg> {
     let msg = Msg::receive(record.payload()?.clone(), &Limits::DEFAULT).unwrap();
     let msg_id = msg.msg_id().to_owned();
-    let usphere_proto::msg::MsgBody::Request(Request { req_type: Some(request) }) = msg.into_content()? else {
+    let usphere_proto::msg::MsgBody::Request(Request {
+        req_type: Some(request),
+    }) = msg.into_content()?
+    else {
         return None;
     };
     match script(request) {
@@ -107,30 +127,46 @@ fn answer(record: &Record, script: &impl Fn(RequestType) -> Reply) -> Option<Msg
 }
 
 /// A device that says who it is and knows nothing else.
-pub fn polite(request: RequestType) -> Reply {
+pub(crate) fn polite(request: RequestType) -> Reply {
     match request {
         RequestType::Get(get) => {
-            let results = get.param_paths.into_iter().map(|path| match path.rsplit_once('.') {
-                Some(("Device.DeviceInfo", name)) if !name.is_empty() => RequestedPathResult {
-                    resolved_path_results: vec![ResolvedPathResult {
-                        resolved_path: "Device.DeviceInfo.".into(),
-                        result_params: BTreeMap::from([(name.to_owned(), format!("the {name}"))]),
-                    }],
-                    requested_path: path,
-                    ..RequestedPathResult::default()
-                },
-                _ => RequestedPathResult {
-                    requested_path: path,
-                    err_code: 7026,
-                    err_msg: "no such path".into(),
-                    ..RequestedPathResult::default()
-                },
-            });
-            Reply::Response(GetResp { req_path_results: results.collect() }.into())
+            let results = get
+                .param_paths
+                .into_iter()
+                .map(|path| match path.rsplit_once('.') {
+                    Some(("Device.DeviceInfo", name)) if !name.is_empty() => RequestedPathResult {
+                        resolved_path_results: vec![ResolvedPathResult {
+                            resolved_path: "Device.DeviceInfo.".into(),
+                            result_params: BTreeMap::from([(
+                                name.to_owned(),
+                                format!("the {name}"),
+                            )]),
+                        }],
+                        requested_path: path,
+                        ..RequestedPathResult::default()
+                    },
+                    _ => RequestedPathResult {
+                        requested_path: path,
+                        err_code: 7026,
+                        err_msg: "no such path".into(),
+                        ..RequestedPathResult::default()
+                    },
+                });
+            Reply::Response(
+                GetResp {
+                    req_path_results: results.collect(),
+                }
+                .into(),
+            )
         }
         RequestType::GetSupportedProtocol(_) => {
             let versions = "1.3,1.4".into();
-            Reply::Response(GetSupportedProtocolResp { agent_supported_protocol_versions: versions }.into())
+            Reply::Response(
+                GetSupportedProtocolResp {
+                    agent_supported_protocol_versions: versions,
+                }
+                .into(),
+            )
         }
         _ => Reply::Error(ErrorCode::MessageNotSupported, "not here"),
     }
@@ -138,26 +174,32 @@ pub fn polite(request: RequestType) -> Reply {
 
 /// What the API answered.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub head: String,
-    pub body: Value,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: Value,
 }
 
-pub async fn get(server: &Server, path: &str) -> Answer {
+pub(crate) async fn get(server: &Server, path: &str) -> Answer {
     request(server, "GET", path, "").await
 }
 
-pub async fn post(server: &Server, path: &str, body: &str) -> Answer {
+pub(crate) async fn post(server: &Server, path: &str, body: &str) -> Answer {
     request(server, "POST", path, body).await
 }
 
-pub async fn request(server: &Server, method: &str, path: &str, body: &str) -> Answer {
+pub(crate) async fn request(server: &Server, method: &str, path: &str, body: &str) -> Answer {
     let token = format!("Authorization: Bearer {}\r\n", server.token());
     raw(server.api_addr(), method, path, &token, body).await
 }
 
-pub async fn raw(api: SocketAddr, method: &str, path: &str, headers: &str, body: &str) -> Answer {
+pub(crate) async fn raw(
+    api: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &str,
+    body: &str,
+) -> Answer {
     let mut stream = TcpStream::connect(api).await.unwrap();
     let length = body.len();
     let head = format!(
@@ -167,16 +209,30 @@ pub async fn raw(api: SocketAddr, method: &str, path: &str, headers: &str, body:
     // The server may refuse a body before it has read all of it.
     drop(stream.write_all(body.as_bytes()).await);
     let mut bytes = Vec::new();
-    drop(timeout(PATIENCE, stream.read_to_end(&mut bytes)).await.unwrap());
+    drop(
+        timeout(PATIENCE, stream.read_to_end(&mut bytes))
+            .await
+            .unwrap(),
+    );
     let text = String::from_utf8(bytes).unwrap();
-    let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text:?}"));
+    let (head, body) = text
+        .split_once("\r\n\r\n")
+        .unwrap_or_else(|| panic!("no answer: {text:?}"));
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    let body = if body.is_empty() { Value::Null } else { serde_json::from_str(body).unwrap() };
-    Answer { status, head: head.to_ascii_lowercase(), body }
+    let body = if body.is_empty() {
+        Value::Null
+    } else {
+        serde_json::from_str(body).unwrap()
+    };
+    Answer {
+        status,
+        head: head.to_ascii_lowercase(),
+        body,
+    }
 }
 
 /// Asks until the answer is as wanted.
-pub async fn until(server: &Server, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+pub(crate) async fn until(server: &Server, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
     let asking = async {
         loop {
             let answer = get(server, path).await;
