@@ -16,14 +16,18 @@ impl Inventory {
         Self { store }
     }
 
-    /// Takes down that a device was there; an unknown one is added.
+    /// Takes down that a device is there; an unknown one is added. Waits for the disk only when much
+    /// waits for it already: what a power cut takes is seen again.
     pub(crate) async fn seen(
         &self,
         endpoint_id: &str,
         remote: SocketAddr,
     ) -> Result<(), StoreError> {
         let sighting = sighting(endpoint_id, Some(remote));
-        self.call(move |store| store.seen(vec![sighting])).await
+        match self.store.seen_soon(sighting.clone()) {
+            Err(StoreError::Busy) => self.call(move |store| store.seen(vec![sighting])).await,
+            result => result,
+        }
     }
 
     /// Takes down that a device was there until now, if it is known. One that was removed stays away.

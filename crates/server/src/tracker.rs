@@ -43,7 +43,7 @@ pub(crate) async fn track(controller: ControllerHandle, mut events: Events, inve
                 }
             }
             ControllerEvent::Notified { agent, notify } => {
-                tracing::info!(%agent, subscription = notify.subscription_id, "notified");
+                tracing::debug!(%agent, subscription = notify.subscription_id, "notified");
             }
             ControllerEvent::Offline { agent, .. } => {
                 told(&agent, tracker.inventory.left(agent.as_str()).await)
