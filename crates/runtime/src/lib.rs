@@ -1,5 +1,6 @@
 //! Thin async shells around the engines: they move bytes, time and answers, and decide nothing.
 
+pub mod agent_host;
 pub mod agent_store;
 pub mod controller_host;
 mod owner;

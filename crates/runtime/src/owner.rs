@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use usphere_datamodel::model::{OwnedChange, OwnerError, Outputs, Phase, Snapshot};
+use usphere_datamodel::model::{Outputs, OwnedChange, OwnerError, Phase, Snapshot};
 
 /// Answers for live units, applies changes and runs commands. Each owner has a thread of its own, so
 /// it may block; what takes longer than the deadline is answered with an error and its answer dropped.
@@ -23,5 +23,9 @@ pub trait Owner: Send + 'static {
     ///
     /// # Errors
     /// When it failed; the text reaches the Controller.
-    fn operate(&mut self, command: &str, arguments: &BTreeMap<String, String>) -> Result<Outputs, OwnerError>;
+    fn operate(
+        &mut self,
+        command: &str,
+        arguments: &BTreeMap<String, String>,
+    ) -> Result<Outputs, OwnerError>;
 }

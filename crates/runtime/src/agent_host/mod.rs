@@ -1,0 +1,403 @@
+//! The Agent with its sockets, its clock, its store and its owners.
+//!
+//! One task drives the engine and polls every link; owners and the store have threads of their own.
+//! Whatever arrives together is handled together, and what is sent by it leaves in one write per
+//! link. This shell decides nothing: it never looks into a Record.
+
+mod links;
+mod owners;
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use std::{fs, io};
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tracing::{debug, info, warn};
+use usphere_agent::{Agent, Config, DialId, Input, LinkId, ListenerId, Origin, Output, Target};
+use usphere_datamodel::declare::Object;
+use usphere_datamodel::{Moment, SchemaError};
+use usphere_mtp::websocket::{self, Door, Link, Listener, ListenerLimits, Settings};
+use usphere_proto::EndpointId;
+
+use self::links::{Arrival, Links};
+use self::owners::{OwnerAnswer, Owners, Question};
+use crate::Owner;
+use crate::agent_store::{AgentStore, Answer, Committer, StoreError};
+
+/// How long closing handshakes may take at the end.
+const GOODBYE_MAX: Duration = Duration::from_secs(3);
+
+/// Commits that may wait for the disk before links are read more slowly.
+const COMMITS_WAITING_MAX: usize = 1_024;
+
+/// What an Agent needs to live.
+pub struct AgentHostConfig {
+    /// The engine's part.
+    pub agent: Config,
+    /// The declarations beside the engine's own.
+    pub objects: Vec<&'static Object>,
+    /// Who answers for live units and commands.
+    pub owners: Vec<Box<dyn Owner>>,
+    /// The folder of the Agent's store.
+    pub data: PathBuf,
+    /// The address of the places to listen at.
+    pub listen_address: IpAddr,
+    /// Whether plain doors may open on addresses other than loopback.
+    pub insecure: bool,
+    /// Seed of the engine's random numbers.
+    pub seed: u64,
+}
+
+/// Why an Agent cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentHostError {
+    /// The declarations do not fit together.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A thread or folder cannot be had.
+    #[error("{what}: {source}")]
+    System {
+        /// What was to be done.
+        what: String,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// What an Agent did in its life.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Tally {
+    /// Records received.
+    pub received: u64,
+    /// Records sent.
+    pub sent: u64,
+    /// Plans whose changes were made durable.
+    pub commits: u64,
+    /// Transactions, and so syncs, that took.
+    pub syncs: u64,
+}
+
+/// The file of the Agent's store in its data folder.
+pub const STORE_FILE: &str = "agent.redb";
+
+/// A running Agent.
+pub struct AgentHost {
+    engine: Agent,
+    our_id: EndpointId,
+    listen_address: IpAddr,
+    insecure: bool,
+    links: Links,
+    listeners: BTreeMap<ListenerId, JoinHandle<()>>,
+    dials: BTreeMap<DialId, JoinHandle<()>>,
+    committer: Committer,
+    owners: Owners,
+    events: UnboundedReceiver<Event>,
+    post: UnboundedSender<Event>,
+    origin: Instant,
+    next_link: u64,
+    tally: Tally,
+}
+
+/// What threads and tasks tell the host.
+enum Event {
+    Accepted(ListenerId, Box<Link>),
+    Commit(Answer),
+    Dialled(DialId, Result<Box<Link>, String>),
+    Listening(ListenerId, Result<SocketAddr, String>),
+    Owner(OwnerAnswer),
+}
+
+impl AgentHost {
+    /// Opens the store, starts the owners and makes the engine. Nothing is sent before [`Self::run`].
+    ///
+    /// # Errors
+    /// When the store cannot be opened or the declarations do not fit together.
+    pub fn start(config: AgentHostConfig) -> Result<Self, AgentHostError> {
+        let opened = AgentStore::open(&make_folder(&config.data)?.join(STORE_FILE))?;
+        if let Some(notice) = opened.notice {
+            warn!("{notice}");
+        }
+        let (post, events) = unbounded_channel();
+        let answers = post.clone();
+        let committer = Committer::spawn(opened.store, move |answer| tell(&answers, Event::Commit(answer)));
+        let committer = committer.map_err(|source| system("starting the thread of the store", source))?;
+        let mut owners = Owners::default();
+        for owner in config.owners {
+            let answers = post.clone();
+            let started = owners.start(owner, move |answer| tell(&answers, Event::Owner(answer)));
+            started.map_err(|source| system("starting the thread of an owner", source))?;
+        }
+        let our_id = config.agent.endpoint_id.clone();
+        let schema = Agent::schema(&config.objects)?;
+        let engine = Agent::new(config.agent, schema, opened.entries, config.seed, Moment::ORIGIN);
+        Ok(Self {
+            engine,
+            our_id,
+            listen_address: config.listen_address,
+            insecure: config.insecure,
+            links: Links::default(),
+            listeners: BTreeMap::new(),
+            dials: BTreeMap::new(),
+            committer,
+            owners,
+            events,
+            post,
+            origin: Instant::now(),
+            next_link: 0,
+            tally: Tally::default(),
+        })
+    }
+
+    /// Lives until `shutdown` is ready, then says goodbye to every Controller.
+    pub async fn run(mut self, shutdown: impl Future<Output = ()>) -> Tally {
+        tokio::pin!(shutdown);
+        self.drain();
+        let mut arrivals = Vec::new();
+        loop {
+            let deadline = self.deadline();
+            // A disk that is slow slows the links down, not the memory up.
+            let may_read = self.committer.waiting() < COMMITS_WAITING_MAX;
+            tokio::select! {
+                biased;
+                Some(event) = self.events.recv() => self.event(event),
+                () = self.links.next(&mut arrivals), if may_read => self.arrived(&mut arrivals),
+                () = sleep_until(deadline) => self.handle(Input::Tick),
+                () = &mut shutdown => break,
+            }
+        }
+        self.say_goodbye().await;
+        let Self { committer, tally, .. } = self;
+        committer.close();
+        tally
+    }
+
+    async fn say_goodbye(&mut self) {
+        self.handle(Input::Shutdown);
+        let end = Instant::now() + GOODBYE_MAX;
+        let mut arrivals = Vec::new();
+        while !self.links.is_empty() {
+            tokio::select! {
+                () = self.links.next(&mut arrivals) => self.arrived(&mut arrivals),
+                Some(event) = self.events.recv() => self.event(event),
+                () = tokio::time::sleep_until(end) => break,
+            }
+        }
+        self.listeners.values().chain(self.dials.values()).for_each(JoinHandle::abort);
+    }
+
+    fn event(&mut self, event: Event) {
+        match event {
+            Event::Accepted(listener, link) => {
+                debug!(%listener, remote = %link.remote, "accepted");
+                self.connected(*link, Origin::Accepted);
+            }
+            Event::Commit(Answer::Committed { sequence }) => {
+                self.tally.syncs += 1;
+                self.handle(Input::Committed { sequence });
+            }
+            Event::Commit(Answer::Failed { reason }) => {
+                warn!("the change could not be kept: {reason}");
+                self.handle(Input::CommitFailed { reason });
+                // A store that is gone has said so already, and is found gone by the next commit.
+                let _ = self.committer.failure_handled();
+            }
+            Event::Dialled(dial, result) => {
+                self.dials.remove(&dial);
+                match result {
+                    Ok(link) => self.connected(*link, Origin::Dialled(dial)),
+                    Err(reason) => self.handle(Input::DialFailed { dial, reason }),
+                }
+            }
+            Event::Listening(listener, result) => {
+                if let Ok(address) = &result {
+                    info!(%listener, %address, "listening");
+                }
+                self.handle(Input::Listening { listener, result: result.map(|_| ()) });
+            }
+            Event::Owner(answer) => self.handle(input_of(answer)),
+        }
+    }
+
+    fn connected(&mut self, link: Link, origin: Origin) {
+        self.next_link += 1;
+        let id = LinkId(self.next_link);
+        let peer = link.peer.clone();
+        self.links.add(id, link);
+        self.handle(Input::Connected { link: id, origin, peer });
+    }
+
+    fn arrived(&mut self, arrivals: &mut Vec<(LinkId, Arrival)>) {
+        for (link, arrival) in arrivals.drain(..) {
+            match arrival {
+                Arrival::Closed(reason) => self.handle(Input::Disconnected { link, reason }),
+                Arrival::Record(record) => {
+                    self.tally.received += 1;
+                    self.handle(Input::Received { link, record });
+                }
+                Arrival::Refused(refusal) => self.handle(Input::Refused { link, refusal }),
+            }
+        }
+    }
+
+    fn handle(&mut self, input: Input) {
+        let now = self.now();
+        self.engine.handle(input, now);
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.engine.poll() {
+            self.obey(output);
+        }
+    }
+
+    fn obey(&mut self, output: Output) {
+        match output {
+            Output::Apply { ticket, owner, phase, changes, .. } => {
+                self.ask(&owner, Question::Apply { ticket, phase, changes });
+            }
+            Output::CancelDial { dial } => {
+                if let Some(task) = self.dials.remove(&dial) {
+                    task.abort();
+                }
+            }
+            Output::Commit { sequence, entries } => {
+                self.tally.commits += 1;
+                if let Err(gone) = self.committer.submit(sequence, entries) {
+                    tell(&self.post, Event::Commit(Answer::Failed { reason: gone.to_string() }));
+                }
+            }
+            Output::Dial { dial, target, ping_interval, .. } => self.dial(dial, &target, ping_interval),
+            Output::Fetch { ticket, owner, unit, .. } => self.ask(&owner, Question::Fetch { ticket, unit }),
+            Output::Hangup { link, code, reason } => self.links.close(link, code, &reason.to_string()),
+            Output::Listen { listener, target, ping_interval } => self.listen(listener, &target, ping_interval),
+            Output::Note(notice) => notice_to_log(&notice),
+            Output::Operate { ticket, owner, command, arguments, .. } => {
+                self.ask(&owner, Question::Operate { ticket, command, arguments });
+            }
+            Output::Send { link, record } => {
+                self.tally.sent += 1;
+                self.links.send(link, &record);
+            }
+            Output::StopListening { listener } => {
+                if let Some(task) = self.listeners.remove(&listener) {
+                    task.abort();
+                }
+            }
+        }
+    }
+
+    fn ask(&self, owner: &str, question: Question) {
+        if let Some(refusal) = self.owners.ask(owner, question) {
+            tell(&self.post, Event::Owner(refusal));
+        }
+    }
+
+    fn dial(&mut self, dial: DialId, target: &Target, ping_interval: Duration) {
+        let settings = self.settings(ping_interval);
+        let target = websocket::Target {
+            host: target.host.clone(),
+            port: target.port,
+            path: rooted(&target.path),
+            tls: target.encryption,
+        };
+        let post = self.post.clone();
+        let task = tokio::spawn(async move {
+            let result = websocket::dial(&target, &settings).await;
+            let result = result.map(Box::new).map_err(|error| error.to_string());
+            tell(&post, Event::Dialled(dial, result));
+        });
+        self.dials.insert(dial, task);
+    }
+
+    fn listen(&mut self, listener: ListenerId, target: &Target, ping_interval: Duration) {
+        if let Some(before) = self.listeners.remove(&listener) {
+            before.abort();
+        }
+        let door = Door {
+            address: SocketAddr::new(self.listen_address, target.port),
+            path: rooted(&target.path),
+            insecure: self.insecure,
+        };
+        let (settings, post, encryption) = (self.settings(ping_interval), self.post.clone(), target.encryption);
+        let task = tokio::spawn(async move {
+            if encryption {
+                let reason = "TLS is not available yet".to_owned();
+                tell(&post, Event::Listening(listener, Err(reason)));
+                return;
+            }
+            match Listener::bind(door, settings, ListenerLimits::default()).await {
+                Ok(mut open) => {
+                    tell(&post, Event::Listening(listener, Ok(open.local_addr())));
+                    while let Some(link) = open.accept().await {
+                        tell(&post, Event::Accepted(listener, Box::new(link)));
+                    }
+                }
+                Err(error) => tell(&post, Event::Listening(listener, Err(error.to_string()))),
+            }
+        });
+        self.listeners.insert(listener, task);
+    }
+
+    fn settings(&self, ping_interval: Duration) -> Settings {
+        Settings { ping_interval, ..Settings::new(self.our_id.clone()) }
+    }
+
+    fn now(&self) -> Moment {
+        Moment::ORIGIN + self.origin.elapsed()
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let deadline = self.engine.deadline()?;
+        Some(self.origin + deadline.since(Moment::ORIGIN))
+    }
+}
+
+fn input_of(answer: OwnerAnswer) -> Input {
+    match answer {
+        OwnerAnswer::Applied { ticket, results } => Input::Applied { ticket, results },
+        OwnerAnswer::Fetched { ticket, result } => Input::Fetched { ticket, result },
+        OwnerAnswer::Operated { ticket, result } => Input::Operated { ticket, result },
+    }
+}
+
+/// A path as the WebSocket's request line wants it.
+fn rooted(path: &str) -> String {
+    if path.starts_with('/') { path.to_owned() } else { format!("/{path}") }
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Nobody listens any more only when the host itself is gone.
+fn tell(post: &UnboundedSender<Event>, event: Event) {
+    let _ = post.send(event);
+}
+
+fn notice_to_log(notice: &usphere_agent::Notice) {
+    if notice.is_trouble() {
+        warn!("{notice}");
+    } else {
+        info!("{notice}");
+    }
+}
+
+fn make_folder(folder: &Path) -> Result<&Path, AgentHostError> {
+    fs::create_dir_all(folder).map_err(|source| system(&format!("making {}", folder.display()), source))?;
+    Ok(folder)
+}
+
+fn system(what: &str, source: io::Error) -> AgentHostError {
+    AgentHostError::System { what: what.to_owned(), source }
+}
