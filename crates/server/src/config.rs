@@ -5,18 +5,33 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use usphere_mtp::limits;
 use usphere_proto::EndpointId;
 
 use crate::limits::CONFIG_BYTES_MAX;
 
 /// The keys of the file, for suggestions.
-const KEYS: [&str; 6] = ["api", "data", "endpoint_id", "insecure", "ws", "ws_path"];
+const KEYS: [&str; 8] = [
+    "api",
+    "connections_max",
+    "connections_per_source_max",
+    "data",
+    "endpoint_id",
+    "insecure",
+    "ws",
+    "ws_path",
+];
 
 /// The configuration of a server.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Config {
     /// Where the API listens; port 0 takes any free one.
     pub api: SocketAddr,
+    /// Agents that may be connected at the same time. The process needs a file descriptor for each.
+    pub connections_max: usize,
+    /// Agents that may be connected at the same time from one IPv4 address or IPv6 /64; many can stand
+    /// behind one address translator.
+    pub connections_per_source_max: usize,
     /// The folder of everything that is kept. It is made if it is not there.
     pub data: PathBuf,
     /// The server's Endpoint ID from now on. Where it is `None`, the one that is kept; at first start, one
@@ -65,6 +80,8 @@ pub enum ConfigError {
 #[derive(Deserialize)]
 struct File {
     api: Option<SocketAddr>,
+    connections_max: Option<usize>,
+    connections_per_source_max: Option<usize>,
     data: Option<PathBuf>,
     endpoint_id: Option<String>,
     insecure: Option<bool>,
@@ -77,6 +94,8 @@ impl Config {
     pub fn new(data: impl Into<PathBuf>) -> Self {
         Self {
             api: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            connections_max: limits::CONNECTIONS_MAX,
+            connections_per_source_max: limits::CONNECTIONS_PER_SOURCE_MAX,
             data: data.into(),
             endpoint_id: None,
             insecure: false,
@@ -125,6 +144,10 @@ impl Config {
         let defaults = Self::new(data);
         let config = Self {
             api: file.api.unwrap_or(defaults.api),
+            connections_max: file.connections_max.unwrap_or(defaults.connections_max),
+            connections_per_source_max: file
+                .connections_per_source_max
+                .unwrap_or(defaults.connections_per_source_max),
             data: file.data.unwrap_or(defaults.data),
             endpoint_id: file.endpoint_id.map(|id| endpoint_id(&id)).transpose()?,
             insecure: file.insecure.unwrap_or(defaults.insecure),
@@ -199,7 +222,9 @@ mod tests {
         );
         let error = Config::from_toml("[telemetry]\nx = 1", "d").unwrap_err();
         assert!(
-            error.to_string().contains("the keys are api, data"),
+            error
+                .to_string()
+                .contains("the keys are api, connections_max"),
             "{error}"
         );
     }

@@ -107,7 +107,12 @@ impl Server {
             path: config.ws_path.clone(),
             insecure: config.insecure,
         };
-        let controller = ControllerHost::listen(door, ListenerLimits::default(), identity)
+        let limits = ListenerLimits {
+            connections_max: config.connections_max,
+            connections_per_source_max: config.connections_per_source_max,
+            ..ListenerLimits::default()
+        };
+        let controller = ControllerHost::listen(door, limits, identity)
             .await
             .map_err(closed_door)?;
         let ws = controller.local_addr().unwrap_or(config.ws);

@@ -347,6 +347,40 @@ async fn of_two_agents_with_one_endpoint_id_the_newer_wins() {
 }
 
 #[tokio::test]
+async fn a_request_under_way_ends_when_its_agent_reconnects() {
+    let data = tempfile::tempdir().unwrap();
+    let server = server(data.path()).await;
+    let mut agent = Played::introduced(&server, "self::agent-1", |request| match request {
+        RequestType::Delete(_) => Reply::Nothing,
+        other => polite(other),
+    })
+    .await;
+    let asking = post(
+        &server,
+        "/api/v1/devices/agent-1/delete",
+        r#"{"paths":["Device.X.1."]}"#,
+    );
+    let (answer, _newer) = tokio::join!(asking, async {
+        timeout(PATIENCE, agent.others.recv())
+            .await
+            .unwrap()
+            .unwrap();
+        Played::connect(&server, "self::agent-1", polite).await
+    });
+    assert_eq!(
+        (answer.status, &answer.body["error"]),
+        (502, &json!("disconnected"))
+    );
+    let body = r#"{"paths":["Device.DeviceInfo.SerialNumber"]}"#;
+    assert_eq!(
+        post(&server, "/api/v1/devices/agent-1/get", body)
+            .await
+            .status,
+        200
+    );
+}
+
+#[tokio::test]
 async fn an_agent_that_talks_nonsense_disturbs_nobody() {
     let data = tempfile::tempdir().unwrap();
     let server = server(data.path()).await;
