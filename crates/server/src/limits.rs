@@ -26,15 +26,6 @@ pub const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(5);
 /// Devices that are asked who they are at the same time.
 pub const INTRODUCTIONS_MAX: usize = 64;
 
-/// Bytes of an alias.
-pub const ALIAS_BYTES_MAX: usize = 64;
-
-/// Bytes of a text of a device's identity that are kept.
-pub const IDENTITY_BYTES_MAX: usize = 256;
-
-/// Devices that are named when a short name fits several.
-pub const CANDIDATES_MAX: usize = 10;
-
 /// Random bytes of a token that the server makes.
 pub const TOKEN_BYTES: usize = 32;
 
