@@ -28,7 +28,7 @@ const ENGINE: MayUse = MayUse::Only(&[
     "usphere-trust",
 ]);
 
-const HOUSE: [Room; 16] = [
+const HOUSE: [Room; 17] = [
     pure("usphere-proto", 0, MayUse::Only(&[])),
     pure("usphere-datamodel", 0, MayUse::Only(&[])),
     pure("usphere-session", 1, MayUse::Only(&["usphere-proto"])),
@@ -60,6 +60,7 @@ const HOUSE: [Room; 16] = [
     room("usphere-sim", 5, MayUse::AllBelow),
     room("usphere-conformance", 5, MayUse::AllBelow),
     room("usphere", 6, MayUse::AllBelow),
+    room("usphere-fuzz", 6, MayUse::AllBelow),
 ];
 
 /// Crates that bring sockets, threads, clocks or chance.
