@@ -86,6 +86,7 @@ pub(crate) const DEVICE_INFO: Object = object("Device.DeviceInfo.").parameters(&
     parameter("HostName", STRING.max(255))
         .writable()
         .live(&SYSTEM),
+    parameter("FriendlyName", STRING.max(32)).writable(),
 ]);
 
 /// Stands where no manufacturer is known; the parameter has to have six digits.
