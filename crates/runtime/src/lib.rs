@@ -4,5 +4,7 @@ pub mod agent_host;
 pub mod agent_store;
 pub mod controller_host;
 mod owner;
+#[cfg(test)]
+mod power_cuts;
 
 pub use owner::Owner;

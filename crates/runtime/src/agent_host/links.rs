@@ -35,7 +35,11 @@ struct Open {
 
 impl Links {
     pub(super) fn add(&mut self, id: LinkId, link: Link) {
-        self.open.push(Open { id, sender: link.sender, receiver: link.receiver });
+        self.open.push(Open {
+            id,
+            sender: link.sender,
+            receiver: link.receiver,
+        });
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -44,10 +48,13 @@ impl Links {
 
     /// Queues a Record. A link that cannot take it is closed: its peer does not read.
     pub(super) fn send(&self, id: LinkId, record: &Record) {
-        let Some(open) = self.open.iter().find(|open| open.id == id) else { return };
+        let Some(open) = self.open.iter().find(|open| open.id == id) else {
+            return;
+        };
         if let Err(error) = open.sender.try_send(record) {
             debug!(link = %id, "closing: {error}");
-            open.sender.close(close_code::POLICY, "too much waits to be read");
+            open.sender
+                .close(close_code::POLICY, "too much waits to be read");
         }
     }
 
@@ -86,9 +93,15 @@ impl Links {
         self.turn = self.turn.wrapping_add(1);
         if ended {
             self.open.retain(|open| {
-                !arrivals.iter().any(|(id, arrival)| *id == open.id && matches!(arrival, Arrival::Closed(_)))
+                !arrivals
+                    .iter()
+                    .any(|(id, arrival)| *id == open.id && matches!(arrival, Arrival::Closed(_)))
             });
         }
-        if arrivals.is_empty() { Poll::Pending } else { Poll::Ready(()) }
+        if arrivals.is_empty() {
+            Poll::Pending
+        } else {
+            Poll::Ready(())
+        }
     }
 }

@@ -126,8 +126,11 @@ impl AgentHost {
         }
         let (post, events) = unbounded_channel();
         let answers = post.clone();
-        let committer = Committer::spawn(opened.store, move |answer| tell(&answers, Event::Commit(answer)));
-        let committer = committer.map_err(|source| system("starting the thread of the store", source))?;
+        let committer = Committer::spawn(opened.store, move |answer| {
+            tell(&answers, Event::Commit(answer))
+        });
+        let committer =
+            committer.map_err(|source| system("starting the thread of the store", source))?;
         let mut owners = Owners::default();
         for owner in config.owners {
             let answers = post.clone();
@@ -136,7 +139,13 @@ impl AgentHost {
         }
         let our_id = config.agent.endpoint_id.clone();
         let schema = Agent::schema(&config.objects)?;
-        let engine = Agent::new(config.agent, schema, opened.entries, config.seed, Moment::ORIGIN);
+        let engine = Agent::new(
+            config.agent,
+            schema,
+            opened.entries,
+            config.seed,
+            Moment::ORIGIN,
+        );
         Ok(Self {
             engine,
             our_id,
@@ -173,7 +182,9 @@ impl AgentHost {
             }
         }
         self.say_goodbye().await;
-        let Self { committer, tally, .. } = self;
+        let Self {
+            committer, tally, ..
+        } = self;
         committer.close();
         tally
     }
@@ -189,7 +200,10 @@ impl AgentHost {
                 () = tokio::time::sleep_until(end) => break,
             }
         }
-        self.listeners.values().chain(self.dials.values()).for_each(JoinHandle::abort);
+        self.listeners
+            .values()
+            .chain(self.dials.values())
+            .for_each(JoinHandle::abort);
     }
 
     fn event(&mut self, event: Event) {
@@ -219,7 +233,10 @@ impl AgentHost {
                 if let Ok(address) = &result {
                     info!(%listener, %address, "listening");
                 }
-                self.handle(Input::Listening { listener, result: result.map(|_| ()) });
+                self.handle(Input::Listening {
+                    listener,
+                    result: result.map(|_| ()),
+                });
             }
             Event::Owner(answer) => self.handle(input_of(answer)),
         }
@@ -230,7 +247,11 @@ impl AgentHost {
         let id = LinkId(self.next_link);
         let peer = link.peer.clone();
         self.links.add(id, link);
-        self.handle(Input::Connected { link: id, origin, peer });
+        self.handle(Input::Connected {
+            link: id,
+            origin,
+            peer,
+        });
     }
 
     fn arrived(&mut self, arrivals: &mut Vec<(LinkId, Arrival)>) {
@@ -260,8 +281,21 @@ impl AgentHost {
 
     fn obey(&mut self, output: Output) {
         match output {
-            Output::Apply { ticket, owner, phase, changes, .. } => {
-                self.ask(&owner, Question::Apply { ticket, phase, changes });
+            Output::Apply {
+                ticket,
+                owner,
+                phase,
+                changes,
+                ..
+            } => {
+                self.ask(
+                    &owner,
+                    Question::Apply {
+                        ticket,
+                        phase,
+                        changes,
+                    },
+                );
             }
             Output::CancelDial { dial } => {
                 if let Some(task) = self.dials.remove(&dial) {
@@ -271,16 +305,50 @@ impl AgentHost {
             Output::Commit { sequence, entries } => {
                 self.tally.commits += 1;
                 if let Err(gone) = self.committer.submit(sequence, entries) {
-                    tell(&self.post, Event::Commit(Answer::Failed { reason: gone.to_string() }));
+                    tell(
+                        &self.post,
+                        Event::Commit(Answer::Failed {
+                            reason: gone.to_string(),
+                        }),
+                    );
                 }
             }
-            Output::Dial { dial, target, ping_interval, .. } => self.dial(dial, &target, ping_interval),
-            Output::Fetch { ticket, owner, unit, .. } => self.ask(&owner, Question::Fetch { ticket, unit }),
-            Output::Hangup { link, code, reason } => self.links.close(link, code, &reason.to_string()),
-            Output::Listen { listener, target, ping_interval } => self.listen(listener, &target, ping_interval),
+            Output::Dial {
+                dial,
+                target,
+                ping_interval,
+                ..
+            } => self.dial(dial, &target, ping_interval),
+            Output::Fetch {
+                ticket,
+                owner,
+                unit,
+                ..
+            } => self.ask(&owner, Question::Fetch { ticket, unit }),
+            Output::Hangup { link, code, reason } => {
+                self.links.close(link, code, &reason.to_string())
+            }
+            Output::Listen {
+                listener,
+                target,
+                ping_interval,
+            } => self.listen(listener, &target, ping_interval),
             Output::Note(notice) => notice_to_log(&notice),
-            Output::Operate { ticket, owner, command, arguments, .. } => {
-                self.ask(&owner, Question::Operate { ticket, command, arguments });
+            Output::Operate {
+                ticket,
+                owner,
+                command,
+                arguments,
+                ..
+            } => {
+                self.ask(
+                    &owner,
+                    Question::Operate {
+                        ticket,
+                        command,
+                        arguments,
+                    },
+                );
             }
             Output::Send { link, record } => {
                 self.tally.sent += 1;
@@ -326,7 +394,11 @@ impl AgentHost {
             path: rooted(&target.path),
             insecure: self.insecure,
         };
-        let (settings, post, encryption) = (self.settings(ping_interval), self.post.clone(), target.encryption);
+        let (settings, post, encryption) = (
+            self.settings(ping_interval),
+            self.post.clone(),
+            target.encryption,
+        );
         let task = tokio::spawn(async move {
             if encryption {
                 let reason = "TLS is not available yet".to_owned();
@@ -347,7 +419,10 @@ impl AgentHost {
     }
 
     fn settings(&self, ping_interval: Duration) -> Settings {
-        Settings { ping_interval, ..Settings::new(self.our_id.clone()) }
+        Settings {
+            ping_interval,
+            ..Settings::new(self.our_id.clone())
+        }
     }
 
     fn now(&self) -> Moment {
@@ -370,7 +445,11 @@ fn input_of(answer: OwnerAnswer) -> Input {
 
 /// A path as the WebSocket's request line wants it.
 fn rooted(path: &str) -> String {
-    if path.starts_with('/') { path.to_owned() } else { format!("/{path}") }
+    if path.starts_with('/') {
+        path.to_owned()
+    } else {
+        format!("/{path}")
+    }
 }
 
 async fn sleep_until(deadline: Option<Instant>) {
@@ -394,10 +473,14 @@ fn notice_to_log(notice: &usphere_agent::Notice) {
 }
 
 fn make_folder(folder: &Path) -> Result<&Path, AgentHostError> {
-    fs::create_dir_all(folder).map_err(|source| system(&format!("making {}", folder.display()), source))?;
+    fs::create_dir_all(folder)
+        .map_err(|source| system(&format!("making {}", folder.display()), source))?;
     Ok(folder)
 }
 
 fn system(what: &str, source: io::Error) -> AgentHostError {
-    AgentHostError::System { what: what.to_owned(), source }
+    AgentHostError::System {
+        what: what.to_owned(),
+        source,
+    }
 }

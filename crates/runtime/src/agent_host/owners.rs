@@ -6,7 +6,7 @@ use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
 use std::thread;
 
 use usphere_datamodel::Ticket;
-use usphere_datamodel::model::{OwnedChange, OwnerError, Outputs, Phase, Snapshot};
+use usphere_datamodel::model::{Outputs, OwnedChange, OwnerError, Phase, Snapshot};
 
 use crate::Owner;
 
@@ -15,16 +15,36 @@ const QUESTIONS_MAX: usize = 256;
 
 /// A question to an owner.
 pub(super) enum Question {
-    Apply { ticket: Ticket, phase: Phase, changes: Vec<OwnedChange> },
-    Fetch { ticket: Ticket, unit: String },
-    Operate { ticket: Ticket, command: String, arguments: BTreeMap<String, String> },
+    Apply {
+        ticket: Ticket,
+        phase: Phase,
+        changes: Vec<OwnedChange>,
+    },
+    Fetch {
+        ticket: Ticket,
+        unit: String,
+    },
+    Operate {
+        ticket: Ticket,
+        command: String,
+        arguments: BTreeMap<String, String>,
+    },
 }
 
 /// What an owner answered.
 pub(super) enum OwnerAnswer {
-    Applied { ticket: Ticket, results: Vec<Result<(), OwnerError>> },
-    Fetched { ticket: Ticket, result: Result<Snapshot, OwnerError> },
-    Operated { ticket: Ticket, result: Result<Outputs, OwnerError> },
+    Applied {
+        ticket: Ticket,
+        results: Vec<Result<(), OwnerError>>,
+    },
+    Fetched {
+        ticket: Ticket,
+        result: Result<Snapshot, OwnerError>,
+    },
+    Operated {
+        ticket: Ticket,
+        result: Result<Outputs, OwnerError>,
+    },
 }
 
 /// All owners by name.
@@ -52,14 +72,20 @@ impl Owners {
     /// Asks `owner`. What cannot be asked is answered with an error at once.
     pub(super) fn ask(&self, owner: &str, question: Question) -> Option<OwnerAnswer> {
         let Some(sender) = self.by_name.get(owner) else {
-            return Some(refusal(question, format!("nobody is there who answers for {owner:?}")));
+            return Some(refusal(
+                question,
+                format!("nobody is there who answers for {owner:?}"),
+            ));
         };
         match sender.try_send(question) {
             Ok(()) => None,
-            Err(TrySendError::Full(question)) => {
-                Some(refusal(question, format!("{owner} has too many questions to answer already")))
+            Err(TrySendError::Full(question)) => Some(refusal(
+                question,
+                format!("{owner} has too many questions to answer already"),
+            )),
+            Err(TrySendError::Disconnected(question)) => {
+                Some(refusal(question, format!("{owner} has stopped")))
             }
-            Err(TrySendError::Disconnected(question)) => Some(refusal(question, format!("{owner} has stopped"))),
         }
     }
 }
@@ -67,13 +93,26 @@ impl Owners {
 fn serve(mut owner: Box<dyn Owner>, questions: &Receiver<Question>, answer: impl Fn(OwnerAnswer)) {
     while let Ok(question) = questions.recv() {
         answer(match question {
-            Question::Apply { ticket, phase, changes } => {
-                OwnerAnswer::Applied { ticket, results: owner.apply(phase, &changes) }
-            }
-            Question::Fetch { ticket, unit } => OwnerAnswer::Fetched { ticket, result: owner.fetch(&unit) },
-            Question::Operate { ticket, command, arguments } => {
-                OwnerAnswer::Operated { ticket, result: owner.operate(&command, &arguments) }
-            }
+            Question::Apply {
+                ticket,
+                phase,
+                changes,
+            } => OwnerAnswer::Applied {
+                ticket,
+                results: owner.apply(phase, &changes),
+            },
+            Question::Fetch { ticket, unit } => OwnerAnswer::Fetched {
+                ticket,
+                result: owner.fetch(&unit),
+            },
+            Question::Operate {
+                ticket,
+                command,
+                arguments,
+            } => OwnerAnswer::Operated {
+                ticket,
+                result: owner.operate(&command, &arguments),
+            },
         });
     }
 }
@@ -81,11 +120,20 @@ fn serve(mut owner: Box<dyn Owner>, questions: &Receiver<Question>, answer: impl
 fn refusal(question: Question, text: String) -> OwnerAnswer {
     let error = OwnerError::failed(text);
     match question {
-        Question::Apply { ticket, changes, .. } => {
-            OwnerAnswer::Applied { ticket, results: vec![Err(error); changes.len()] }
-        }
-        Question::Fetch { ticket, .. } => OwnerAnswer::Fetched { ticket, result: Err(error) },
-        Question::Operate { ticket, .. } => OwnerAnswer::Operated { ticket, result: Err(error) },
+        Question::Apply {
+            ticket, changes, ..
+        } => OwnerAnswer::Applied {
+            ticket,
+            results: vec![Err(error); changes.len()],
+        },
+        Question::Fetch { ticket, .. } => OwnerAnswer::Fetched {
+            ticket,
+            result: Err(error),
+        },
+        Question::Operate { ticket, .. } => OwnerAnswer::Operated {
+            ticket,
+            result: Err(error),
+        },
     }
 }
 
@@ -108,7 +156,11 @@ mod tests {
             vec![Ok(()); changes.len()]
         }
 
-        fn operate(&mut self, _: &str, arguments: &BTreeMap<String, String>) -> Result<Outputs, OwnerError> {
+        fn operate(
+            &mut self,
+            _: &str,
+            arguments: &BTreeMap<String, String>,
+        ) -> Result<Outputs, OwnerError> {
             Ok(arguments.clone())
         }
     }
@@ -117,12 +169,32 @@ mod tests {
     fn an_owner_answers_on_its_own_thread_and_an_absent_one_is_answered_for() {
         let (sender, answers) = mpsc::channel();
         let mut owners = Owners::default();
-        owners.start(Box::new(Slow), move |answer| sender.send(answer).unwrap_or(())).unwrap();
-        let fetch = |ticket| Question::Fetch { ticket: Ticket(ticket), unit: "weather".to_owned() };
+        owners
+            .start(Box::new(Slow), move |answer| {
+                sender.send(answer).unwrap_or(())
+            })
+            .unwrap();
+        let fetch = |ticket| Question::Fetch {
+            ticket: Ticket(ticket),
+            unit: "weather".to_owned(),
+        };
         assert!(owners.ask("slow", fetch(1)).is_none());
-        let Ok(OwnerAnswer::Fetched { ticket: Ticket(1), result }) = answers.recv() else { panic!("no answer") };
+        let Ok(OwnerAnswer::Fetched {
+            ticket: Ticket(1),
+            result,
+        }) = answers.recv()
+        else {
+            panic!("no answer")
+        };
         assert_eq!(result, Err(OwnerError::failed("no weather today")));
-        let Some(OwnerAnswer::Fetched { result, .. }) = owners.ask("nobody", fetch(2)) else { panic!("no refusal") };
-        assert_eq!(result, Err(OwnerError::failed("nobody is there who answers for \"nobody\"")));
+        let Some(OwnerAnswer::Fetched { result, .. }) = owners.ask("nobody", fetch(2)) else {
+            panic!("no refusal")
+        };
+        assert_eq!(
+            result,
+            Err(OwnerError::failed(
+                "nobody is there who answers for \"nobody\""
+            ))
+        );
     }
 }
