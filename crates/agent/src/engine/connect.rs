@@ -1,0 +1,253 @@
+//! Connections: who is dialled when, who may dial in, and the one session that each Controller has.
+//!
+//! A session begins with our Connect Record, whoever opened the connection (R-MTP.6, R-MTP.8), and when we
+//! end it, it ends with a Disconnect Record (R-MTP.7). The code is 7105: it ends everything that the
+//! Controller keeps about the session, and no other code of R-MTP.9 comes closer.
+//!
+//! A Controller that opens a second session gets it, and the first is closed: one that lost its
+//! network comes back before we notice (R-WS.4). The first is closed without a Disconnect Record: that
+//! would reach the Controller after the Connect Record of the second and say that we are gone. Only a
+//! peer whose identity is worth less than that of the session there is does not replace it.
+
+use usphere_datamodel::Moment;
+use usphere_proto::{EndpointId, ErrorCode, Record};
+use usphere_trust::PeerIdentity;
+
+use super::{Agent, Controller};
+use crate::dialling::Upset;
+use crate::event::{DialId, HangupReason, LinkId, ListenerId, Origin, Output};
+use crate::limits::CONNECT_PATIENCE;
+use crate::links::{Link, Party, Stage};
+use crate::notice::Notice;
+
+impl Agent {
+    pub(super) fn connected(&mut self, link: LinkId, origin: Origin, peer: PeerIdentity, now: Moment) {
+        match origin {
+            _ if self.closing => self.hang_up(link, HangupReason::ShuttingDown),
+            Origin::Accepted => self.accepted(link, peer, now),
+            Origin::Dialled(dial) => self.dialled(link, dial, peer, now),
+        }
+    }
+
+    fn accepted(&mut self, link: LinkId, peer: PeerIdentity, now: Moment) {
+        if self.listeners.is_empty() {
+            return self.hang_up(link, HangupReason::NotListening);
+        }
+        let claimed = peer.endpoint_id.clone();
+        let stage = Stage::Unknown { until: now + CONNECT_PATIENCE };
+        self.links.insert(link, Link::new(Origin::Accepted, peer, stage));
+        if let Some(id) = claimed {
+            self.identify(link, &id, now);
+        }
+    }
+
+    /// Learns who is at the other end of a link. Whether it can be spoken to.
+    pub(super) fn identify(&mut self, link: LinkId, id: &EndpointId, now: Moment) -> bool {
+        let found = self.controllers.iter().find(|(_, controller)| controller.id == *id);
+        let reason = match found {
+            _ if *id == self.own => HangupReason::OurEndpointId,
+            Some((instance, _)) => return self.attach(link, *instance, now),
+            None => HangupReason::Stranger,
+        };
+        self.links.remove(&link);
+        self.hang_up(link, reason);
+        false
+    }
+
+    fn dialled(&mut self, link: LinkId, dial: DialId, peer: PeerIdentity, now: Moment) {
+        let found = self.controllers.iter().find(|(_, controller)| controller.dialler.is_underway(dial));
+        let Some((&instance, controller)) = found else {
+            return self.hang_up(link, HangupReason::Superfluous);
+        };
+        let reason = match &peer.endpoint_id {
+            Some(id) if *id == self.own => HangupReason::OurEndpointId,
+            Some(id) if *id != controller.id => HangupReason::NotWhoWasDialled,
+            _ => {
+                let stage = Stage::Unknown { until: now + CONNECT_PATIENCE };
+                self.links.insert(link, Link::new(Origin::Dialled(dial), peer, stage));
+                self.attach(link, instance, now);
+                return;
+            }
+        };
+        self.hang_up(link, reason);
+        self.dial_failed(dial, reason.to_string(), now);
+    }
+
+    /// Makes `link` the session of the Controller, and says that we are there. (R-WS.4, R-MTP.6)
+    fn attach(&mut self, link: LinkId, instance: u32, now: Moment) -> bool {
+        let (Some(controller), Some(new)) = (self.controllers.get_mut(&instance), self.links.get(&link)) else {
+            return false;
+        };
+        let (trusted, dialled) = (new.is_trusted(), matches!(new.origin, Origin::Dialled(_)));
+        let controller_id = controller.id.clone();
+        if let Some(old) = controller.link {
+            if !trusted && self.links.get(&old).is_some_and(Link::is_trusted) {
+                self.links.remove(&link);
+                self.hang_up(link, HangupReason::Superfluous);
+                return false;
+            }
+            self.links.remove(&old);
+            let notice = Notice::Replaced { controller: controller_id.clone(), old, new: link };
+            self.outputs.push_back(Output::Note(notice));
+            self.outputs.push_back(hangup(old, HangupReason::Replaced));
+        }
+        controller.link = Some(link);
+        let superfluous = controller.dialler.connected(dialled);
+        self.outputs.extend(superfluous.map(|dial| Output::CancelDial { dial }));
+        self.open(link, Party { instance, id: controller_id.clone() });
+        self.note(Notice::Connected { controller: controller_id, link });
+        self.publish_retries(instance, now);
+        true
+    }
+
+    /// Sends the Connect Record, after which Records may be exchanged. (R-MTP.6, R-MTP.8)
+    pub(super) fn open(&mut self, link: LinkId, party: Party) {
+        let Some(known) = self.links.get_mut(&link) else { return };
+        let record = Record::websocket_connect(&party.id, &self.own);
+        known.stage = Stage::Open(party);
+        self.outputs.push_back(Output::Send { link, record });
+    }
+
+    pub(super) fn disconnected(&mut self, link: LinkId, reason: String, now: Moment) {
+        let Some(gone) = self.links.remove(&link) else { return };
+        self.note(Notice::Disconnected { link, reason });
+        self.leave(&gone, now);
+    }
+
+    /// The session of a Controller is over, and not by our wish.
+    pub(super) fn leave(&mut self, gone: &Link, now: Moment) {
+        let Some(instance) = gone.party().map(|party| party.instance) else { return };
+        let Some(controller) = self.controllers.get_mut(&instance) else { return };
+        controller.link = None;
+        controller.dialler.lost(now, &mut self.random);
+        self.publish_retries(instance, now);
+    }
+
+    pub(super) fn dial_failed(&mut self, dial: DialId, reason: String, now: Moment) {
+        let mut controllers = self.controllers.iter_mut();
+        let found = controllers.find(|(_, controller)| controller.dialler.is_underway(dial));
+        let Some((&instance, controller)) = found else { return };
+        let retries = controller.dialler.failed(now, &mut self.random);
+        let controller = controller.id.clone();
+        self.note(Notice::DialFailed { controller, retries, reason });
+        self.publish_retries(instance, now);
+    }
+
+    /// Begins every attempt that is due.
+    pub(super) fn dial(&mut self, now: Moment) {
+        if self.closing {
+            return;
+        }
+        for controller in self.controllers.values_mut() {
+            let dial = DialId(self.dials + 1);
+            if let Some(way) = controller.dialler.begin(dial, now) {
+                self.dials += 1;
+                self.outputs.push_back(Output::Dial {
+                    dial,
+                    controller: controller.id.clone(),
+                    target: way.target.clone(),
+                    ping_interval: way.ping_interval,
+                });
+            }
+        }
+    }
+
+    /// Does what a change of the Controller's MTPs means for what was begun by them.
+    pub(super) fn upset(&mut self, instance: u32, upset: Upset) {
+        match upset {
+            Upset::Attempt(dial) => self.outputs.push_back(Output::CancelDial { dial }),
+            Upset::Connection => {
+                if let Some(link) = self.controllers.get(&instance).and_then(|controller| controller.link) {
+                    self.part_ways(link, HangupReason::Reconfigured);
+                }
+            }
+        }
+    }
+
+    /// Closes a link from our side: a Disconnect Record where Records may be exchanged, then the
+    /// connection. It may be made again at once. (R-MTP.7)
+    pub(super) fn part_ways(&mut self, link: LinkId, reason: HangupReason) {
+        let Some(gone) = self.links.remove(&link) else { return };
+        if let Stage::Open(party) = &gone.stage {
+            self.say_goodbye(link, &party.id.clone(), ErrorCode::SessionContextTerminated, reason.to_string());
+        }
+        let controller = gone.party().and_then(|party| self.controllers.get_mut(&party.instance));
+        if let Some(controller) = controller {
+            controller.link = None;
+            controller.dialler.released();
+        }
+        self.hang_up(link, reason);
+    }
+
+    pub(super) fn say_goodbye(&mut self, link: LinkId, to: &EndpointId, code: ErrorCode, text: String) {
+        let record = Record::disconnect(to, &self.own, code, text);
+        self.outputs.push_back(Output::Send { link, record });
+    }
+
+    pub(super) fn hang_up(&mut self, link: LinkId, reason: HangupReason) {
+        self.note(Notice::HungUp { link, reason });
+        self.outputs.push_back(hangup(link, reason));
+    }
+
+    /// A Controller is gone, or may not be spoken to any more.
+    pub(super) fn dismiss(&mut self, instance: u32) {
+        if let Some(link) = self.controllers.get(&instance).and_then(|controller| controller.link) {
+            self.part_ways(link, HangupReason::Disabled);
+        }
+        let gone: Option<Controller> = self.controllers.remove(&instance);
+        let underway = gone.and_then(|mut controller| controller.dialler.connected(false));
+        self.outputs.extend(underway.map(|dial| Output::CancelDial { dial }));
+    }
+
+    /// Takes back the offer to dial in: connections that were opened that way are closed.
+    pub(super) fn refuse_callers(&mut self) {
+        let accepted = self.links.iter().filter(|(_, link)| link.origin == Origin::Accepted);
+        let accepted: Vec<LinkId> = accepted.map(|(id, _)| *id).collect();
+        for link in accepted {
+            self.part_ways(link, HangupReason::NotListening);
+        }
+    }
+
+    pub(super) fn listening(&mut self, listener: ListenerId, result: Result<(), String>, now: Moment) {
+        let status = match result {
+            Ok(()) => "Up",
+            Err(reason) => {
+                self.note(Notice::NotListening { listener, reason });
+                "Error"
+            }
+        };
+        self.publish(listener.to_string(), "Status", status.to_owned(), now);
+    }
+
+    /// Every Controller gets a Disconnect Record, then every link is closed. (R-MTP.7)
+    pub(super) fn shut_down(&mut self) {
+        self.closing = true;
+        let goodbyes: Vec<(LinkId, EndpointId)> = self
+            .links
+            .iter()
+            .filter_map(|(id, link)| match &link.stage {
+                Stage::Open(party) => Some((*id, party.id.clone())),
+                Stage::Parted { .. } | Stage::Unknown { .. } => None,
+            })
+            .collect();
+        for (link, id) in goodbyes {
+            let text = HangupReason::ShuttingDown.to_string();
+            self.say_goodbye(link, &id, ErrorCode::SessionContextTerminated, text);
+        }
+        for link in std::mem::take(&mut self.links).into_keys() {
+            self.hang_up(link, HangupReason::ShuttingDown);
+        }
+        for controller in self.controllers.values_mut() {
+            controller.link = None;
+            let underway = controller.dialler.connected(false);
+            self.outputs.extend(underway.map(|dial| Output::CancelDial { dial }));
+        }
+        for listener in std::mem::take(&mut self.listeners).into_keys() {
+            self.outputs.push_back(Output::StopListening { listener });
+        }
+    }
+}
+
+fn hangup(link: LinkId, reason: HangupReason) -> Output {
+    Output::Hangup { link, code: reason.close_code(), reason }
+}

@@ -1,0 +1,237 @@
+//! Plans on the Model: what they want from outside, what they came to, and what follows from it.
+
+use std::collections::BTreeMap;
+
+use usphere_datamodel::model::{
+    Change, ModelInput, ModelOutput, OwnerError, Snapshot, SnapshotObject, Work,
+};
+use usphere_datamodel::{Fault, Model, Moment, PlanId, Transaction};
+
+use super::survey::{self, Stale, Survey};
+use super::{Agent, Controller, seed};
+use crate::config::Config;
+use crate::dialling::Dialler;
+use crate::event::Output;
+use crate::handlers::Answer;
+use crate::notice::Notice;
+use crate::objects::{OWNER, UP_TIME};
+
+/// What a plan returns.
+pub(super) enum Conclusion {
+    Answer(Answer),
+    /// Something was put into the data model.
+    Published,
+    Seeded(Vec<Fault>),
+    Survey(Survey),
+}
+
+/// What a plan was submitted for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Purpose {
+    /// The engine's own ends.
+    Own,
+    /// A request of the Controller with this instance number.
+    Request(u32),
+}
+
+/// Submits a request's plan.
+pub(super) fn submit_request(
+    model: &mut Model<Conclusion>,
+    purposes: &mut BTreeMap<PlanId, Purpose>,
+    instance: u32,
+    mut work: Work<Answer>,
+    now: Moment,
+) -> PlanId {
+    let plan = model.submit(Box::new(move |transaction| Conclusion::Answer(work(transaction))), now);
+    purposes.insert(plan, Purpose::Request(instance));
+    plan
+}
+
+impl Agent {
+    pub(super) fn submit_seed(&mut self, config: Config, first: bool, now: Moment) {
+        let work = Box::new(move |transaction: &mut Transaction<'_>| Conclusion::Seeded(seed::seed(transaction, &config, first)));
+        self.submit_own(work, now);
+        // The survey is to see what is seeded.
+        self.surveying = true;
+    }
+
+    /// Puts `value` into a parameter that only the Agent writes, if it is still there.
+    pub(super) fn publish(&mut self, object: String, name: &'static str, value: String, now: Moment) {
+        let work = move |transaction: &mut Transaction<'_>| {
+            if let Some(found) = transaction.find(&object)
+                && let Some(parameter) = transaction.parameter(found, name)
+            {
+                // It is volatile and of its type, so nothing can be wrong with it that anybody could mend.
+                let _ = transaction.assign(found, parameter, &value);
+            }
+            Conclusion::Published
+        };
+        self.submit_own(Box::new(work), now);
+    }
+
+    /// Shows how often each way to the Controller has failed in a row. (R-WS.19 to R-WS.21)
+    pub(super) fn publish_retries(&mut self, instance: u32, now: Moment) {
+        let Some(controller) = self.controllers.get_mut(&instance) else { return };
+        let mut changed = Vec::new();
+        for (mtp, retries) in controller.dialler.retries() {
+            if controller.published.insert(mtp, retries).unwrap_or_default() != retries {
+                changed.push((format!("{}MTP.{mtp}.WebSocket.", controller.path), retries));
+            }
+        }
+        for (object, retries) in changed {
+            self.publish(object, "CurrentRetryCount", retries.to_string(), now);
+        }
+    }
+
+    /// Does everything that can be done by now.
+    pub(super) fn settle(&mut self, now: Moment) {
+        loop {
+            while let Some(output) = self.model.poll() {
+                self.obey(output, now);
+            }
+            if self.surveying || self.stale == Stale::Nothing {
+                break;
+            }
+            self.surveying = true;
+            let rights = std::mem::take(&mut self.stale) == Stale::Rights;
+            let work = move |transaction: &mut Transaction<'_>| Conclusion::Survey(survey::survey(transaction, rights));
+            self.submit_own(Box::new(work), now);
+        }
+        self.dial(now);
+    }
+
+    /// Whether what the engine knows of the data model is what is durable.
+    pub(super) fn is_current(&self) -> bool {
+        !self.surveying && self.stale == Stale::Nothing
+    }
+
+    fn submit_own(&mut self, work: Work<Conclusion>, now: Moment) {
+        let plan = self.model.submit(work, now);
+        self.purposes.insert(plan, Purpose::Own);
+    }
+
+    fn obey(&mut self, output: ModelOutput<Conclusion>, now: Moment) {
+        let output = match output {
+            ModelOutput::Done { plan, answer, changes } => return self.conclude(plan, answer, &changes, now),
+            ModelOutput::Commit { sequence, entries } => Output::Commit { sequence, entries },
+            ModelOutput::Fetch { ticket, owner, unit, .. } if owner == OWNER => {
+                let result = self.own_unit(&unit, now);
+                return self.model.handle(ModelInput::Fetched { ticket, result }, now);
+            }
+            ModelOutput::Fetch { ticket, owner, unit, deadline } => {
+                Output::Fetch { ticket, owner, unit, deadline }
+            }
+            ModelOutput::Apply { ticket, owner, phase, changes, deadline } => {
+                Output::Apply { ticket, owner, phase, changes, deadline }
+            }
+            ModelOutput::Operate { ticket, owner, command, arguments, deadline } => {
+                Output::Operate { ticket, owner, command, arguments, deadline }
+            }
+            ModelOutput::Trouble { owner, text } => Output::Note(Notice::Trouble { owner, text }),
+        };
+        self.outputs.push_back(output);
+    }
+
+    /// What the engine itself knows.
+    fn own_unit(&self, unit: &str, now: Moment) -> Result<Snapshot, OwnerError> {
+        if unit != UP_TIME.name {
+            return Err(OwnerError::failed(format!("the Agent has no unit {unit}")));
+        }
+        let seconds = now.since(self.started).as_secs();
+        let values = vec![("UpTime".into(), seconds.to_string())];
+        let object = SnapshotObject { path: "Device.LocalAgent.".into(), keys: Vec::new(), values };
+        Ok(Snapshot { objects: vec![object] })
+    }
+
+    fn conclude(&mut self, plan: PlanId, conclusion: Conclusion, changes: &[Change], now: Moment) {
+        if !changes.is_empty() {
+            self.stale = self.stale.max(self.watch.weigh(changes, self.model.view()));
+        }
+        let purpose = self.purposes.remove(&plan);
+        match conclusion {
+            Conclusion::Answer(answer) => {
+                if let Some(Purpose::Request(instance)) = purpose {
+                    self.answered(instance, plan, answer);
+                }
+            }
+            Conclusion::Published => {}
+            Conclusion::Seeded(faults) => {
+                self.surveying = false;
+                for fault in faults {
+                    self.note(Notice::NotSeeded { reason: fault.to_string() });
+                }
+            }
+            Conclusion::Survey(survey) => {
+                self.surveying = false;
+                self.follow(survey, now);
+                if self.is_current() {
+                    self.release_held(now);
+                }
+            }
+        }
+    }
+
+    fn answered(&mut self, instance: u32, plan: PlanId, answer: Answer) {
+        let Some(controller) = self.controllers.get_mut(&instance) else { return };
+        let place = controller.asked.iter().position(|asked| asked.plan == Some(plan));
+        let Some(place) = place else { return };
+        let asked = controller.asked.swap_remove(place);
+        self.answer(instance, asked, answer);
+    }
+
+    /// Does what the data model says now.
+    fn follow(&mut self, mut survey: Survey, now: Moment) {
+        if self.closing {
+            return;
+        }
+        // Endpoints of one ID do not speak to each other. (R-ARC.2)
+        survey.controllers.retain(|found| found.id != self.own);
+        if let Some(untrusted) = survey.untrusted {
+            self.untrusted = untrusted;
+        }
+        let stays = |instance: &u32, controller: &Controller| {
+            survey.controllers.iter().any(|found| found.instance == *instance && found.id == controller.id)
+        };
+        let gone = self.controllers.iter().filter(|(instance, controller)| !stays(instance, controller));
+        let gone: Vec<u32> = gone.map(|(instance, _)| *instance).collect();
+        gone.into_iter().for_each(|instance| self.dismiss(instance));
+        for found in survey.controllers {
+            let controller = self.controllers.entry(found.instance).or_insert_with(|| Controller {
+                path: found.path,
+                id: found.id,
+                access: self.untrusted.clone(),
+                link: None,
+                asked: Vec::new(),
+                dialler: Dialler::default(),
+                published: BTreeMap::new(),
+            });
+            if let Some(access) = found.access {
+                controller.access = access;
+            }
+            let upset = controller.dialler.follow(found.ways, now);
+            if let Some(upset) = upset {
+                self.upset(found.instance, upset);
+            }
+            self.publish_retries(found.instance, now);
+        }
+        self.follow_listeners(survey.listeners, now);
+    }
+
+    fn follow_listeners(&mut self, found: Vec<(crate::ListenerId, survey::Offer)>, now: Moment) {
+        let found: BTreeMap<_, _> = found.into_iter().collect();
+        let before = std::mem::replace(&mut self.listeners, found.clone());
+        for listener in before.keys().filter(|listener| !found.contains_key(listener)) {
+            self.outputs.push_back(Output::StopListening { listener: *listener });
+            self.publish(listener.to_string(), "Status", "Down".to_owned(), now);
+        }
+        for (listener, offer) in found {
+            if before.get(&listener) != Some(&offer) {
+                let (target, ping_interval) = (offer.target, offer.ping_interval);
+                self.outputs.push_back(Output::Listen { listener, target, ping_interval });
+            }
+        }
+        if self.listeners.is_empty() {
+            self.refuse_callers();
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! What the Agent puts into its data model by itself: who it is, and at the first start the roles and
+//! rows that the configuration asks for.
+
+use usphere_datamodel::model::Setting;
+use usphere_datamodel::{Fault, FaultKind, ObjectId, Transaction};
+
+use crate::config::{Config, KnownController, Target};
+use crate::objects::WEBSOCKET;
+
+const LOCAL_AGENT: &str = "Device.LocalAgent.";
+const FULL_ACCESS: &str = "Full access";
+const UNTRUSTED: &str = "Untrusted";
+
+/// Everything, everywhere; secured parameters excepted.
+const ALL_RIGHTS: [(&str, &str); 4] =
+    [("Param", "rw-n"), ("Obj", "rw-n"), ("InstantiatedObj", "rw-n"), ("CommandEvent", "r-xn")];
+
+/// Enough to see with whom one speaks.
+const UNTRUSTED_TARGETS: &str =
+    "Device.RootDataModelVersion,Device.LocalAgent.EndpointID,Device.LocalAgent.SoftwareVersion";
+const UNTRUSTED_RIGHTS: [(&str, &str); 4] =
+    [("Param", "r---"), ("Obj", "----"), ("InstantiatedObj", "----"), ("CommandEvent", "----")];
+
+/// Seeds what `config` names and is not there. At the `first` start there is an untrusted role, too. A
+/// row that is there stays as it is, whatever was made of it. Returns what could not be seeded.
+pub(super) fn seed(transaction: &mut Transaction<'_>, config: &Config, first: bool) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let mut attempt = |transaction: &mut Transaction<'_>, step: &dyn Fn(&mut Transaction<'_>) -> Result<(), Fault>| {
+        let savepoint = transaction.savepoint();
+        if let Err(fault) = step(transaction) {
+            transaction.rollback(savepoint);
+            faults.push(fault);
+        }
+    };
+    attempt(transaction, &|transaction| seed_identity(transaction, config));
+    if first {
+        attempt(transaction, &seed_roles);
+    }
+    for known in &config.controllers {
+        attempt(transaction, &|transaction| seed_controller(transaction, known));
+    }
+    if let Some(target) = &config.listen {
+        attempt(transaction, &|transaction| seed_listener(transaction, target));
+    }
+    faults
+}
+
+fn seed_identity(transaction: &mut Transaction<'_>, config: &Config) -> Result<(), Fault> {
+    let agent = find(transaction, LOCAL_AGENT)?;
+    assign(transaction, agent, "EndpointID", config.endpoint_id.as_str())?;
+    assign(transaction, agent, "SoftwareVersion", &config.software_version)
+}
+
+fn seed_roles(transaction: &mut Transaction<'_>) -> Result<(), Fault> {
+    let trust = find(transaction, "Device.LocalAgent.ControllerTrust.")?;
+    full_access(transaction)?;
+    if row_with(transaction, trust, "Role", "Name", UNTRUSTED)?.is_none() {
+        let role = role(transaction, trust, UNTRUSTED, UNTRUSTED_TARGETS, UNTRUSTED_RIGHTS)?;
+        let role = transaction.path(role).to_owned();
+        assign(transaction, trust, "UntrustedRole", &role)?;
+    }
+    Ok(())
+}
+
+fn seed_controller(transaction: &mut Transaction<'_>, known: &KnownController) -> Result<(), Fault> {
+    let agent = find(transaction, LOCAL_AGENT)?;
+    let id = known.endpoint_id.as_str();
+    if row_with(transaction, agent, "Controller", "EndpointID", id)?.is_some() {
+        return Ok(());
+    }
+    let role = full_access(transaction)?;
+    let role = transaction.path(role).to_owned();
+    let values = [("EndpointID", id), ("Enable", "true"), ("AssignedRole", &role)];
+    let row = add(transaction, agent, "Controller", &values)?;
+    if let Some(target) = &known.target {
+        let mtp = add(transaction, row, "MTP", &[("Enable", "true"), ("Protocol", WEBSOCKET)])?;
+        let socket = websocket(transaction, mtp)?;
+        set(transaction, socket, "Host", &target.host)?;
+        place(transaction, socket, target)?;
+    }
+    Ok(())
+}
+
+fn seed_listener(transaction: &mut Transaction<'_>, target: &Target) -> Result<(), Fault> {
+    let agent = find(transaction, LOCAL_AGENT)?;
+    if row_with(transaction, agent, "MTP", "Protocol", WEBSOCKET)?.is_some() {
+        return Ok(());
+    }
+    let mtp = add(transaction, agent, "MTP", &[("Enable", "true"), ("Protocol", WEBSOCKET)])?;
+    let socket = websocket(transaction, mtp)?;
+    place(transaction, socket, target)
+}
+
+fn place(transaction: &mut Transaction<'_>, socket: ObjectId, target: &Target) -> Result<(), Fault> {
+    set(transaction, socket, "Port", &target.port.to_string())?;
+    set(transaction, socket, "Path", &target.path)?;
+    set(transaction, socket, "EnableEncryption", if target.encryption { "true" } else { "false" })
+}
+
+/// The role that may do everything; it is made when there is none of its name.
+fn full_access(transaction: &mut Transaction<'_>) -> Result<ObjectId, Fault> {
+    let trust = find(transaction, "Device.LocalAgent.ControllerTrust.")?;
+    match row_with(transaction, trust, "Role", "Name", FULL_ACCESS)? {
+        Some(role) => Ok(role),
+        None => role(transaction, trust, FULL_ACCESS, "Device.", ALL_RIGHTS),
+    }
+}
+
+fn role(
+    transaction: &mut Transaction<'_>,
+    trust: ObjectId,
+    name: &str,
+    targets: &str,
+    rights: [(&str, &str); 4],
+) -> Result<ObjectId, Fault> {
+    let role = add(transaction, trust, "Role", &[("Name", name), ("Enable", "true")])?;
+    let mut values = vec![("Enable", "true"), ("Order", "1"), ("Targets", targets)];
+    values.extend(rights);
+    add(transaction, role, "Permission", &values)?;
+    Ok(role)
+}
+
+fn add(
+    transaction: &mut Transaction<'_>,
+    parent: ObjectId,
+    table: &str,
+    values: &[(&str, &str)],
+) -> Result<ObjectId, Fault> {
+    let node = transaction.member(parent, table).ok_or_else(|| missing(transaction, parent, table))?;
+    let row = transaction.add_row(parent, node)?;
+    for (name, value) in values {
+        set(transaction, row, name, value)?;
+    }
+    transaction.finish_row(row)?;
+    Ok(row)
+}
+
+fn set(transaction: &mut Transaction<'_>, object: ObjectId, name: &str, value: &str) -> Result<(), Fault> {
+    let parameter = transaction.parameter(object, name).ok_or_else(|| missing(transaction, object, name))?;
+    transaction.set(object, parameter, value, Setting::Initial)
+}
+
+fn assign(transaction: &mut Transaction<'_>, object: ObjectId, name: &str, value: &str) -> Result<(), Fault> {
+    let parameter = transaction.parameter(object, name).ok_or_else(|| missing(transaction, object, name))?;
+    transaction.assign(object, parameter, value)
+}
+
+fn row_with(
+    transaction: &mut Transaction<'_>,
+    parent: ObjectId,
+    table: &str,
+    name: &str,
+    value: &str,
+) -> Result<Option<ObjectId>, Fault> {
+    let node = transaction.member(parent, table).ok_or_else(|| missing(transaction, parent, table))?;
+    let rows = transaction.rows(parent, node)?;
+    Ok(rows.into_iter().find(|row| transaction.text(*row, name) == value))
+}
+
+fn websocket(transaction: &mut Transaction<'_>, mtp: ObjectId) -> Result<ObjectId, Fault> {
+    let node = transaction.member(mtp, "WebSocket");
+    let socket = node.and_then(|node| transaction.single(mtp, node));
+    socket.ok_or_else(|| missing(transaction, mtp, "WebSocket"))
+}
+
+fn find(transaction: &mut Transaction<'_>, path: &str) -> Result<ObjectId, Fault> {
+    transaction.find(path).ok_or_else(|| Fault::new(FaultKind::Internal, path, "this is not declared"))
+}
+
+fn missing(transaction: &Transaction<'_>, object: ObjectId, name: &str) -> Fault {
+    let path = format!("{}{name}", transaction.path(object));
+    Fault::new(FaultKind::Internal, path, "this is not declared")
+}

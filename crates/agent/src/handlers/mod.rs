@@ -1,0 +1,121 @@
+//! Requests as plans: what each kind of request does on the data model, and what it answers.
+//!
+//! A handler is a function of a transaction, the request and who asks. It may be run several times,
+//! so it must never touch anything but the transaction, and never send, store or remember.
+
+mod add;
+mod delete;
+mod get;
+mod instances;
+mod limits;
+mod operate;
+mod protocol;
+mod register;
+mod set;
+mod shared;
+mod supported_dm;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use usphere_datamodel::model::Work;
+use usphere_datamodel::{Access, Transaction};
+use usphere_proto::ErrorCode;
+use usphere_proto::msg::{ParamError, RequestType, ResponseType};
+
+pub(crate) use protocol::SUPPORTED_VERSIONS;
+
+/// Who asks.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    /// The path of its row, `Device.LocalAgent.Controller.1.`; empty when it has none.
+    pub(crate) controller: String,
+    /// What it may do.
+    pub(crate) access: Arc<Access>,
+}
+
+/// What a request came to.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Answer {
+    /// The request failed as a whole.
+    Error {
+        /// What went wrong.
+        code: ErrorCode,
+        /// What went wrong, for people.
+        text: String,
+        /// What went wrong where.
+        param_errs: Vec<ParamError>,
+    },
+    /// The response.
+    Response(ResponseType),
+    /// Nothing is sent: the Controller wanted no response. (R-OPR.4)
+    Silence,
+}
+
+impl Answer {
+    fn error(code: ErrorCode, text: impl Into<String>) -> Self {
+        Self::Error {
+            code,
+            text: text.into(),
+            param_errs: Vec::new(),
+        }
+    }
+}
+
+impl<R: Into<ResponseType>> From<R> for Answer {
+    fn from(response: R) -> Self {
+        Self::Response(response.into())
+    }
+}
+
+/// The plan that answers `request` for `caller`.
+pub(crate) fn plan(request: RequestType, caller: Caller) -> Work<Answer> {
+    Box::new(move |transaction| answer(transaction, &request, &caller))
+}
+
+fn answer(transaction: &mut Transaction<'_>, request: &RequestType, caller: &Caller) -> Answer {
+    if paths_of(request) > limits::PATHS_MAX {
+        let text = format!(
+            "a request names at most {} paths, ask in parts",
+            limits::PATHS_MAX
+        );
+        return Answer::error(ErrorCode::ResourcesExceeded, text);
+    }
+    match request {
+        RequestType::Add(request) => add::add(transaction, request, caller),
+        RequestType::Delete(request) => delete::delete(transaction, request, caller),
+        RequestType::Deregister(request) => register::deregister(request),
+        RequestType::Get(request) => get::get(transaction, request, caller).into(),
+        RequestType::GetInstances(request) => {
+            instances::instances(transaction, request, caller).into()
+        }
+        RequestType::GetSupportedDm(request) => {
+            supported_dm::supported_dm(transaction, request, caller).into()
+        }
+        RequestType::GetSupportedProtocol(_) => protocol::supported_protocol().into(),
+        RequestType::Notify(_) => Answer::error(
+            ErrorCode::MessageNotSupported,
+            "an Agent takes no notifications",
+        ),
+        RequestType::Operate(request) => operate::operate(transaction, request, caller),
+        RequestType::Register(_) => register::register(),
+        RequestType::Set(request) => set::set(transaction, request, caller),
+    }
+}
+
+fn paths_of(request: &RequestType) -> usize {
+    match request {
+        RequestType::Add(request) => request.create_objs.len(),
+        RequestType::Delete(request) => request.obj_paths.len(),
+        RequestType::Deregister(request) => request.paths.len(),
+        RequestType::Get(request) => request.param_paths.len(),
+        RequestType::GetInstances(request) => request.obj_paths.len(),
+        RequestType::GetSupportedDm(request) => request.obj_paths.len(),
+        RequestType::Set(request) => request.update_objs.len(),
+        RequestType::GetSupportedProtocol(_)
+        | RequestType::Notify(_)
+        | RequestType::Operate(_)
+        | RequestType::Register(_) => 0,
+    }
+}

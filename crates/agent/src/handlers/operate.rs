@@ -1,0 +1,156 @@
+//! Operate: commands. Whatever goes wrong with one is said in its result. (R-OPR.1)
+
+use std::collections::BTreeMap;
+
+use usphere_datamodel::model::{Outputs, ResolvedKind, Sight, Target};
+use usphere_datamodel::schema::CommandNode;
+use usphere_datamodel::{Fault, FaultKind, Rights, Transaction};
+use usphere_proto::msg::{
+    CommandFailure, Operate, OperateResp, OperationOutcome, OperationResult, OutputArgs,
+};
+
+use super::limits::TARGETS_MAX;
+use super::{Answer, Caller};
+use crate::codes::{Deed, code_of};
+
+/// Answers an Operate: one result per command that the path matched. Without `send_resp` only failures
+/// are told. (R-OPR.4)
+pub(super) fn operate(
+    transaction: &mut Transaction<'_>,
+    request: &Operate,
+    caller: &Caller,
+) -> Answer {
+    let mut results = match resolve(transaction, &request.command, caller) {
+        Ok(targets) => targets
+            .into_iter()
+            .map(|target| result(transaction, target, request, caller))
+            .collect(),
+        Err(fault) => vec![OperationResult {
+            executed_command: request.command.clone(),
+            operation_resp: Some(failure(&fault)),
+        }],
+    };
+    if !request.send_resp {
+        results.retain(is_failure);
+        if results.is_empty() {
+            return Answer::Silence;
+        }
+    }
+    OperateResp {
+        operation_results: results,
+    }
+    .into()
+}
+
+fn resolve(
+    transaction: &mut Transaction<'_>,
+    command: &str,
+    caller: &Caller,
+) -> Result<Vec<Target>, Fault> {
+    let resolved = transaction.resolve_text(command, Sight::Addressable(&caller.access))?;
+    if resolved.kind != ResolvedKind::Command {
+        let text = "the path of a command ends in its name and \"()\"";
+        return Err(Fault::new(FaultKind::PathInvalid, command, text));
+    }
+    if resolved.targets.len() > TARGETS_MAX {
+        let text = format!("this runs on more than {TARGETS_MAX} objects");
+        return Err(Fault::new(FaultKind::ResourcesExceeded, command, text));
+    }
+    Ok(resolved.targets)
+}
+
+fn result(
+    transaction: &mut Transaction<'_>,
+    target: Target,
+    request: &Operate,
+    caller: &Caller,
+) -> OperationResult {
+    let name = &*transaction.node(target.node).name;
+    let path = format!("{}{name}", transaction.path(target.object));
+    let outcome = match run(transaction, target, &path, request, caller) {
+        Ok(outputs) => OperationOutcome::ReqOutputArgs(OutputArgs::from(outputs)),
+        Err(fault) => failure(&fault),
+    };
+    OperationResult {
+        executed_command: path,
+        operation_resp: Some(outcome),
+    }
+}
+
+fn run(
+    transaction: &mut Transaction<'_>,
+    target: Target,
+    path: &str,
+    request: &Operate,
+    caller: &Caller,
+) -> Result<Outputs, Fault> {
+    let may_run = transaction
+        .rights(&caller.access, target.node, target.object)
+        .grants(Rights::COMMAND_EXECUTE);
+    if !may_run {
+        let text = "the Controller may not execute this command";
+        return Err(Fault::new(FaultKind::CommandForbidden, path, text));
+    }
+    let node = transaction.node(target.node);
+    let Some(command) = node.command() else {
+        return Err(Fault::new(FaultKind::PathInvalid, path, "not a command"));
+    };
+    let arguments = arguments(command, &request.input_args, path)?;
+    if command.asynchronous {
+        let text = "asynchronous commands are not available yet";
+        return Err(Fault::new(FaultKind::CommandFailed, path, text));
+    }
+    transaction.operate(target.object, target.node, arguments)
+}
+
+/// The arguments that the command knows; the others are ignored. What is left out is for the owner of the
+/// command to give a default. (R-OPR.5 to R-OPR.7)
+fn arguments(
+    command: &CommandNode,
+    given: &BTreeMap<String, String>,
+    path: &str,
+) -> Result<BTreeMap<String, String>, Fault> {
+    let known: BTreeMap<String, String> = given
+        .iter()
+        .filter(|(name, _)| command.input.iter().any(|input| names(input, name)))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    let missing: Vec<&str> = command
+        .mandatory
+        .iter()
+        .filter(|name| !known.keys().any(|given| names(name, given)))
+        .map(|name| &**name)
+        .collect();
+    if missing.is_empty() {
+        return Ok(known);
+    }
+    let text = format!("mandatory arguments are missing: {}", missing.join(", "));
+    Err(Fault::new(FaultKind::ArgumentInvalid, path, text))
+}
+
+/// Whether `given` is the declared argument, whose name may have `{i}` for instance numbers.
+fn names(declared: &str, given: &str) -> bool {
+    if !declared.contains('{') {
+        return declared == given;
+    }
+    let mut given = given.split('.');
+    let same = declared.split('.').all(|step| {
+        given.next().is_some_and(|given| match step {
+            "{i}" => !given.is_empty() && given.bytes().all(|byte| byte.is_ascii_digit()),
+            step => step == given,
+        })
+    });
+    same && given.next().is_none()
+}
+
+fn failure(fault: &Fault) -> OperationOutcome {
+    let code = code_of(fault.kind, Deed::Operate);
+    OperationOutcome::CmdFailure(CommandFailure::new(code, fault.to_string()))
+}
+
+fn is_failure(result: &OperationResult) -> bool {
+    matches!(
+        result.operation_resp,
+        Some(OperationOutcome::CmdFailure(_))
+    )
+}

@@ -1,0 +1,399 @@
+//! GetSupportedDM: what objects, parameters, commands and events there can be. (R-GSP.0)
+
+use std::borrow::Cow;
+
+use usphere_datamodel::declare::{ParameterAccess, Rows};
+use usphere_datamodel::model::{ResolvedKind, Sight};
+use usphere_datamodel::path::{End, Segment};
+use usphere_datamodel::schema::{Kind, Node, ParameterNode};
+use usphere_datamodel::types::Base;
+use usphere_datamodel::{Access, Fault, FaultKind, NodeId, Path, Rights, SchemaView, Transaction};
+use usphere_proto::msg::{
+    CmdType, GetSupportedDm, GetSupportedDmResp, ObjAccessType, ParamAccessType, ParamValueType,
+    RequestedObjectResult, SupportedCommandResult, SupportedEventResult, SupportedObjectResult,
+    SupportedParamResult, SupportedUniqueKeySet, ValueChangeType,
+};
+
+use super::Caller;
+use super::limits::ANSWER_BYTES_MAX;
+use crate::codes::{Deed, code_of};
+
+/// The data model that the declarations follow.
+const DATA_MODEL_URI: &str = "urn:broadband-forum-org:tr-181-2-19-1-usp";
+
+/// Answers a GetSupportedDM: one result per requested path, in the order asked.
+pub(super) fn supported_dm(
+    transaction: &mut Transaction<'_>,
+    request: &GetSupportedDm,
+    caller: &Caller,
+) -> GetSupportedDmResp {
+    let mut room = ANSWER_BYTES_MAX;
+    let results = request.obj_paths.iter().map(|path| {
+        let found = starts(transaction, path, &caller.access).and_then(|starts| {
+            let mut listing = Listing {
+                view: transaction.view(),
+                access: &caller.access,
+                request,
+                objects: Vec::new(),
+                room,
+            };
+            for start in starts {
+                listing.start(&start);
+            }
+            listing.finish(path)
+        });
+        match found {
+            Ok((objects, left)) => {
+                room = left;
+                RequestedObjectResult {
+                    req_obj_path: path.clone(),
+                    data_model_inst_uri: DATA_MODEL_URI.to_owned(),
+                    supported_objs: objects,
+                    ..RequestedObjectResult::default()
+                }
+            }
+            Err(fault) => RequestedObjectResult {
+                req_obj_path: path.clone(),
+                err_code: code_of(fault.kind, Deed::List).number(),
+                err_msg: fault.to_string(),
+                ..RequestedObjectResult::default()
+            },
+        }
+    });
+    GetSupportedDmResp {
+        req_obj_results: results.collect(),
+    }
+}
+
+/// Where a listing starts: a node, and the instance whose model is asked for, if one was named.
+struct Start {
+    node: NodeId,
+    /// The object's path, which for a member is that of the object it belongs to.
+    instance: Option<String>,
+}
+
+fn starts(
+    transaction: &mut Transaction<'_>,
+    text: &str,
+    access: &Access,
+) -> Result<Vec<Start>, Fault> {
+    let path = Path::parse(text)
+        .map_err(|error| Fault::new(FaultKind::PathInvalid, text, error.to_string()))?;
+    if path.is_schema() {
+        let node = find(transaction.view(), &path)
+            .filter(|node| access.anywhere(node.id).grants(reading(node)))
+            .ok_or_else(|| unsupported(text))?;
+        let start = Start {
+            node: node.id,
+            instance: None,
+        };
+        return Ok(vec![start]);
+    }
+    if path.segments.contains(&Segment::Placeholder) {
+        let text_of = "a path has either {i} for every instance, or instances";
+        return Err(Fault::new(FaultKind::PathInvalid, text, text_of));
+    }
+    let resolved = transaction.resolve_text(text, Sight::Readable(access))?;
+    let mut starts: Vec<Start> = Vec::new();
+    for target in &resolved.targets {
+        let instance = match resolved.kind {
+            ResolvedKind::Table => None,
+            _ => Some(transaction.path(target.object).to_owned()),
+        };
+        // A search may match many instances of one thing, whose models are the same unless they diverge.
+        let known = starts.iter().any(|start| start.node == target.node);
+        let diverges = transaction.view().divergent(target.node).next().is_some();
+        if !known || diverges {
+            starts.push(Start {
+                node: target.node,
+                instance,
+            });
+        }
+    }
+    Ok(starts)
+}
+
+/// The node of a path of the supported model; `{i}.` may be left out at its end.
+fn find<'v>(view: &'v SchemaView, path: &Path) -> Option<&'v Node> {
+    let mut segments = path.segments.iter();
+    let Some(Segment::Name(root)) = segments.next() else {
+        return None;
+    };
+    let mut at = view.root();
+    if *at.name != **root {
+        return None;
+    }
+    let mut in_table = false;
+    for segment in segments {
+        match segment {
+            Segment::Name(name) if !in_table => {
+                at = view.node(view.member(at.id, name, None)?);
+                in_table = at.object()?.table;
+            }
+            Segment::Placeholder if in_table => in_table = false,
+            _ => return None,
+        }
+    }
+    match &path.end {
+        End::Object => Some(at),
+        End::Command(name) | End::Event(name) | End::Parameter(name) => {
+            let member = view.node(view.member(at.id, name, None).filter(|_| !in_table)?);
+            member.object().is_none().then_some(member)
+        }
+    }
+}
+
+fn unsupported(text: &str) -> Fault {
+    let why = "the supported data model has no such path";
+    Fault::new(FaultKind::PathUnsupported, text, why)
+}
+
+fn reading(node: &Node) -> Rights {
+    match node.kind {
+        Kind::Command(_) | Kind::Event(_) => Rights::COMMAND_READ,
+        Kind::Object(_) => Rights::OBJECT_READ,
+        Kind::Parameter(_) => Rights::PARAMETER_READ,
+    }
+}
+
+/// How much of an object is told.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Detail {
+    /// All that was asked for.
+    Full,
+    /// The object and its unique keys: what `first_level_only` tells of the children.
+    Bare,
+}
+
+struct Listing<'a> {
+    view: &'a SchemaView,
+    access: &'a Access,
+    request: &'a GetSupportedDm,
+    objects: Vec<SupportedObjectResult>,
+    room: usize,
+}
+
+impl Listing<'_> {
+    fn start(&mut self, start: &Start) {
+        let node = self.view.node(start.node);
+        if node.object().is_some() {
+            self.object(node.id, start.instance.as_deref(), Detail::Full);
+        } else {
+            self.member(node);
+        }
+    }
+
+    fn finish(self, path: &str) -> Result<(Vec<SupportedObjectResult>, usize), Fault> {
+        if self.room > 0 {
+            return Ok((self.objects, self.room));
+        }
+        let text = format!(
+            "the answer would be longer than {ANSWER_BYTES_MAX} bytes; ask for less at once"
+        );
+        Err(Fault::new(FaultKind::ResourcesExceeded, path, text))
+    }
+
+    /// Lists an object and what is below it. `instance` is the path of the instance that it is asked of.
+    fn object(&mut self, id: NodeId, instance: Option<&str>, detail: Detail) {
+        let node = self.view.node(id);
+        let Some(object) = node.object() else { return };
+        let divergent: Vec<String> = match instance {
+            Some(_) => Vec::new(),
+            None => self.view.divergent(id).map(str::to_owned).collect(),
+        };
+        let is_divergent = !divergent.is_empty();
+        if self.access.anywhere(id).grants(Rights::OBJECT_READ) {
+            let mut result = bare(node);
+            if is_divergent {
+                result.divergent_paths = divergent;
+            } else {
+                self.describe(node, detail, &mut result);
+            }
+            self.push(result);
+        }
+        if is_divergent || detail == Detail::Bare {
+            return;
+        }
+        let below = if self.request.first_level_only {
+            Detail::Bare
+        } else {
+            Detail::Full
+        };
+        let children: Vec<NodeId> = self.view.objects(id, instance).collect();
+        debug_assert!(children.len() >= object.objects.len());
+        for child in children {
+            let node = self.view.node(child);
+            let is_table = node.object().is_some_and(|object| object.table);
+            let path = match instance {
+                Some(path) if !is_table => Some(Cow::Owned(format!("{path}{}.", node.name))),
+                _ => None::<Cow<'_, str>>,
+            };
+            self.object(child, path.as_deref(), below);
+        }
+    }
+
+    /// Adds what was asked for of the object's own members.
+    fn describe(&self, node: &Node, detail: Detail, result: &mut SupportedObjectResult) {
+        let Some(object) = node.object() else { return };
+        if self.request.return_unique_key_sets {
+            result.unique_key_sets = self.unique_keys(&object.unique);
+        }
+        if detail == Detail::Bare {
+            return;
+        }
+        if self.request.return_params {
+            let shown = self.readable(&object.parameters);
+            result.supported_params = shown.filter_map(parameter).collect();
+        }
+        if self.request.return_commands {
+            result.supported_commands = self
+                .readable(&object.commands)
+                .filter_map(command)
+                .collect();
+        }
+        if self.request.return_events {
+            result.supported_events = self.readable(&object.events).filter_map(event).collect();
+        }
+    }
+
+    /// Lists one parameter, command or event below its object; the flags make no difference.
+    fn member(&mut self, member: &Node) {
+        let Some(parent) = member.parent else { return };
+        let mut result = bare(self.view.node(parent));
+        result.supported_params.extend(parameter(member));
+        result.supported_commands.extend(command(member));
+        result.supported_events.extend(event(member));
+        self.push(result);
+    }
+
+    /// The unique keys of which every part may be read.
+    fn unique_keys(&self, keys: &[Vec<NodeId>]) -> Vec<SupportedUniqueKeySet> {
+        let readable = keys.iter().filter(|key| {
+            key.iter()
+                .all(|part| self.access.anywhere(*part).grants(Rights::PARAMETER_READ))
+        });
+        readable
+            .map(|key| SupportedUniqueKeySet {
+                key_names: key.iter().map(|part| self.name(*part)).collect(),
+            })
+            .collect()
+    }
+
+    fn readable(&self, members: &[NodeId]) -> impl Iterator<Item = &Node> {
+        members
+            .iter()
+            .map(|member| self.view.node(*member))
+            .filter(|node| self.access.anywhere(node.id).grants(reading(node)))
+    }
+
+    fn name(&self, node: NodeId) -> String {
+        self.view.node(node).name.to_string()
+    }
+
+    fn push(&mut self, result: SupportedObjectResult) {
+        self.room = self.room.saturating_sub(weight(&result));
+        if self.room > 0 {
+            self.objects.push(result);
+        }
+    }
+}
+
+fn bare(node: &Node) -> SupportedObjectResult {
+    let rows = node.object().and_then(|object| object.rows);
+    let access = match rows.unwrap_or(Rows::FIXED) {
+        Rows { addable: true, deletable: true } => ObjAccessType::AddDelete,
+        Rows { addable: true, deletable: false } => ObjAccessType::AddOnly,
+        Rows { addable: false, deletable: true } => ObjAccessType::DeleteOnly,
+        Rows { addable: false, deletable: false } => ObjAccessType::ReadOnly,
+    };
+    SupportedObjectResult {
+        supported_obj_path: node.path.to_string(),
+        access: access as i32,
+        is_multi_instance: node.object().is_some_and(|object| object.table),
+        ..SupportedObjectResult::default()
+    }
+}
+
+fn parameter(node: &Node) -> Option<SupportedParamResult> {
+    let parameter = node.parameter()?;
+    let access = match parameter.access {
+        ParameterAccess::ReadOnly => ParamAccessType::ReadOnly,
+        // Being writable once has no word of its own here.
+        ParameterAccess::ReadWrite | ParameterAccess::WriteOnce => ParamAccessType::ReadWrite,
+    };
+    Some(SupportedParamResult {
+        param_name: node.name.to_string(),
+        access: access as i32,
+        value_type: value_type(parameter) as i32,
+        value_change: ValueChangeType::Allowed as i32,
+    })
+}
+
+fn value_type(parameter: &ParameterNode) -> ParamValueType {
+    if parameter.value_type.list.is_some() {
+        // A list travels as a string, whatever its items are.
+        return ParamValueType::String;
+    }
+    match parameter.value_type.base {
+        Base::Base64 => ParamValueType::Base64,
+        Base::Boolean => ParamValueType::Boolean,
+        Base::DateTime => ParamValueType::DateTime,
+        Base::Decimal => ParamValueType::Decimal,
+        Base::HexBinary => ParamValueType::HexBinary,
+        Base::Int => ParamValueType::Int,
+        Base::Long => ParamValueType::Long,
+        Base::String => ParamValueType::String,
+        Base::UnsignedInt => ParamValueType::UnsignedInt,
+        Base::UnsignedLong => ParamValueType::UnsignedLong,
+    }
+}
+
+fn command(node: &Node) -> Option<SupportedCommandResult> {
+    let command = node.command()?;
+    let kind = if command.asynchronous {
+        CmdType::Async
+    } else {
+        CmdType::Sync
+    };
+    Some(SupportedCommandResult {
+        command_name: node.name.to_string(),
+        input_arg_names: texts(&command.input),
+        output_arg_names: texts(&command.output),
+        command_type: kind as i32,
+    })
+}
+
+fn event(node: &Node) -> Option<SupportedEventResult> {
+    let event = node.event()?;
+    Some(SupportedEventResult {
+        event_name: node.name.to_string(),
+        arg_names: texts(&event.args),
+    })
+}
+
+fn texts(names: &[Box<str>]) -> Vec<String> {
+    names.iter().map(|name| name.to_string()).collect()
+}
+
+/// About how many bytes a result takes on the wire.
+fn weight(result: &SupportedObjectResult) -> usize {
+    let sum = |names: &[String]| names.iter().map(|name| name.len() + 2).sum::<usize>();
+    let params = &result.supported_params;
+    let commands = result.supported_commands.iter().map(|command| {
+        command.command_name.len()
+            + sum(&command.input_arg_names)
+            + sum(&command.output_arg_names)
+            + 6
+    });
+    let events = result.supported_events.iter();
+    let keys = result.unique_key_sets.iter();
+    result.supported_obj_path.len()
+        + 8
+        + params.iter().map(|param| param.param_name.len() + 10).sum::<usize>()
+        + commands.sum::<usize>()
+        + events
+            .map(|event| event.event_name.len() + sum(&event.arg_names) + 4)
+            .sum::<usize>()
+        + keys.map(|key| sum(&key.key_names) + 2).sum::<usize>()
+        + sum(&result.divergent_paths)
+}

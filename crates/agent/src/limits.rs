@@ -1,0 +1,31 @@
+//! Every limit of this crate.
+
+use std::time::Duration;
+
+/// Requests of one Controller that may be in progress at the same time. What comes on top is
+/// answered with 7005 Resources exceeded.
+pub const REQUESTS_MAX: usize = 256;
+
+/// Bytes of an encoded answer. A larger one is replaced by 7005 Resources exceeded: no link could
+/// carry it.
+pub const ANSWER_BYTES_MAX: usize = (8 << 20) - 4096;
+
+/// How long a link may stay open before it is known which Controller is at its other end, and how long
+/// one that was disconnected by a Record may wait for the next Connect Record.
+pub const CONNECT_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Notices about what came on one link; what comes after them is dropped or refused without a word
+/// in the log.
+pub const NOTICES_PER_LINK_MAX: u32 = 64;
+
+/// Characters of a text from a peer that a [`Notice`](crate::Notice) repeats.
+pub const NOTICE_TEXT_MAX: usize = 128;
+
+/// The retry from which on the range of the wait grows no further. (R-WS.19)
+pub const RETRY_RANGES: u32 = 10;
+
+/// The longest wait before a retry, whatever the parameters multiply to.
+pub const RETRY_WAIT_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// How old `UpTime` may be when it answers a request.
+pub const UP_TIME_AGE_MAX: Duration = Duration::from_millis(500);

@@ -1,0 +1,192 @@
+//! What the log should know. A notice never carries a value from a payload.
+
+use std::fmt;
+
+use usphere_datamodel::LoadProblem;
+use usphere_proto::EndpointId;
+
+use crate::event::{HangupReason, LinkId, ListenerId};
+use crate::limits::NOTICE_TEXT_MAX;
+
+/// Something that the log should know.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Notice {
+    /// A connection to a Controller is open and its Connect Record is sent.
+    Connected {
+        /// The Controller.
+        controller: EndpointId,
+        /// The connection.
+        link: LinkId,
+    },
+    /// A Controller could not be reached.
+    DialFailed {
+        /// The Controller.
+        controller: EndpointId,
+        /// Failures in a row.
+        retries: u32,
+        /// Why.
+        reason: String,
+    },
+    /// A connection ended.
+    Disconnected {
+        /// The connection.
+        link: LinkId,
+        /// Why.
+        reason: String,
+    },
+    /// The Agent closes a connection.
+    HungUp {
+        /// The connection.
+        link: LinkId,
+        /// Why.
+        reason: HangupReason,
+    },
+    /// What came was dropped without an answer.
+    Ignored {
+        /// The connection it came on.
+        link: LinkId,
+        /// Who it says it came from, cut to a bearable length.
+        from: String,
+        /// Why.
+        why: Ignored,
+    },
+    /// Controllers cannot connect at this place.
+    NotListening {
+        /// The place.
+        listener: ListenerId,
+        /// Why.
+        reason: String,
+    },
+    /// An entry of the store has no place in the data model; it was left out.
+    NotLoaded(LoadProblem),
+    /// Something that the configuration asks for could not be seeded.
+    NotSeeded {
+        /// What went wrong.
+        reason: String,
+    },
+    /// A Record or Message was answered with an Error, because it could not be processed.
+    Refused {
+        /// The connection it came on.
+        link: LinkId,
+        /// The code of the answer.
+        code: u32,
+        /// Its text.
+        text: String,
+    },
+    /// A Controller connected while it had a connection already; the older one is closed. Seen again
+    /// and again, two Controllers use one Endpoint ID. (R-WS.4)
+    Replaced {
+        /// The Controller.
+        controller: EndpointId,
+        /// The connection that is closed.
+        old: LinkId,
+        /// The connection that is used from now on.
+        new: LinkId,
+    },
+    /// An owner did not answer, or said something that makes no sense.
+    Trouble {
+        /// The owner.
+        owner: String,
+        /// What happened.
+        text: String,
+    },
+}
+
+impl Notice {
+    /// Whether somebody should look at it; the rest is the ordinary course of things.
+    pub fn is_trouble(&self) -> bool {
+        match self {
+            Self::Connected { .. } | Self::Disconnected { .. } | Self::HungUp { .. } => false,
+            Self::DialFailed { .. }
+            | Self::Ignored { .. }
+            | Self::NotListening { .. }
+            | Self::NotLoaded(_)
+            | Self::NotSeeded { .. }
+            | Self::Refused { .. }
+            | Self::Replaced { .. }
+            | Self::Trouble { .. } => true,
+        }
+    }
+}
+
+/// Why something was dropped without an answer.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Ignored {
+    /// No Connect Record came after a Disconnect Record. (R-MTP.8)
+    BeforeConnect,
+    /// A request with this message ID is in progress. (R-MSG.4)
+    Duplicate(String),
+    /// It breaks a rule, and is no request that could be told so. (R-E2E.1, R-ENC.4, R-MTP.5)
+    Erroneous(String),
+    /// The peer may not speak in this name on this connection. (R-SEC.0a, R-ARC.2)
+    Forbidden(String),
+    /// It answers nothing that was asked. (R-MSG.9)
+    NotAsked(String),
+    /// It is signed, and signatures cannot be verified yet. (R-E2E.30)
+    Unverified,
+    /// It is the Connect Record of another MTP. (R-MTP.8)
+    WrongConnect,
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connected { controller, link } => write!(f, "{link}: connected to {controller}"),
+            Self::DialFailed { controller, retries, reason } => {
+                write!(f, "{controller} was not reached, failure {retries} in a row: {reason}")
+            }
+            Self::Disconnected { link, reason } => write!(f, "{link}: ended: {reason}"),
+            Self::HungUp { link, reason } => write!(f, "{link}: closed: {reason}"),
+            Self::Ignored { link, from, why } => {
+                write!(f, "{link}: ignored what came from {from}: {why}")
+            }
+            Self::NotListening { listener, reason } => {
+                write!(f, "{listener}: Controllers cannot connect: {reason}")
+            }
+            Self::NotLoaded(problem) => write!(f, "left out of the data model: {problem}"),
+            Self::NotSeeded { reason } => write!(f, "the configuration was not applied: {reason}"),
+            Self::Refused { link, code, text } => write!(f, "{link}: answered with {code}: {text}"),
+            Self::Replaced { controller, old, new } => {
+                write!(f, "{controller} connected anew ({new}); its older connection ({old}) is closed")
+            }
+            Self::Trouble { owner, text } => write!(f, "{owner}: {text}"),
+        }
+    }
+}
+
+impl fmt::Display for Ignored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BeforeConnect => f.write_str("no Connect Record came since the Disconnect Record"),
+            Self::Duplicate(msg_id) => write!(f, "a request with msg_id {msg_id} is in progress"),
+            Self::Erroneous(why) => f.write_str(why),
+            Self::Forbidden(why) => write!(f, "it may not speak here: {why}"),
+            Self::NotAsked(msg_id) => write!(f, "msg_id {msg_id} answers nothing that was asked"),
+            Self::Unverified => f.write_str("it is signed, and signatures cannot be verified yet"),
+            Self::WrongConnect => f.write_str("it is the Connect Record of another MTP"),
+        }
+    }
+}
+
+/// `text`, cut to what a line of a log can bear, without control characters.
+pub(crate) fn clip(text: &str) -> String {
+    let printable = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+    let mut characters = text.chars();
+    let mut kept: String = characters.by_ref().take(NOTICE_TEXT_MAX).map(printable).collect();
+    if characters.next().is_some() {
+        kept.push('…');
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_peers_say_is_cut_before_it_is_logged() {
+        assert_eq!(clip("self::a\nb"), "self::a\u{fffd}b");
+        assert_eq!(clip(&"x".repeat(NOTICE_TEXT_MAX)).chars().count(), NOTICE_TEXT_MAX);
+        assert!(clip(&"x".repeat(1_000_000)).ends_with("x…"));
+    }
+}

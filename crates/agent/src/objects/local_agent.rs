@@ -1,0 +1,31 @@
+//! The Agent itself.
+
+use usphere_datamodel::declare::{
+    Numbering, Object, STRING, UNSIGNED_INT, Unit, object, one_of, parameter,
+};
+
+use crate::limits::UP_TIME_AGE_MAX;
+use crate::objects::WEBSOCKET;
+
+/// The owner of what the engine itself knows.
+pub(crate) const OWNER: &str = "agent";
+
+/// How long the Agent has been running.
+pub(crate) const UP_TIME: Unit = Unit {
+    name: "agent-uptime",
+    owner: OWNER,
+    max_age: UP_TIME_AGE_MAX,
+    deadline: UP_TIME_AGE_MAX,
+    numbering: Numbering::Fresh,
+};
+
+/// This Agent. Its ID and version are told by whoever starts it. (TR-181 2.19)
+pub(super) const LOCAL_AGENT: Object = object("Device.LocalAgent.").parameters(&[
+    parameter("EndpointID", STRING).volatile(),
+    parameter("SoftwareVersion", STRING.max(64)).volatile(),
+    parameter("UpTime", UNSIGNED_INT).live(&UP_TIME),
+    parameter("SupportedProtocols", one_of(&["WebSocket", "STOMP", "MQTT", "UDS"]).list_of(1, 4))
+        .default(WEBSOCKET),
+    parameter("MTPNumberOfEntries", UNSIGNED_INT).counts("MTP"),
+    parameter("ControllerNumberOfEntries", UNSIGNED_INT).counts("Controller"),
+]);

@@ -1,0 +1,46 @@
+//! What the Agent itself declares of Device:2, in the order and words of TR-181 2.19.
+//!
+//! What the Agent does not do yet is left out: Subscriptions, Requests, Thresholds, certificates and
+//! what belongs to the other MTPs.
+
+mod controller;
+mod device;
+mod local_agent;
+mod mtp;
+mod trust;
+
+use usphere_datamodel::declare::Object;
+
+pub(crate) use local_agent::{OWNER, UP_TIME};
+
+/// The one protocol there is yet.
+pub(crate) const WEBSOCKET: &str = "WebSocket";
+
+/// Every object that the Agent declares, parents before children.
+pub fn objects() -> Vec<&'static Object> {
+    vec![
+        &device::DEVICE,
+        &local_agent::LOCAL_AGENT,
+        &mtp::MTP,
+        &mtp::WEB_SOCKET,
+        &controller::CONTROLLER,
+        &controller::MTP,
+        &controller::WEB_SOCKET,
+        &controller::E2E_SESSION,
+        &trust::CONTROLLER_TRUST,
+        &trust::ROLE,
+        &trust::PERMISSION,
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use usphere_datamodel::Schema;
+
+    #[test]
+    fn the_declarations_fit_together() {
+        let schema = Schema::build(&objects()).unwrap();
+        assert_eq!(schema.nodes().iter().filter(|node| node.object().is_some()).count(), objects().len());
+    }
+}
