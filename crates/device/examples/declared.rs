@@ -1,14 +1,13 @@
-//! Prints everything that is declared, as a JSON list;
+//! Prints everything that is declared, the Agent's objects and this host's, as a JSON list;
 //! `cargo xtask lint --tr181 DIR` compares it with TR-181.
 
 use serde_json::{Value, json};
 use usphere_datamodel::declare::{Command, Event, Object, Parameter, ParameterAccess};
 
 fn main() -> Result<(), serde_json::Error> {
-    let list: Vec<Value> = usphere_device::objects()
-        .into_iter()
-        .map(show_object)
-        .collect();
+    let mut objects = usphere_agent::objects::objects();
+    objects.extend(usphere_device::objects());
+    let list: Vec<Value> = objects.into_iter().map(show_object).collect();
     println!("{}", serde_json::to_string_pretty(&list)?);
     Ok(())
 }

@@ -160,6 +160,13 @@ fn every_declared_unit_is_answered_and_no_other() {
 }
 
 #[test]
+fn the_declarations_fit_beside_those_of_the_agent() {
+    let mut objects = usphere_agent::objects::objects();
+    objects.extend(usphere_device::objects());
+    usphere_datamodel::Schema::build(&objects).unwrap();
+}
+
+#[test]
 fn the_processors_are_watched_from_one_look_to_the_next() {
     let files = Files::router();
     let mut host = Host::new(DeviceConfig::default(), files.paths()).unwrap();
