@@ -82,6 +82,14 @@ impl Transaction<'_> {
                 error.to_string(),
             )
         })?;
+        if path.segments.contains(&Segment::Placeholder) {
+            let reason = "{i} is of the supported data model, name an instance or all by \"*\"";
+            return Err(Fault::new(
+                FaultKind::PathInvalid,
+                Clipped::new(text).to_string(),
+                reason,
+            ));
+        }
         self.resolve(&path, text, sight)
     }
 
@@ -119,8 +127,12 @@ impl Transaction<'_> {
             return self.nothing(path, text, sight);
         }
         self.keep_visible(kind, &mut targets, sight);
-        if targets.is_empty() && !path.is_search() {
-            return Err(unsupported(text));
+        if targets.is_empty() {
+            // What may be read nowhere is not supported; a search may find it unreadable just here. (R-GET.1)
+            supported(self.view, path, text, sight)?;
+            if !path.is_search() {
+                return Err(unsupported(text));
+            }
         }
         if path
             .segments
@@ -358,8 +370,12 @@ impl Transaction<'_> {
         let Sight::Readable(access) = sight else {
             return true;
         };
-        self.rights(access, target.node, target.object)
-            .grants(reading(kind))
+        // Rights may depend on the row, and a table is none: it is seen where any of its rows can be.
+        let rights = match kind {
+            ResolvedKind::Table => access.anywhere(target.node),
+            _ => self.rights(access, target.node, target.object),
+        };
+        rights.grants(reading(kind))
     }
 
     fn visible_row(&mut self, row: ObjectId, sight: Sight<'_>) -> bool {

@@ -207,7 +207,8 @@ fn a_wrong_value_has_the_code_of_what_is_wrong() {
     scene.done(add("Device.Link."));
     for (object, name, value, code) in [
         (FIRST, "Enable", "maybe", 7011),
-        (FIRST, "NotifExpiration", "-1", 7011),
+        (FIRST, "NotifExpiration", "-1", 7012),
+        (FIRST, "NotifExpiration", "many", 7011),
         (FIRST, "NotifType", "Other", 7012),
         (FIRST, "Nothing", "", 7010),
         (FIRST, "", "", 7010),
