@@ -25,6 +25,19 @@ pub const DECIMAL_DIGITS_MAX: usize = 64;
 /// Most rows of one table.
 pub const ROWS_MAX: usize = 10_000;
 
+/// Most objects that requests can make the Tree hold.
+pub const OBJECTS_MAX: usize = 200_000;
+
+/// Most rows that owners gave and took away again whose instance numbers are remembered.
+pub const NUMBERS_ABSENT_MAX: usize = 4_096;
+
+/// How many objects one plan may look at while it resolves paths: a wildcard behind a wildcard, a
+/// search through lists of references. Far more than a device has, and done in well under a second.
+pub const RESOLVING_STEPS_MAX: u32 = 1_000_000;
+
+/// Most matches of one path.
+pub const TARGETS_MAX: usize = 65_536;
+
 /// How often a plan is run again because of what it still has to ask; a plan that needs more than
 /// this is refused.
 pub const PLAN_ROUNDS_MAX: u32 = 16;

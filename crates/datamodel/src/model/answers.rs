@@ -1,9 +1,10 @@
 //! What owners and the store answered, or did not in time.
 
-use super::owned::{Memo, Outputs, OwnerError, Phase, Snapshot, Ticket};
+use super::owned::{Memo, Outputs, OwnedChange, OwnerError, Phase, Snapshot, Ticket};
 use super::{Asked, Model, ModelOutput, PlanId, Reader, Unconfirmed};
 use crate::fault::FaultKind;
 use crate::moment::Moment;
+use crate::tree::ObjectId;
 
 impl<A> Model<A> {
     pub(super) fn fetched(
@@ -28,9 +29,10 @@ impl<A> Model<A> {
         let result = result.and_then(|snapshot| self.take_in(unit, snapshot));
         let state = self.units.state_mut(unit);
         state.in_flight = None;
-        if result.is_ok() {
-            state.fetched = Some(now);
-        }
+        // What was asked for before a change was asked for may lack it: it answers those who asked, and
+        // nobody after.
+        let undisturbed = state.disturbed.is_none_or(|change| change < ticket);
+        state.fetched = (result.is_ok() && undisturbed).then_some(now);
         self.learn(&question.plans, ticket, now, |memo| {
             memo.units.insert(unit, result.clone());
         });
@@ -61,13 +63,25 @@ impl<A> Model<A> {
             );
             vec![Err(OwnerError::failed(text)); changes.len()]
         };
+        for (change, result) in changes.iter().zip(&results) {
+            if let Err(error) = result {
+                self.doubt(&question.owner, phase, change, error);
+            }
+        }
         self.learn(&question.plans, ticket, now, |memo| {
-            let known = if phase == Phase::Check {
-                &mut memo.checked
-            } else {
-                &mut memo.applied
-            };
-            known.extend(changes.iter().cloned().zip(results.iter().cloned()));
+            let answers = changes.iter().cloned().zip(results.iter().cloned());
+            if phase == Phase::Check {
+                memo.checked.extend(answers);
+                return;
+            }
+            // Whoever is silent may have done it all the same, or do it yet.
+            let done = answers.clone().filter(|(_, result)| {
+                result
+                    .as_ref()
+                    .map_or_else(|error| error.kind == FaultKind::OwnerSilent, |()| true)
+            });
+            memo.done.extend(done.map(|(change, _)| change));
+            memo.applied.extend(answers);
         });
     }
 
@@ -180,12 +194,13 @@ impl<A> Model<A> {
         for plan in failed.iter_mut().rev() {
             plan.journal.rollback(&self.view, &mut self.tree, 0);
             let owned = core::mem::take(&mut plan.owned);
-            self.undo_at_owners(owned);
+            self.undo_at_owners(owned, now);
         }
         self.settled = self.sequence;
         self.bury();
         for Unconfirmed { id, mut plan, .. } in failed {
             plan.memo.applied.clear();
+            plan.memo.done.clear();
             plan.memo.refusal = Some((
                 FaultKind::NotDurable,
                 format!("the change could not be kept: {reason}"),
@@ -197,12 +212,41 @@ impl<A> Model<A> {
         }
     }
 
-    /// Frees rows that owners took away, once no journal can name them.
-    pub(super) fn bury(&mut self) {
-        if self.unconfirmed.is_empty() {
-            for row in core::mem::take(&mut self.graveyard) {
-                self.tree.discard(row);
-            }
+    /// After a change that failed, what is known of its unit is asked for anew; where it was to be
+    /// undone, the log hears of it.
+    fn doubt(&mut self, owner: &str, phase: Phase, change: &OwnedChange, error: &OwnerError) {
+        if phase == Phase::Check {
+            return;
         }
+        if let Some(unit) = self.unit_of(change) {
+            self.units.state_mut(unit).fetched = None;
+        }
+        if phase == Phase::Undo && error.kind != FaultKind::OwnerSilent {
+            self.outputs.push_back(ModelOutput::Trouble {
+                owner: owner.to_owned(),
+                text: format!("{} is not undone: {error}", change.path()),
+            });
+        }
+    }
+
+    /// Keeps the memory of an object that was taken out of the Tree until no journal can name it.
+    pub(super) fn entomb(&mut self, object: ObjectId) {
+        if self.unconfirmed.is_empty() {
+            self.tree.discard(object);
+        } else {
+            self.graveyard.push_back((self.sequence, object));
+        }
+    }
+
+    /// Frees objects that no journal can name any more.
+    pub(super) fn bury(&mut self) {
+        while let Some((sequence, object)) = self.graveyard.front().copied() {
+            if sequence > self.settled {
+                break;
+            }
+            self.graveyard.pop_front();
+            self.tree.discard(object);
+        }
+        self.release_parts();
     }
 }

@@ -1,6 +1,6 @@
 //! Running plans: what a run needs is asked, what it changed is committed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::journal::Journal;
 use super::owned::{Memo, Needs, OwnedChange, OwnerError, Phase, Ticket};
@@ -50,11 +50,14 @@ impl<A> Model<A> {
         };
         let unasked = unasked(&plan.memo, &run.owned);
         if run.needs.is_empty() && unasked.is_none() {
-            self.finish(id, plan, run);
+            self.finish(id, plan, run, now);
             return;
         }
         let Run {
-            mut journal, needs, ..
+            mut journal,
+            needs,
+            owned,
+            ..
         } = run;
         journal.rollback(&self.view, &mut self.tree, 0);
         if plan.memo.rounds >= PLAN_ROUNDS_MAX {
@@ -63,12 +66,18 @@ impl<A> Model<A> {
             return;
         }
         plan.memo.rounds += 1;
-        self.ask(id, &mut plan, needs, unasked, now);
+        self.ask(
+            id,
+            &mut plan,
+            needs,
+            unasked.map(|phase| (phase, owned)),
+            now,
+        );
         self.plans.insert(id, plan);
     }
 
     /// The last run of a plan: its changes stand, its answer waits for the store where it has to.
-    fn finish(&mut self, id: PlanId, plan: Plan<A>, run: Run<A>) {
+    fn finish(&mut self, id: PlanId, mut plan: Plan<A>, run: Run<A>, now: Moment) {
         let Run {
             answer,
             journal,
@@ -76,13 +85,10 @@ impl<A> Model<A> {
             depends,
             ..
         } = run;
-        let mut stray: Vec<OwnedChange> = Vec::new();
-        for (change, result) in &plan.memo.applied {
-            if result.is_ok() && !owned.contains(change) {
-                stray.push(change.clone());
-            }
-        }
-        self.undo_at_owners(stray);
+        let wanted: BTreeSet<&OwnedChange> = owned.iter().collect();
+        let mut stray = core::mem::take(&mut plan.memo.done);
+        stray.retain(|change| !wanted.contains(change));
+        self.undo_at_owners(stray, now);
         if journal.is_empty() && depends <= self.settled {
             self.outputs.push_back(ModelOutput::Done {
                 plan: id,
@@ -102,7 +108,7 @@ impl<A> Model<A> {
         }
         let mut entries = journal.entries(&self.view, &self.tree);
         let changes = journal.changes(&self.view, &self.tree);
-        if entries.is_empty() && self.unconfirmed.is_empty() {
+        if entries.is_empty() && self.unconfirmed.is_empty() && depends <= self.settled {
             journal.settle(&mut self.tree);
             self.outputs.push_back(ModelOutput::Done {
                 plan: id,
@@ -163,19 +169,29 @@ impl<A> Model<A> {
         id: PlanId,
         plan: &mut Plan<A>,
         needs: Needs,
-        unasked: Option<Phase>,
+        unasked: Option<(Phase, Vec<OwnedChange>)>,
         now: Moment,
     ) {
         for unit in needs.units {
             let ticket = self.ask_unit(id, unit, now);
             plan.waits_for.insert(ticket);
         }
+        if !plan.waits_for.is_empty() {
+            // Commands and changes are asked for only by a run that knows all that it reads.
+            return;
+        }
         for invocation in needs.operations {
             let ticket = self.ticket();
             let deadline = now + OWNER_DEADLINE;
             let (owner, command) = (invocation.owner.clone(), invocation.command.clone());
             let arguments = invocation.arguments.clone();
-            self.question(ticket, Asked::Command(invocation), &owner, deadline, id);
+            self.question(
+                ticket,
+                Asked::Command(invocation),
+                &owner,
+                deadline,
+                Some(id),
+            );
             self.outputs.push_back(ModelOutput::Operate {
                 ticket,
                 owner,
@@ -186,11 +202,10 @@ impl<A> Model<A> {
             plan.waits_for.insert(ticket);
         }
         if !plan.waits_for.is_empty() {
-            // Changes are asked about only by a run that knows everything else.
             return;
         }
-        if let Some(phase) = unasked {
-            self.ask_changes(id, plan, phase, now);
+        if let Some((phase, owned)) = unasked {
+            self.ask_changes(id, plan, phase, owned, now);
         }
     }
 
@@ -208,7 +223,7 @@ impl<A> Model<A> {
             .unwrap_or_default();
         let deadline = now + spec.map_or(OWNER_DEADLINE, |spec| spec.deadline);
         self.units.state_mut(unit).in_flight = Some(ticket);
-        self.question(ticket, Asked::Unit(unit), &owner, deadline, id);
+        self.question(ticket, Asked::Unit(unit), &owner, deadline, Some(id));
         self.outputs.push_back(ModelOutput::Fetch {
             ticket,
             owner,
@@ -218,19 +233,14 @@ impl<A> Model<A> {
         ticket
     }
 
-    fn ask_changes(&mut self, id: PlanId, plan: &mut Plan<A>, phase: Phase, now: Moment) {
-        // The run is repeated to learn the changes; it was taken back, so nothing of it stands.
-        let mut transaction = Transaction::new(
-            &self.view,
-            &mut self.tree,
-            &self.units,
-            &plan.memo,
-            plan.started,
-        );
-        (plan.work)(&mut transaction);
-        let Transaction {
-            mut journal, owned, ..
-        } = transaction;
+    fn ask_changes(
+        &mut self,
+        id: PlanId,
+        plan: &mut Plan<A>,
+        phase: Phase,
+        owned: Vec<OwnedChange>,
+        now: Moment,
+    ) {
         let known = match phase {
             Phase::Check => &plan.memo.checked,
             Phase::Apply | Phase::Undo => &plan.memo.applied,
@@ -245,9 +255,11 @@ impl<A> Model<A> {
                 .or_default()
                 .push(change);
         }
-        journal.rollback(&self.view, &mut self.tree, 0);
         for (owner, changes) in by_owner {
             let ticket = self.ticket();
+            if phase == Phase::Apply {
+                self.disturb(&changes, ticket, phase);
+            }
             let deadline = now + OWNER_DEADLINE;
             self.question(
                 ticket,
@@ -257,7 +269,7 @@ impl<A> Model<A> {
                 },
                 &owner,
                 deadline,
-                id,
+                Some(id),
             );
             self.outputs.push_back(ModelOutput::Apply {
                 ticket,
@@ -270,7 +282,7 @@ impl<A> Model<A> {
         }
     }
 
-    pub(super) fn undo_at_owners(&mut self, changes: Vec<OwnedChange>) {
+    pub(super) fn undo_at_owners(&mut self, changes: Vec<OwnedChange>, now: Moment) {
         let mut by_owner: BTreeMap<String, Vec<OwnedChange>> = BTreeMap::new();
         for change in changes.into_iter().rev() {
             by_owner
@@ -280,22 +292,41 @@ impl<A> Model<A> {
         }
         for (owner, changes) in by_owner {
             let ticket = self.ticket();
-            // Nobody waits for this answer, so it has no deadline that could pass.
+            let (deadline, phase) = (now + OWNER_DEADLINE, Phase::Undo);
+            self.disturb(&changes, ticket, phase);
+            let asked = Asked::Changes {
+                phase,
+                changes: changes.clone(),
+            };
+            // No plan waits for this answer; what is wrong with it is for the log.
+            self.question(ticket, asked, &owner, deadline, None);
             self.outputs.push_back(ModelOutput::Apply {
                 ticket,
                 owner,
-                phase: Phase::Undo,
+                phase,
                 changes,
-                deadline: Moment::from_micros(u64::MAX),
+                deadline,
             });
         }
     }
 
+    /// Answers to questions before `ticket` may not show what `changes` make of their units.
+    fn disturb(&mut self, changes: &[OwnedChange], ticket: Ticket, phase: Phase) {
+        for change in changes {
+            if let Some(unit) = self.unit_of(change) {
+                let state = self.units.state_mut(unit);
+                state.disturbed = Some(ticket);
+                state.fetched = state.fetched.filter(|_| phase != Phase::Undo);
+            }
+        }
+    }
+
+    pub(super) fn unit_of(&self, change: &OwnedChange) -> Option<UnitId> {
+        self.view.find(change.path())?.unit
+    }
+
     fn owner_of(&self, change: &OwnedChange) -> String {
-        let unit = self
-            .view
-            .find(change.path())
-            .and_then(|node| self.view.unit(node.unit?));
+        let unit = self.unit_of(change).and_then(|unit| self.view.unit(unit));
         unit.map(|unit| unit.owner.to_string()).unwrap_or_default()
     }
 
@@ -310,13 +341,13 @@ impl<A> Model<A> {
         asked: Asked,
         owner: &str,
         deadline: Moment,
-        plan: PlanId,
+        plan: Option<PlanId>,
     ) {
         let question = Question {
             asked,
             owner: owner.to_owned(),
             deadline,
-            plans: vec![plan],
+            plans: plan.into_iter().collect(),
         };
         self.questions.insert(ticket, question);
         self.deadlines.insert((deadline, ticket));

@@ -1,6 +1,6 @@
 //! What a transaction did, so that it can be taken back, kept and told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::entry::Entry;
 use crate::schema::{NodeId, SchemaView};
@@ -91,8 +91,15 @@ impl Journal {
                     tree.unlink(view, row);
                     tree.discard(row);
                 }
-                Some(Step::Next { parent, table, old }) => tree.set_next(view, parent, table, old),
-                Some(Step::Unlinked { row }) => tree.link(view, row),
+                Some(Step::Next { parent, table, old }) => {
+                    give_back(view, tree, parent, table, old)
+                }
+                Some(Step::Unlinked { row }) => {
+                    // An owner may have given the row anew meanwhile.
+                    if tree.exists(row) && !tree.link(view, row) {
+                        tree.discard(row);
+                    }
+                }
                 Some(Step::Value {
                     object,
                     parameter,
@@ -114,7 +121,14 @@ impl Journal {
     /// Frees what the steps took out of the Tree. After this they cannot be taken back.
     pub(super) fn settle(self, tree: &mut Tree) {
         for step in self.steps {
-            if let Step::Unlinked { row } = step {
+            if let Step::Unlinked { row } = step
+                && tree.exists(row)
+            {
+                if tree.object(row).key.is_none() {
+                    // Its number is not used again, so nothing below it comes back.
+                    let path = tree.object(row).path.clone();
+                    tree.numbers.forget_below(&path);
+                }
                 tree.discard(row);
             }
         }
@@ -142,19 +156,14 @@ impl Journal {
         let mut kept: BTreeMap<String, Option<String>> = BTreeMap::new();
         for step in &self.steps {
             match *step {
-                Step::Linked { row } if is_kept(view, tree, row) => {
+                Step::Linked { row } if tree.is_own(view, row) => {
                     kept.insert(tree.row_key(row), Some(String::new()));
                 }
-                Step::Next { parent, table, .. } if is_kept(view, tree, parent) => {
+                Step::Next { parent, table, .. } if tree.is_own(view, parent) => {
                     let next = tree
                         .table(view, parent, table)
                         .map(|rows| rows.next().to_string());
                     kept.insert(tree.next_key(view, parent, table), next);
-                }
-                Step::Unlinked { row } if is_kept(view, tree, row) => {
-                    let mut keys = Vec::new();
-                    tree.keys_below(view, row, &mut keys);
-                    kept.extend(keys.into_iter().map(|key| (key, None)));
                 }
                 Step::Value {
                     object, parameter, ..
@@ -169,6 +178,16 @@ impl Journal {
                 _ => {}
             }
         }
+        // What is gone in the end is gone, whatever was done with it before.
+        for step in &self.steps {
+            if let Step::Unlinked { row } = *step
+                && tree.is_own(view, row)
+            {
+                let mut keys = Vec::new();
+                tree.keys_below(view, row, &mut keys);
+                kept.extend(keys.into_iter().map(|key| (key, None)));
+            }
+        }
         kept.into_iter()
             .map(|(key, value)| Entry { key, value })
             .collect()
@@ -177,7 +196,7 @@ impl Journal {
     /// What others are told: rows that were added and deleted, and values that differ from before.
     pub(super) fn changes(&self, view: &SchemaView, tree: &Tree) -> Vec<Change> {
         let mut changes = Vec::new();
-        let mut seen: Vec<(ObjectId, NodeId)> = Vec::new();
+        let mut seen: BTreeSet<(ObjectId, NodeId)> = BTreeSet::new();
         for step in &self.steps {
             match step {
                 Step::Linked { row } => {
@@ -200,10 +219,9 @@ impl Journal {
                     parameter,
                     old,
                 } => {
-                    if seen.contains(&(*object, *parameter)) {
+                    if !seen.insert((*object, *parameter)) {
                         continue;
                     }
-                    seen.push((*object, *parameter));
                     let default = view
                         .node(*parameter)
                         .parameter()
@@ -242,18 +260,15 @@ fn mark_row(view: &SchemaView, tree: &mut Tree, row: ObjectId, sequence: u64) {
     }
 }
 
-/// Whether the rows of this object's table are the Tree's own.
-fn is_kept(view: &SchemaView, tree: &Tree, object: ObjectId) -> bool {
-    let mut at = Some(object);
-    while let Some(id) = at {
-        let object = tree.object(id);
-        let node = view.node(object.node);
-        if node.unit.is_some() && node.object().is_some_and(|object| object.table) {
-            return false;
-        }
-        at = object.parent;
+/// Makes an instance number free again, unless a later one was given to a row that stays.
+fn give_back(view: &SchemaView, tree: &mut Tree, parent: ObjectId, table: NodeId, old: u32) {
+    let rows = tree
+        .exists(parent)
+        .then(|| tree.table(view, parent, table))
+        .flatten();
+    if rows.is_some_and(|rows| rows.next() == old.saturating_add(1)) {
+        tree.set_next(view, parent, table, old);
     }
-    true
 }
 
 fn is_value_kept(view: &SchemaView, tree: &Tree, object: ObjectId, parameter: NodeId) -> bool {
@@ -261,5 +276,5 @@ fn is_value_kept(view: &SchemaView, tree: &Tree, object: ObjectId, parameter: No
     let own = node
         .parameter()
         .is_some_and(|parameter| !parameter.volatile && parameter.counts.is_none());
-    own && node.unit.is_none() && is_kept(view, tree, object)
+    own && node.unit.is_none() && tree.is_own(view, object)
 }

@@ -167,8 +167,10 @@ pub struct Model<A> {
     unconfirmed: VecDeque<Unconfirmed<A>>,
     /// Plans that only read, but read something unconfirmed.
     readers: Vec<Reader<A>>,
-    /// Rows that are gone, whose place in memory an unconfirmed journal may still name.
-    graveyard: Vec<ObjectId>,
+    /// Objects that are gone, and the last commit whose journal may name their place in memory.
+    graveyard: VecDeque<(u64, ObjectId)>,
+    /// Parts that are gone, and the last plan that may have seen them.
+    leaving: Vec<(PlanId, MountId)>,
     /// Numbers of owners' rows that go with the commits after them, until one of those is confirmed.
     numbers: Vec<(u64, Entry)>,
     outputs: VecDeque<ModelOutput<A>>,
@@ -237,7 +239,8 @@ impl<A> Model<A> {
             deadlines: BTreeSet::new(),
             unconfirmed: VecDeque::new(),
             readers: Vec::new(),
-            graveyard: Vec::new(),
+            graveyard: VecDeque::new(),
+            leaving: Vec::new(),
             numbers: Vec::new(),
             outputs: VecDeque::new(),
             next_plan: 0,
@@ -324,10 +327,34 @@ impl<A> Model<A> {
 
     /// Takes a mounted part away, with every instance in it.
     pub fn unmount(&mut self, id: MountId) {
-        if let Some(mount) = self.view.mounted(id) {
-            let mounted = mount.schema.root().id;
-            self.tree.detach(mounted);
-            self.view.unmount(id);
+        for part in self.view.mounts_inside(id) {
+            let Some(mount) = self.view.mounted(part) else {
+                continue;
+            };
+            for object in self.tree.detach(mount.schema.root().id) {
+                self.entomb(object);
+            }
+            self.view.unmount(part);
+            self.leaving.push((PlanId(self.next_plan), part));
+        }
+        self.release_parts();
+    }
+
+    /// Lets the places of parts that are gone be used again, once no plan is left that saw them.
+    fn release_parts(&mut self) {
+        if self.leaving.is_empty() {
+            return;
+        }
+        let waiting = self.plans.keys().copied();
+        let waiting = waiting.chain(self.unconfirmed.iter().map(|plan| plan.id));
+        let oldest = waiting.chain(self.readers.iter().map(|plan| plan.id)).min();
+        let (gone, leaving) = core::mem::take(&mut self.leaving)
+            .into_iter()
+            .partition(|(last, _)| oldest.is_none_or(|oldest| oldest > *last));
+        self.leaving = leaving;
+        for (_, part) in gone {
+            self.units.forget_part(part.part());
+            self.view.release(part);
         }
     }
 }

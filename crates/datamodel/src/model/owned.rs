@@ -64,7 +64,8 @@ impl OwnerError {
 /// A change that an owner is asked to check, to apply or to undo.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum OwnedChange {
-    /// Add a row to the table at this path; its values follow as changes of their own.
+    /// Add a row to the table at this path; its values follow as changes of their own. In snapshots the
+    /// owner names the row by its instance number.
     Add {
         /// `Device.Bridging.Bridge.`
         table: String,
@@ -119,6 +120,8 @@ pub(super) struct Memo {
     pub(super) units: BTreeMap<UnitId, Result<(), OwnerError>>,
     pub(super) checked: BTreeMap<OwnedChange, Result<(), OwnerError>>,
     pub(super) applied: BTreeMap<OwnedChange, Result<(), OwnerError>>,
+    /// What was applied, or may have been, in the order in which it was.
+    pub(super) done: Vec<OwnedChange>,
     pub(super) operated: BTreeMap<Invocation, Result<Outputs, OwnerError>>,
     /// Set when writing is out of the question: why.
     pub(super) refusal: Option<(FaultKind, String)>,
@@ -156,9 +159,16 @@ pub(super) struct Units {
 pub(super) struct UnitState {
     pub(super) fetched: Option<Moment>,
     pub(super) in_flight: Option<Ticket>,
+    /// The last question that changes something of it: what was asked for before may not show it.
+    pub(super) disturbed: Option<Ticket>,
 }
 
 impl Units {
+    /// Forgets what is known of a mounted part.
+    pub(super) fn forget_part(&mut self, part: usize) {
+        self.states.retain(|unit, _| unit.part() != part);
+    }
+
     pub(super) fn state(&self, unit: UnitId) -> UnitState {
         self.states.get(&unit).copied().unwrap_or_default()
     }

@@ -2,13 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Model;
 use super::owned::{OwnerError, Snapshot, SnapshotObject};
-use crate::declare::Numbering;
+use super::{Model, ModelOutput};
 use crate::entry::Entry;
 use crate::limits::ROWS_MAX;
 use crate::schema::{Kind, NodeId, UnitId};
-use crate::tree::ObjectId;
+use crate::tree::{ObjectId, instance_number, is_numbering_kept};
 
 impl<A> Model<A> {
     /// Makes the unit's part of the Tree say what `snapshot` says.
@@ -17,9 +16,21 @@ impl<A> Model<A> {
     /// When the snapshot names what the unit does not have; what was taken in until then stays, and
     /// counts as stale.
     pub(super) fn take_in(&mut self, unit: UnitId, snapshot: Snapshot) -> Result<(), OwnerError> {
+        let mut numbered = Vec::new();
+        let taken = self.take_objects(unit, &snapshot, &mut numbered);
+        self.keep_numbers(numbered);
+        taken
+    }
+
+    fn take_objects(
+        &mut self,
+        unit: UnitId,
+        snapshot: &Snapshot,
+        numbered: &mut Vec<Numbered>,
+    ) -> Result<(), OwnerError> {
         let mut seen: BTreeSet<ObjectId> = BTreeSet::new();
         for object in &snapshot.objects {
-            let id = self.reach(unit, object)?;
+            let id = self.reach(unit, object, numbered)?;
             let mut at = Some(id);
             while let Some(object) = at {
                 seen.insert(object);
@@ -32,7 +43,12 @@ impl<A> Model<A> {
     }
 
     /// The object that a snapshot means; rows that are new are made.
-    fn reach(&mut self, unit: UnitId, object: &SnapshotObject) -> Result<ObjectId, OwnerError> {
+    fn reach(
+        &mut self,
+        unit: UnitId,
+        object: &SnapshotObject,
+        numbered: &mut Vec<Numbered>,
+    ) -> Result<ObjectId, OwnerError> {
         let wrong = |what: &str| OwnerError::failed(format!("{}: {what}", object.path));
         let mut at = self.tree.root();
         let mut keys = object.keys.iter();
@@ -57,7 +73,7 @@ impl<A> Model<A> {
                 .next()
                 .ok_or_else(|| wrong("there are fewer keys than tables on the way"))?;
             at = self
-                .reach_row(unit, at, node, key)
+                .reach_row(unit, at, node, key, numbered)
                 .ok_or_else(|| wrong("the table is full or not of this unit"))?;
         }
         Ok(at)
@@ -69,54 +85,74 @@ impl<A> Model<A> {
         parent: ObjectId,
         node: NodeId,
         key: &str,
+        numbered: &mut Vec<Numbered>,
     ) -> Option<ObjectId> {
-        let number = self.tree.number_of(&self.view, parent, node, key);
         let table = self.tree.table(&self.view, parent, node)?;
-        if let Some(row) = number.and_then(|number| table.row(number)) {
+        if self.view.node(node).unit.is_none() {
+            // The Tree's own rows are named by their numbers.
+            return table.row(instance_number(key)?);
+        }
+        let path = self.tree.table_path(&self.view, parent, node);
+        let known = self.tree.numbers.of(&path, key);
+        if let Some(row) = known.and_then(|number| table.row(number)) {
             return Some(row);
         }
-        if self.view.node(node).unit != Some(unit) || table.rows().len() >= ROWS_MAX {
+        if self.view.node(node).unit != Some(unit) {
             return None;
         }
-        let number = number.unwrap_or_else(|| table.next());
-        let row = self.tree.add_row(&self.view, parent, node, number);
+        // A row that a request added is known to its owner by its number, until it has a key.
+        let added = instance_number(key).and_then(|number| table.row(number));
+        let added = added.filter(|row| self.tree.object(*row).key.is_none());
+        if added.is_none() && table.rows().len() >= ROWS_MAX {
+            return None;
+        }
+        let number = match (known, added) {
+            (Some(number), _) => number,
+            (None, Some(row)) => self.tree.object(row).instance,
+            (None, None) => table.next().max(self.tree.numbers.next(&path)),
+        };
+        let row = match added.filter(|_| known.is_none()) {
+            Some(row) => row,
+            None => self.tree.add_row(&self.view, parent, node, number),
+        };
         if let Some(object) = self.tree.object_mut(row) {
             object.key = Some(key.into());
         }
-        if self.tree.number_of(&self.view, parent, node, key).is_none() {
-            self.tree.keep_number(&self.view, parent, node, key, number);
-            self.keep_number(unit, parent, node, key, number);
+        if self.tree.numbers.keep(&path, key, number) && is_numbering_kept(&self.view, node) {
+            let entry = Entry::put(format!("{path}#{key}"), number.to_string());
+            numbered.push(Numbered {
+                parent,
+                table: node,
+                entry,
+            });
         }
         Some(row)
     }
 
-    /// Has the number of an owner's row kept across restarts, where the unit says so.
-    fn keep_number(
-        &mut self,
-        unit: UnitId,
-        parent: ObjectId,
-        node: NodeId,
-        key: &str,
-        number: u32,
-    ) {
-        let kept = self
-            .view
-            .unit(unit)
-            .is_some_and(|unit| unit.numbering == Numbering::Kept);
-        if kept {
-            let table = self.tree.next_key(&self.view, parent, node);
-            self.sequence += 1;
-            let sequence = self.sequence;
-            let entry = Entry::put(format!("{table}{key}"), number.to_string());
-            let mut entries = self.overdue_numbers(sequence);
-            entries.push(entry.clone());
-            self.numbers.push((sequence, entry));
-            if let Some(table) = self.tree.table_mut(&self.view, parent, node) {
+    /// Has the numbers of owners' rows kept across restarts, in one commit.
+    fn keep_numbers(&mut self, numbered: Vec<Numbered>) {
+        let forgotten = self.tree.trim_numbers(&self.view);
+        if numbered.is_empty() && forgotten.removed.is_empty() {
+            return;
+        }
+        self.sequence += 1;
+        let sequence = self.sequence;
+        let removed: BTreeSet<&str> = forgotten.removed.iter().map(String::as_str).collect();
+        self.numbers
+            .retain(|(_, entry)| !removed.contains(&*entry.key));
+        let mut entries = self.overdue_numbers(sequence);
+        for new in numbered {
+            if let Some(table) = self.tree.table_mut(&self.view, new.parent, new.table) {
                 table.changed = sequence;
             }
-            self.outputs
-                .push_back(super::ModelOutput::Commit { sequence, entries });
+            entries.push(new.entry.clone());
+            self.numbers.push((sequence, new.entry));
         }
+        entries.extend(forgotten.removed.iter().map(Entry::remove));
+        let next = forgotten.next.into_iter();
+        entries.extend(next.map(|(key, next)| Entry::put(key, next.to_string())));
+        self.outputs
+            .push_back(ModelOutput::Commit { sequence, entries });
     }
 
     fn fill(
@@ -167,32 +203,33 @@ impl<A> Model<A> {
         for table in tables {
             for row in self.tree.instances(&self.view, table) {
                 if !seen.contains(&row) {
-                    self.remove_row(unit, table, row);
+                    self.remove_row(table, row);
                 }
             }
         }
     }
 
-    fn remove_row(&mut self, unit: UnitId, table: NodeId, row: ObjectId) {
+    fn remove_row(&mut self, table: NodeId, row: ObjectId) {
         if !self.tree.exists(row) {
             return;
         }
-        let kept = self
-            .view
-            .unit(unit)
-            .is_some_and(|unit| unit.numbering == Numbering::Kept);
-        let (parent, key) = (
-            self.tree.object(row).parent,
-            self.tree.object(row).key.clone(),
-        );
+        let object = self.tree.object(row);
+        let (parent, key, path) = (object.parent, object.key.clone(), object.path.clone());
         self.tree.unlink(&self.view, row);
-        if let (Some(parent), Some(key), false) = (parent, key, kept) {
-            self.tree.forget_number(&self.view, parent, table, &key);
+        if let (Some(parent), Some(key)) = (parent, key)
+            && !is_numbering_kept(&self.view, table)
+        {
+            let table = self.tree.table_path(&self.view, parent, table);
+            self.tree.numbers.forget(&table, &key);
+            self.tree.numbers.forget_below(&path);
         }
-        if self.unconfirmed.is_empty() {
-            self.tree.discard(row);
-        } else {
-            self.graveyard.push(row);
-        }
+        self.entomb(row);
     }
+}
+
+/// A row whose instance number has to be kept.
+struct Numbered {
+    parent: ObjectId,
+    table: NodeId,
+    entry: Entry,
 }

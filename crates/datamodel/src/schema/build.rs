@@ -8,6 +8,7 @@ use super::node::{
     CommandNode, EventNode, Kind, Node, NodeId, ObjectNode, ParameterNode, UnitId, UnitSpec,
 };
 use crate::declare::{Command, Event, Filling, Object, Parameter, ParameterAccess, Rows, Unit};
+use crate::limits::NAME_BYTES_MAX;
 use crate::types::ValueType;
 
 /// Why declarations do not make a schema. Each is a mistake of a programmer or of a registration.
@@ -22,6 +23,14 @@ pub enum SchemaError {
         value: String,
         /// What is wrong with it.
         reason: String,
+    },
+    /// A name that the grammar does not have, or an `()` or `!` that is missing or too much.
+    #[error("{path}: {name:?} is no name of this kind of thing")]
+    BadName {
+        /// The object's path.
+        path: String,
+        /// The name as declared.
+        name: String,
     },
     /// A path that is not the path of an object.
     #[error("{path:?} is not a supported object path: it has to end in \".\" and name each step")]
@@ -53,6 +62,12 @@ pub enum SchemaError {
         path: String,
         /// The root's path.
         root: String,
+    },
+    /// Two units of one name that are not the same.
+    #[error("the unit {name:?} is declared in two ways")]
+    UnitConflict {
+        /// The unit's name.
+        name: String,
     },
     /// More nodes than a part can have.
     #[error("more nodes than a schema can have")]
@@ -111,6 +126,7 @@ impl Schema {
             objects.iter().map(|object| ObjectSpec::from(*object)),
             "Device.",
             0,
+            None,
         )
         .map(Arc::new)
     }
@@ -120,8 +136,9 @@ impl Schema {
         objects: impl IntoIterator<Item = ObjectSpec>,
         root: &str,
         part: usize,
+        parent: Option<NodeId>,
     ) -> Result<Self, SchemaError> {
-        let mut builder = Builder::new(root, part)?;
+        let mut builder = Builder::new(root, part, parent)?;
         let mut any = false;
         for object in objects {
             any = true;
@@ -145,7 +162,7 @@ struct Builder {
 }
 
 impl Builder {
-    fn new(root: &str, part: usize) -> Result<Self, SchemaError> {
+    fn new(root: &str, part: usize, parent: Option<NodeId>) -> Result<Self, SchemaError> {
         let steps = steps_of(root)?;
         let mut builder = Self {
             part,
@@ -159,7 +176,7 @@ impl Builder {
             .last()
             .map(|(name, table, _)| (*name, *table))
             .unwrap_or_default();
-        builder.push_object(None, name, root, table)?;
+        builder.push_object(parent, name, root, table)?;
         Ok(builder)
     }
 
@@ -168,7 +185,7 @@ impl Builder {
         if self.declared.insert(spec.path.clone(), ()).is_some() {
             return Err(SchemaError::Duplicate { path: spec.path });
         }
-        let unit = spec.unit.map(|unit| self.unit(unit));
+        let unit = spec.unit.map(|unit| self.unit(unit)).transpose()?;
         self.nodes[id.index()].unit = unit;
         if let Some(object) = self.object_mut(id) {
             object.rows = object.table.then_some(spec.rows);
@@ -177,6 +194,16 @@ impl Builder {
             self.parameter(id, &spec.path, unit, parameter)?;
         }
         for (name, command) in spec.commands {
+            let missing = command
+                .mandatory
+                .iter()
+                .find(|name| !command.input.contains(name));
+            if let Some(missing) = missing {
+                return Err(SchemaError::Missing {
+                    path: format!("{}{name}", spec.path),
+                    name: missing.to_string(),
+                });
+            }
             let node = self.push(id, &spec.path, &name, Kind::Command(command), unit)?;
             self.attach(id, name, node, |object| &mut object.commands);
         }
@@ -196,7 +223,7 @@ impl Builder {
     ) -> Result<(), SchemaError> {
         let path = format!("{object_path}{}", spec.name);
         let unit = match spec.unit {
-            Some(unit) => Some(self.unit(unit)),
+            Some(unit) => Some(self.unit(unit)?),
             None => unit.filter(|_| spec.counts.is_none()),
         };
         let default = match spec.default {
@@ -246,16 +273,17 @@ impl Builder {
                 let member = self.nodes[id.index()]
                     .object()
                     .and_then(|object| find(object, name));
-                let Some(member) = member else {
+                let node = member.map(|member| &mut self.nodes[member.index()]);
+                let Some((id, Kind::Parameter(parameter))) =
+                    node.map(|node| (node.id, &mut node.kind))
+                else {
                     return Err(SchemaError::Missing {
                         path: path.to_owned(),
                         name: name.clone(),
                     });
                 };
-                if let Kind::Parameter(parameter) = &mut self.nodes[member.index()].kind {
-                    parameter.key = true;
-                }
-                nodes.push(member);
+                parameter.key = true;
+                nodes.push(id);
             }
             if let Some(object) = self.object_mut(id) {
                 object.unique.push(nodes);
@@ -278,10 +306,20 @@ impl Builder {
             return Ok(at);
         }
         for (name, table, end) in steps_of(rest)? {
+            if is_number(name) {
+                return Err(SchemaError::BadPath {
+                    path: path.to_owned(),
+                });
+            }
             let step_path = &path[..root_path.len() + end];
             at = match self.by_path.get(step_path) {
                 Some(&id) => id,
                 None => {
+                    let parent = self.nodes[at.index()].object();
+                    if parent.is_some_and(|parent| find(parent, name).is_some()) {
+                        let path = step_path.to_owned();
+                        return Err(SchemaError::Duplicate { path });
+                    }
                     let id = self.push_object(Some(at), name, step_path, table)?;
                     let position = self.nodes[at.index()]
                         .object()
@@ -331,6 +369,17 @@ impl Builder {
         kind: Kind,
         unit: Option<UnitId>,
     ) -> Result<NodeId, SchemaError> {
+        let plain = match &kind {
+            Kind::Command(_) => name.strip_suffix("()"),
+            Kind::Event(_) => name.strip_suffix('!'),
+            Kind::Object(_) | Kind::Parameter(_) => Some(name),
+        };
+        if !plain.is_some_and(is_name) {
+            return Err(SchemaError::BadName {
+                path: object_path.to_owned(),
+                name: name.to_owned(),
+            });
+        }
         let path = format!("{object_path}{name}");
         let taken = self.nodes[parent.index()]
             .object()
@@ -363,15 +412,20 @@ impl Builder {
         }
     }
 
-    fn unit(&mut self, spec: UnitSpec) -> UnitId {
+    fn unit(&mut self, spec: UnitSpec) -> Result<UnitId, SchemaError> {
         let index = match self.units.iter().position(|unit| unit.name == spec.name) {
+            Some(index) if self.units[index] != spec => {
+                return Err(SchemaError::UnitConflict {
+                    name: spec.name.to_string(),
+                });
+            }
             Some(index) => index,
             None => {
                 self.units.push(spec);
                 self.units.len() - 1
             }
         };
-        UnitId(NodeId::new(self.part, index))
+        Ok(UnitId(NodeId::new(self.part, index)))
     }
 
     fn next_id(&self) -> Result<NodeId, SchemaError> {
@@ -393,6 +447,10 @@ impl Builder {
             let found = self.nodes[object.index()]
                 .object()
                 .and_then(|object| find(object, &table));
+            let found = found.filter(|found| {
+                let node = self.nodes[found.index()].object();
+                node.is_some_and(|object| object.table)
+            });
             let Some(found) = found else {
                 let path = self.nodes[object.index()].path.to_string();
                 return Err(SchemaError::Missing { path, name: table });
@@ -438,11 +496,28 @@ fn steps_of(path: &str) -> Result<Vec<(&str, bool, usize)>, SchemaError> {
         end += step.len() + 1;
         match (step, steps.last_mut()) {
             ("{i}", Some(last)) if !last.1 => (last.1, last.2) = (true, end),
-            ("{i}" | "", _) => return Err(bad()),
+            (name, _) if !is_name(name) && !is_number(name) => return Err(bad()),
             (name, _) => steps.push((name, false, end)),
         }
     }
     Ok(steps)
+}
+
+/// Whether the grammar of path names has it as the name of an object or parameter.
+fn is_name(name: &str) -> bool {
+    let hyphens = name.starts_with("X_");
+    let mut bytes = name.bytes();
+    name.len() <= NAME_BYTES_MAX
+        && bytes
+            .next()
+            .is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_')
+        && bytes
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || (hyphens && byte == b'-'))
+}
+
+/// An instance number on the way to a part that is mounted at one instance.
+fn is_number(step: &str) -> bool {
+    !step.is_empty() && step.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 impl From<&Object> for ObjectSpec {

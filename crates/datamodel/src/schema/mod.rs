@@ -11,6 +11,7 @@ pub use build::{ObjectSpec, ParameterSpec, SchemaError};
 pub use node::{
     CommandNode, EventNode, Kind, Node, NodeId, ObjectNode, ParameterNode, UnitId, UnitSpec,
 };
+pub(crate) use view::generic;
 pub use view::{Mount, MountError, MountId, SchemaView};
 
 /// A compiled, immutable part of the supported data model.

@@ -36,12 +36,19 @@ impl NodeId {
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct UnitId(pub(super) NodeId);
 
+impl UnitId {
+    /// 0 for the base schema, otherwise the mount's number.
+    pub const fn part(self) -> usize {
+        self.0.part()
+    }
+}
+
 /// An object, parameter, command or event.
 #[derive(Clone, Debug)]
 pub struct Node {
     /// Which one this is.
     pub id: NodeId,
-    /// The object it belongs to; `None` for the root of the base schema.
+    /// The object it belongs to, which may be of another part; `None` for the root of the base schema.
     pub parent: Option<NodeId>,
     /// Its own name: `Controller`, `EndpointID`, `Reboot()`, `Boot!`.
     pub name: Box<str>,

@@ -1,5 +1,6 @@
 //! One engine's view of the supported data model: the shared base and what this engine mounts.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -22,6 +23,13 @@ pub struct SchemaView {
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct MountId(usize);
 
+impl MountId {
+    /// The part that the nodes of this mount are of.
+    pub(crate) const fn part(self) -> usize {
+        self.0 + 1
+    }
+}
+
 /// A part that was mounted.
 #[derive(Clone, Debug)]
 pub struct Mount {
@@ -31,7 +39,16 @@ pub struct Mount {
     pub parent: NodeId,
     /// The one instance it hangs below, `Device.Proxy.Host.1.`; `None` for all.
     pub instance: Option<String>,
-    mounted: bool,
+    state: MountState,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum MountState {
+    /// Its place can be taken.
+    Free,
+    /// It is not seen any more, but its node IDs may still be held.
+    Gone,
+    Mounted,
 }
 
 /// Why something cannot be mounted.
@@ -101,6 +118,17 @@ impl SchemaView {
         })
     }
 
+    /// As [`Self::member`], seen from any instance at all.
+    pub fn member_anywhere(&self, id: NodeId, name: &str) -> Option<NodeId> {
+        self.member(id, name, None).or_else(|| {
+            let mounts = self.attached.get(&id).into_iter().flatten();
+            mounts
+                .map(|mount| self.mounts[mount.0].schema.root())
+                .find(|root| *root.name == *name)
+                .map(|root| root.id)
+        })
+    }
+
     /// The child objects of `id` seen from the instance at `instance`: its own, then the mounted.
     pub fn objects<'a>(
         &'a self,
@@ -154,34 +182,41 @@ impl SchemaView {
         let bad = || SchemaError::BadPath {
             path: root.to_owned(),
         };
-        let above = root
+        let named = root.strip_suffix("{i}.").unwrap_or(root);
+        let above = named
             .strip_suffix('.')
             .and_then(|path| path.rfind('.'))
             .ok_or_else(bad)?;
         let above = &root[..=above];
-        let parent = self.find(above).filter(|node| node.object().is_some());
-        let parent = parent
+        let instance = has_instance(above).then(|| above.to_owned());
+        let parent = self
+            .find(above)
+            .filter(|node| node.object().is_some() && is_whole(above, &node.path))
             .ok_or_else(|| MountError::NoParent(above.to_owned()))?
             .id;
-        let instance = has_instance(above).then(|| above.to_owned());
-        let name = root[above.len()..].trim_end_matches('.');
-        if self.member(parent, name, instance.as_deref()).is_some() {
+        let name = named[above.len()..].trim_end_matches('.');
+        let taken = match &instance {
+            Some(path) => self.member(parent, name, Some(path)).is_some(),
+            None => self.member_anywhere(parent, name).is_some(),
+        };
+        if taken {
             return Err(MountError::Taken(root.to_owned()));
         }
         let place = self
             .mounts
             .iter()
-            .position(|mount| !mount.mounted)
+            .position(|mount| mount.state == MountState::Free)
             .unwrap_or(self.mounts.len());
         if place >= NodeId::PARTS_MAX {
             return Err(MountError::TooMany);
         }
-        let schema = Arc::new(Schema::compile(objects, root, place + 1)?);
+        let schema = Schema::compile(objects, root, place + 1, Some(parent))?;
+        let schema = Arc::new(schema);
         let mount = Mount {
             schema,
             parent,
             instance,
-            mounted: true,
+            state: MountState::Mounted,
         };
         match self.mounts.get_mut(place) {
             Some(free) => *free = mount,
@@ -194,24 +229,56 @@ impl SchemaView {
         Ok(MountId(place))
     }
 
-    /// Takes a mount away. Its node IDs must not be used after.
+    /// Takes a mount away, and what is mounted inside it. Its node IDs still name the nodes until
+    /// [`Self::release`].
     pub fn unmount(&mut self, id: MountId) {
-        if let Some(mount) = self.mounts.get_mut(id.0) {
-            mount.mounted = false;
+        for id in self.mounts_inside(id) {
+            let mount = &mut self.mounts[id.0];
+            mount.state = MountState::Gone;
             if let Some(list) = self.attached.get_mut(&mount.parent) {
                 list.retain(|mount| *mount != id);
             }
         }
     }
 
+    /// Says that nobody holds the node IDs of a mount that was taken away: others may get them now.
+    pub fn release(&mut self, id: MountId) {
+        if let Some(mount) = self.mounts.get_mut(id.0)
+            && mount.state == MountState::Gone
+        {
+            mount.state = MountState::Free;
+        }
+    }
+
+    /// The mount `id`, while it is mounted, and all that hang below its nodes; those first.
+    pub(crate) fn mounts_inside(&self, id: MountId) -> Vec<MountId> {
+        let mut found: Vec<MountId> = self.mounted(id).map(|_| id).into_iter().collect();
+        let mut at = 0;
+        while let Some(outer) = found.get(at).copied() {
+            let inside = self
+                .attached
+                .iter()
+                .filter(|(parent, _)| parent.part() == outer.part());
+            found.extend(inside.flat_map(|(_, mounts)| mounts));
+            at += 1;
+        }
+        found.reverse();
+        found
+    }
+
     /// The mount called `id`, while it is mounted.
     pub fn mounted(&self, id: MountId) -> Option<&Mount> {
-        self.mounts.get(id.0).filter(|mount| mount.mounted)
+        self.mounts
+            .get(id.0)
+            .filter(|mount| mount.state == MountState::Mounted)
     }
 
     /// All nodes: the base's, then each mount's.
     pub fn nodes(&self) -> impl Iterator<Item = &Node> {
-        let mounted = self.mounts.iter().filter(|mount| mount.mounted);
+        let mounted = self
+            .mounts
+            .iter()
+            .filter(|mount| mount.state == MountState::Mounted);
         self.base
             .nodes()
             .iter()
@@ -243,4 +310,22 @@ impl SchemaView {
 fn has_instance(path: &str) -> bool {
     path.split('.')
         .any(|step| !step.is_empty() && step.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// Whether `path` names a row, by number or as `{i}`, wherever the path `supported` of its node does, and
+/// does not mix the two.
+fn is_whole(path: &str, supported: &str) -> bool {
+    path == supported || (!path.contains("{i}") && generic(path) == generic(supported))
+}
+
+/// The path with `{i}` for every instance number: where a divergent part would lie if it were not.
+pub(crate) fn generic(path: &str) -> Cow<'_, str> {
+    if !has_instance(path) {
+        return Cow::Borrowed(path);
+    }
+    let steps = path.split('.').map(|step| {
+        let number = !step.is_empty() && step.bytes().all(|byte| byte.is_ascii_digit());
+        if number { "{i}" } else { step }
+    });
+    Cow::Owned(steps.collect::<Vec<_>>().join("."))
 }

@@ -7,9 +7,10 @@
 //! | `Device.A.#` | number | the instance number that the next row gets |
 //! | `Device.A.#key` | number | the instance number of the owner's row `key` |
 
-use super::{Content, ObjectId, Tree};
+use super::{Content, ObjectId, Tree, instance_number};
+use crate::declare::Numbering;
 use crate::entry::{Entry, LoadProblem};
-use crate::schema::{NodeId, SchemaView};
+use crate::schema::{Node, NodeId, SchemaView};
 
 impl Tree {
     /// Fills a new tree from what was kept. What the model has no place for is reported, and the
@@ -50,11 +51,17 @@ impl Tree {
         format!("{}{}.#", self.object(parent).path, view.node(table).name)
     }
 
+    /// The path of a table, with a dot at its end.
+    pub(crate) fn table_path(&self, view: &SchemaView, parent: ObjectId, table: NodeId) -> String {
+        format!("{}{}.", self.object(parent).path, view.node(table).name)
+    }
+
     /// All keys that `row` and everything below it can have in the store.
     pub(crate) fn keys_below(&self, view: &SchemaView, row: ObjectId, keys: &mut Vec<String>) {
         let object = self.object(row);
         if object.instance != 0 {
             keys.push(self.row_key(row));
+            keys.extend(self.numbers.entries_below(&object.path));
         }
         let parameters = view
             .node(object.node)
@@ -96,17 +103,15 @@ impl Tree {
 
     fn load_row(&mut self, view: &SchemaView, row: &str) -> Result<(), &'static str> {
         let (table_path, number) = row.rsplit_once('.').ok_or("not the path of a row")?;
-        let number: u32 = number.parse().map_err(|_| "not an instance number")?;
+        let number = instance_number(number).ok_or("not an instance number")?;
         let (parent, table) = self
             .find_table(view, table_path)
             .ok_or("there is no such table")?;
-        let known = self
-            .table(view, parent, table)
-            .and_then(|rows| rows.row(number));
-        if number == 0 {
-            return Err("an instance number is never 0");
+        if !is_own_table(view, table) || !self.is_own(view, parent) {
+            return Err("an owner gives these rows");
         }
-        if known.is_none() {
+        let rows = self.table(view, parent, table);
+        if rows.is_none_or(|rows| rows.row(number).is_none()) {
             self.add_row(view, parent, table, number);
         }
         Ok(())
@@ -124,16 +129,19 @@ impl Tree {
             .ok_or("there is no such object")?;
         let node = view
             .member(self.object(object).node, &key[dot + 1..], None)
-            .map(|id| view.node(id));
-        let parameter = node
-            .and_then(|node| node.parameter())
+            .map(|id| view.node(id))
             .ok_or("there is no such parameter")?;
+        let parameter = node.parameter().ok_or("this is not a parameter")?;
         if parameter.counts.is_some() {
             return Err("the Tree counts this itself");
         }
-        if parameter.value_type.canonical(&value).is_err() {
-            return Err("the value is not of the parameter's type");
+        if node.unit.is_some() || parameter.volatile || !self.is_own(view, object) {
+            return Err("this value is not kept");
         }
+        let value = parameter
+            .value_type
+            .canonical(&value)
+            .map_err(|_| "the value is not of the parameter's type")?;
         self.put(object, parameter.slot, Some(value.into()));
         Ok(())
     }
@@ -145,20 +153,48 @@ impl Tree {
         key: &str,
         value: &str,
     ) -> Result<(), &'static str> {
-        let number: u32 = value.parse().map_err(|_| "not an instance number")?;
-        let (parent, table) = self
-            .find_table(view, table)
-            .ok_or("there is no such table")?;
-        if key.is_empty() {
+        let number = instance_number(value).ok_or("not an instance number")?;
+        let node = view
+            .find(&format!("{table}."))
+            .filter(|node| is_table(node));
+        let node = node.ok_or("there is no such table")?;
+        if node.unit.is_none() {
+            let (parent, table) = self
+                .find_table(view, table)
+                .ok_or("there is no such table")?;
+            if !key.is_empty() || !self.is_own(view, parent) {
+                return Err("these rows have no keys to keep");
+            }
             self.set_next(view, parent, table, number);
-        } else {
-            self.keep_number(view, parent, table, key, number);
-            let next = self
-                .table(view, parent, table)
-                .map_or(1, |rows| rows.next());
-            self.set_next(view, parent, table, next.max(number.saturating_add(1)));
+            return Ok(());
+        }
+        if !is_numbering_kept(view, node.id) {
+            return Err("these rows are numbered anew");
+        }
+        let path = format!("{table}.");
+        if key.is_empty() {
+            self.numbers.raise(&path, number);
+        } else if !self.numbers.keep(&path, key, number) {
+            return Err("another row has this number");
+        }
+        // Where the object that the table belongs to is an owner's too, it comes later.
+        if let Some((parent, table)) = self.find_table(view, table) {
+            self.set_next(view, parent, table, self.numbers.next(&path));
         }
         Ok(())
+    }
+
+    /// Whether `object` and all above it are the Tree's own rows.
+    pub(crate) fn is_own(&self, view: &SchemaView, object: ObjectId) -> bool {
+        let mut at = Some(object);
+        while let Some(id) = at {
+            let object = self.object(id);
+            if !is_own_table(view, object.node) {
+                return false;
+            }
+            at = object.parent;
+        }
+        true
     }
 
     /// The table whose path without the last dot is `path`.
@@ -167,9 +203,33 @@ impl Tree {
         let parent = self.find(view, &path[..=dot])?;
         let object = self.object(parent);
         let node = view.member(object.node, &path[dot + 1..], Some(&object.path))?;
-        view.node(node)
-            .object()
-            .is_some_and(|object| object.table)
-            .then_some((parent, node))
+        is_table(view.node(node)).then_some((parent, node))
     }
+}
+
+/// Whether the instance numbers of the owner's table `table` mean the same after a restart: those of
+/// every table that it is in have to, too.
+pub(crate) fn is_numbering_kept(view: &SchemaView, table: NodeId) -> bool {
+    let mut at = Some(table);
+    while let Some(id) = at {
+        let node = view.node(id);
+        let unit = node.unit.filter(|_| is_table(node));
+        let fresh = unit
+            .and_then(|unit| view.unit(unit))
+            .is_some_and(|unit| unit.numbering == Numbering::Fresh);
+        if fresh {
+            return false;
+        }
+        at = node.parent;
+    }
+    true
+}
+
+fn is_own_table(view: &SchemaView, node: NodeId) -> bool {
+    let node = view.node(node);
+    node.unit.is_none() || !is_table(node)
+}
+
+fn is_table(node: &Node) -> bool {
+    node.object().is_some_and(|object| object.table)
 }

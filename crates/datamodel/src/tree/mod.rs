@@ -5,6 +5,10 @@
 //! Values are canonical TR-106 texts. An object is reached by place, never by parsing a path twice.
 
 mod entries;
+mod numbers;
+
+pub(crate) use entries::is_numbering_kept;
+pub(crate) use numbers::Numbers;
 
 use crate::schema::{NodeId, SchemaView};
 
@@ -17,6 +21,8 @@ pub struct ObjectId(u32);
 pub struct Tree {
     objects: Vec<Option<Object>>,
     free: Vec<u32>,
+    /// Instance numbers of owners' rows, also of those that are not there now.
+    pub(crate) numbers: Numbers,
 }
 
 /// One object: a single one, or a row of a table.
@@ -65,8 +71,6 @@ pub struct Table {
     next: u32,
     /// The last commit that added or deleted a row.
     pub changed: u64,
-    /// Instance numbers that owners' keys had or have.
-    numbers: std::collections::BTreeMap<Box<str>, u32>,
 }
 
 impl Table {
@@ -116,6 +120,7 @@ impl Tree {
         let mut tree = Self {
             objects: Vec::new(),
             free: Vec::new(),
+            numbers: Numbers::default(),
         };
         tree.create(view, view.root().id, None, 0, view.root().path.clone());
         tree
@@ -191,7 +196,7 @@ impl Tree {
             let position = view.node(node).object()?.position;
             at = match &object.child(node, position)?.content {
                 Content::Single(id) => *id,
-                Content::Table(table) => table.row(steps.next()?.parse().ok()?)?,
+                Content::Table(table) => table.row(instance_number(steps.next()?)?)?,
             };
         }
         Some(at)
@@ -282,30 +287,44 @@ impl Tree {
         id
     }
 
-    /// Links a row that was made or unlinked before into its table.
-    pub(crate) fn link(&mut self, view: &SchemaView, row: ObjectId) {
+    /// Links a row that was made or unlinked before into its table, and says whether it is there:
+    /// another row may have its number by now, or its table may be gone.
+    pub(crate) fn link(&mut self, view: &SchemaView, row: ObjectId) -> bool {
         let (Some(parent), node, instance) = self.place(row) else {
-            return;
+            return false;
         };
-        if let Some(table) = self.table_mut(view, parent, node) {
-            if let Err(at) = table
-                .rows
-                .binary_search_by_key(&instance, |(number, _)| *number)
-            {
-                table.rows.insert(at, (instance, row));
-            }
-            table.next = table.next.max(instance.saturating_add(1));
+        let Some(table) = self.table_mut(view, parent, node) else {
+            return false;
+        };
+        let place = table
+            .rows
+            .binary_search_by_key(&instance, |(number, _)| *number);
+        match place {
+            Ok(at) if table.rows[at].1 != row => return false,
+            Ok(_) => {}
+            Err(at) => table.rows.insert(at, (instance, row)),
         }
+        table.next = table.next.max(instance.saturating_add(1));
         self.count(view, parent, node);
+        true
+    }
+
+    /// Whether `row` is in its table.
+    pub(crate) fn is_linked(&self, view: &SchemaView, row: ObjectId) -> bool {
+        let (Some(parent), node, instance) = self.place(row) else {
+            return false;
+        };
+        let table = self.table(view, parent, node);
+        table.and_then(|table| table.row(instance)) == Some(row)
     }
 
     /// Takes a row out of its table. It stays in memory until [`Self::discard`].
     pub(crate) fn unlink(&mut self, view: &SchemaView, row: ObjectId) {
-        let (Some(parent), node, instance) = self.place(row) else {
+        let (Some(parent), node, _) = self.place(row) else {
             return;
         };
         if let Some(table) = self.table_mut(view, parent, node) {
-            table.rows.retain(|(number, _)| *number != instance);
+            table.rows.retain(|(_, other)| *other != row);
         }
         self.count(view, parent, node);
     }
@@ -338,42 +357,6 @@ impl Tree {
         }
     }
 
-    /// The number that an owner's key has had in this table.
-    pub(crate) fn number_of(
-        &self,
-        view: &SchemaView,
-        parent: ObjectId,
-        node: NodeId,
-        key: &str,
-    ) -> Option<u32> {
-        self.table(view, parent, node)?.numbers.get(key).copied()
-    }
-
-    pub(crate) fn keep_number(
-        &mut self,
-        view: &SchemaView,
-        parent: ObjectId,
-        node: NodeId,
-        key: &str,
-        number: u32,
-    ) {
-        if let Some(table) = self.table_mut(view, parent, node) {
-            table.numbers.insert(key.into(), number);
-        }
-    }
-
-    pub(crate) fn forget_number(
-        &mut self,
-        view: &SchemaView,
-        parent: ObjectId,
-        node: NodeId,
-        key: &str,
-    ) {
-        if let Some(table) = self.table_mut(view, parent, node) {
-            table.numbers.remove(key);
-        }
-    }
-
     /// Makes room for what `view` mounts below existing objects.
     pub(crate) fn attach(
         &mut self,
@@ -394,24 +377,21 @@ impl Tree {
         }
     }
 
-    /// Takes away what was mounted.
-    pub(crate) fn detach(&mut self, mounted: NodeId) {
+    /// Takes away what was mounted. The objects stay in memory until [`Self::discard`].
+    pub(crate) fn detach(&mut self, mounted: NodeId) -> Vec<ObjectId> {
         let mut gone = Vec::new();
         for object in self.objects.iter_mut().flatten() {
             let found = object
                 .children
                 .iter()
                 .position(|child| child.node == mounted);
-            gone.extend(found.map(|at| object.children.remove(at)));
-        }
-        for child in gone {
-            match child.content {
-                Content::Single(id) => self.discard(id),
-                Content::Table(table) => {
-                    table.rows.into_iter().for_each(|(_, id)| self.discard(id))
-                }
+            match found.map(|at| object.children.remove(at).content) {
+                Some(Content::Single(id)) => gone.push(id),
+                Some(Content::Table(table)) => gone.extend(table.rows.iter().map(|(_, id)| *id)),
+                None => {}
             }
         }
+        gone
     }
 
     fn place(&self, row: ObjectId) -> (Option<ObjectId>, NodeId, u32) {
@@ -472,7 +452,11 @@ impl Tree {
 
     fn child_of(&mut self, view: &SchemaView, parent: ObjectId, node: NodeId) -> Child {
         let content = if view.node(node).object().is_some_and(|object| object.table) {
-            Content::Table(Table::default())
+            let path = format!("{}{}.", self.object(parent).path, view.node(node).name);
+            Content::Table(Table {
+                next: self.numbers.next(&path),
+                ..Table::default()
+            })
         } else {
             let path = format!("{}{}.", self.object(parent).path, view.node(node).name);
             Content::Single(self.create(view, node, Some(parent), 0, path.into()))
@@ -491,5 +475,13 @@ impl Tree {
                 ObjectId((self.objects.len() - 1) as u32)
             }
         }
+    }
+}
+
+/// An instance number as the grammar writes it: no sign, no leading zero, at least 1.
+pub(crate) fn instance_number(text: &str) -> Option<u32> {
+    match text.as_bytes() {
+        [b'1'..=b'9', rest @ ..] if rest.iter().all(u8::is_ascii_digit) => text.parse().ok(),
+        _ => None,
     }
 }

@@ -183,10 +183,15 @@ fn what_was_applied_is_undone_when_another_owner_fails() {
         scene.answer(id).unwrap().unwrap_err().kind,
         FaultKind::OwnerSilent
     );
-    let Some(Asked::Apply(_, owner, Phase::Undo, changes)) = scene.asked.last() else {
+    let undone = &scene.asked[scene.asked.len() - 2..];
+    let Asked::Apply(_, owner, Phase::Undo, changes) = &undone[0] else {
         panic!("{:?}", scene.asked)
     };
     assert_eq!(owner, "host");
+    let Asked::Apply(_, silent, Phase::Undo, _) = &undone[1] else {
+        panic!("{:?}", scene.asked)
+    };
+    assert_eq!(silent, "switch", "it may do it yet");
     let OwnedChange::Set {
         path,
         value,
