@@ -1,0 +1,339 @@
+//! What the Agent is to be: flags over configuration file over defaults.
+
+use std::fs::DirBuilder;
+use std::net::{IpAddr, Ipv4Addr};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use serde::Deserialize;
+use usphere_agent::KnownController;
+use usphere_device::DeviceConfig;
+use usphere_mtp::websocket::Target;
+use usphere_proto::EndpointId;
+
+use super::Options;
+use crate::defaults::{AGENT_ROLE, ENDPOINT_ID_FILE};
+use crate::failure::Failure;
+use crate::{config_file, data};
+
+/// The keys of the configuration file.
+const KEYS: [&str; 7] = [
+    "controllers",
+    "data",
+    "device",
+    "endpoint_id",
+    "insecure",
+    "listen",
+    "log",
+];
+
+/// The configuration file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct File {
+    controllers: Vec<String>,
+    data: Option<PathBuf>,
+    device: Device,
+    endpoint_id: Option<String>,
+    insecure: bool,
+    listen: Option<String>,
+    log: Option<String>,
+}
+
+/// What is known better than the host tells.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Device {
+    allow_host_writes: bool,
+    clock_marker: Option<PathBuf>,
+    description: Option<String>,
+    device_category: Vec<String>,
+    hardware_version: Option<String>,
+    manufacturer: Option<String>,
+    manufacturer_oui: Option<String>,
+    model_name: Option<String>,
+    model_number: Option<String>,
+    product_class: Option<String>,
+    serial_number: Option<String>,
+    software_version: Option<String>,
+}
+
+/// What the Agent is to be.
+#[derive(Debug)]
+pub(super) struct Settings {
+    pub(super) data: PathBuf,
+    pub(super) controllers: Vec<Seed>,
+    pub(super) listen: Option<Target>,
+    pub(super) insecure: bool,
+    pub(super) log: Option<String>,
+    pub(super) device: DeviceConfig,
+    endpoint_id: Option<EndpointId>,
+}
+
+/// A Controller as it is typed: `ENDPOINT-ID[=URL]`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Seed {
+    endpoint_id: EndpointId,
+    target: Option<Target>,
+}
+
+impl Settings {
+    pub(super) fn gather(options: Options) -> Result<Self, Failure> {
+        let file = match &options.config {
+            Some(path) => config_file::read(path, &KEYS)?,
+            None => File::default(),
+        };
+        Self::merge(options, file)
+    }
+
+    fn merge(options: Options, file: File) -> Result<Self, Failure> {
+        let controllers = match options.controller.is_empty() {
+            true => each(&file.controllers, "controllers")?,
+            false => options.controller,
+        };
+        let listen = match options.listen {
+            Some(listen) => Some(listen),
+            None => file.listen.map(|text| read(&text, "listen")).transpose()?,
+        };
+        let endpoint_id = match options.endpoint_id {
+            Some(id) => Some(id),
+            None => file
+                .endpoint_id
+                .map(|text| read(&text, "endpoint_id"))
+                .transpose()?,
+        };
+        let targets = controllers.iter().filter_map(|seed| seed.target.as_ref());
+        if let Some(target) = targets.chain(&listen).find(|target| target.tls) {
+            return Err(Failure::usage(format_args!(
+                "{target}: TLS is not available yet, use ws://"
+            )));
+        }
+        let settings = Self {
+            data: options
+                .data
+                .or(file.data)
+                .unwrap_or_else(|| data::default_folder(AGENT_ROLE)),
+            controllers,
+            listen,
+            insecure: file.insecure,
+            log: file.log,
+            device: file.device.into(),
+            endpoint_id,
+        };
+        settings.listen_address()?;
+        Ok(settings)
+    }
+
+    /// Where to listen: loopback, unless the file asks for an insecure door.
+    pub(super) fn listen_address(&self) -> Result<IpAddr, Failure> {
+        let Some(target) = &self.listen else {
+            return Ok(Ipv4Addr::LOCALHOST.into());
+        };
+        let address = match target.host.as_str() {
+            "localhost" => Ipv4Addr::LOCALHOST.into(),
+            host => host.parse::<IpAddr>().map_err(|_| {
+                Failure::usage(format_args!(
+                    "--listen {target}: {host} is not an IP address"
+                ))
+                .advise("name an address of this host, such as ws://127.0.0.1:9002/usp")
+            })?,
+        };
+        if !address.is_loopback() && !self.insecure {
+            return Err(Failure::usage(format_args!(
+                "--listen {target}: not a loopback address, and without TLS anyone there could read and change what is said"
+            ))
+            .advise("listen on 127.0.0.1 or [::1], or set `insecure = true` in the configuration file to accept that"));
+        }
+        Ok(address)
+    }
+
+    /// Who we are: what is given, or what is kept, or a new ID. It is kept from now on.
+    pub(super) fn endpoint_id(&self) -> Result<EndpointId, Failure> {
+        let at = |path: &std::path::Path, error: std::io::Error| {
+            Failure::local(format_args!("{}: {error}", path.display()))
+                .advise("--data DIR names another data folder")
+        };
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.data)
+            .map_err(|error| at(&self.data, error))?;
+        let path = self.data.join(ENDPOINT_ID_FILE);
+        let kept = data::read_line(&path).map_err(|error| at(&path, error))?;
+        let id = match (&self.endpoint_id, &kept) {
+            (Some(given), _) => given.clone(),
+            (None, Some(kept)) => EndpointId::parse(kept).map_err(|error| {
+                Failure::local(format_args!("{}: {error}", path.display()))
+                    .advise("give one with --endpoint-id, or remove the file for a new one")
+            })?,
+            (None, None) => EndpointId::parse(&new_id(rand::random())).map_err(Failure::local)?,
+        };
+        if kept.as_deref() != Some(id.as_str()) {
+            data::write_line(&path, id.as_str()).map_err(|error| at(&path, error))?;
+        }
+        Ok(id)
+    }
+}
+
+impl Seed {
+    /// As the engine wants it.
+    pub(super) fn known(&self) -> KnownController {
+        KnownController {
+            endpoint_id: self.endpoint_id.clone(),
+            target: self.target.as_ref().map(|target| usphere_agent::Target {
+                host: target.host.clone(),
+                ..place(target)
+            }),
+        }
+    }
+}
+
+impl FromStr for Seed {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (id, url) = match text.split_once('=') {
+            Some((id, url)) => (id, Some(url)),
+            None => (text, None),
+        };
+        Ok(Self {
+            endpoint_id: EndpointId::parse(id).map_err(|error| error.to_string())?,
+            target: url
+                .map(|url| url.parse::<Target>().map_err(|error| error.to_string()))
+                .transpose()?,
+        })
+    }
+}
+
+/// A place to listen at, as the engine wants it: its address is the host's business.
+pub(super) fn place(target: &Target) -> usphere_agent::Target {
+    usphere_agent::Target {
+        host: String::new(),
+        port: target.port,
+        path: target.path.clone(),
+        encryption: target.tls,
+    }
+}
+
+impl From<Device> for DeviceConfig {
+    fn from(device: Device) -> Self {
+        Self {
+            device_category: device.device_category,
+            manufacturer: device.manufacturer,
+            manufacturer_oui: device.manufacturer_oui,
+            model_name: device.model_name,
+            model_number: device.model_number,
+            description: device.description,
+            product_class: device.product_class,
+            serial_number: device.serial_number,
+            hardware_version: device.hardware_version,
+            software_version: device.software_version,
+            allow_host_writes: device.allow_host_writes,
+            clock_marker: device.clock_marker,
+            first_use_file: None,
+        }
+    }
+}
+
+/// `uuid::` and a random UUID. (RFC 9562, version 4)
+fn new_id(random: u128) -> String {
+    let bits = random & !(0xf << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62);
+    let digits = format!("{bits:032x}");
+    format!(
+        "uuid::{}-{}-{}-{}-{}",
+        &digits[..8],
+        &digits[8..12],
+        &digits[12..16],
+        &digits[16..20],
+        &digits[20..]
+    )
+}
+
+fn each<T: FromStr<Err: std::fmt::Display>>(
+    texts: &[String],
+    key: &str,
+) -> Result<Vec<T>, Failure> {
+    texts.iter().map(|text| read(text, key)).collect()
+}
+
+fn read<T: FromStr<Err: std::fmt::Display>>(text: &str, key: &str) -> Result<T, Failure> {
+    text.parse()
+        .map_err(|error| Failure::usage(format_args!("{key} in the configuration file: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn merge(options: Options, file: &str) -> Result<Settings, Failure> {
+        Settings::merge(options, toml::from_str(file).unwrap())
+    }
+
+    #[test]
+    fn flags_override_the_file() {
+        let file = "endpoint_id = \"self::file\"\ncontrollers = [\"self::c=ws://h:1/usp\"]\nlisten = \"ws://[::1]:2/usp\"\n";
+        let settings = merge(Options::default(), file).unwrap();
+        assert_eq!(
+            settings.controllers,
+            ["self::c=ws://h:1/usp".parse().unwrap()]
+        );
+        assert_eq!(settings.listen_address().unwrap().to_string(), "::1");
+        let options = Options {
+            endpoint_id: Some("self::flag".parse().unwrap()),
+            controller: vec!["self::d".parse().unwrap()],
+            ..Options::default()
+        };
+        let settings = merge(options, file).unwrap();
+        assert_eq!(settings.endpoint_id.unwrap().as_str(), "self::flag");
+        assert_eq!(settings.controllers, ["self::d".parse().unwrap()]);
+    }
+
+    #[test]
+    fn a_plain_door_off_loopback_has_to_be_asked_for() {
+        let open = "listen = \"ws://0.0.0.0:9002/usp\"\n";
+        let failure = merge(Options::default(), open).unwrap_err();
+        assert!(failure.to_string().contains("insecure = true"), "{failure}");
+        merge(Options::default(), &format!("insecure = true\n{open}")).unwrap();
+        assert!(merge(Options::default(), "listen = \"ws://host.example:1/usp\"\n").is_err());
+        assert!(
+            merge(
+                Options::default(),
+                "controllers = [\"self::c=wss://h/usp\"]\n"
+            )
+            .is_err()
+        );
+    }
+
+    #[test]
+    fn an_endpoint_id_is_made_once_and_a_given_one_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = |id: Option<&str>| {
+            let options = Options {
+                data: Some(folder.path().join("agent")),
+                endpoint_id: id.map(|id| id.parse().unwrap()),
+                ..Options::default()
+            };
+            merge(options, "").unwrap()
+        };
+        let made = settings(None).endpoint_id().unwrap();
+        assert!(made.as_str().starts_with("uuid::"));
+        assert_eq!(settings(None).endpoint_id().unwrap(), made);
+        settings(Some("self::given")).endpoint_id().unwrap();
+        assert_eq!(
+            settings(None).endpoint_id().unwrap().as_str(),
+            "self::given"
+        );
+        std::fs::write(folder.path().join("agent/endpoint-id"), "nonsense").unwrap();
+        assert!(settings(None).endpoint_id().is_err());
+    }
+
+    #[test]
+    fn a_made_id_is_a_uuid_of_version_4() {
+        assert_eq!(
+            new_id(u128::MAX),
+            "uuid::ffffffff-ffff-4fff-bfff-ffffffffffff"
+        );
+        assert_eq!(new_id(0), "uuid::00000000-0000-4000-8000-000000000000");
+    }
+}

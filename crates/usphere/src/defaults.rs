@@ -1,0 +1,57 @@
+//! Every default of the command line, in one place. `docs/cli.md` shows them, and a test compares.
+
+use std::time::Duration;
+
+/// Where verbs look for the server.
+pub const API_URL: &str = "http://127.0.0.1:8080";
+
+/// Where the API begins.
+pub const API_PATH: &str = "/api/v1";
+
+/// Names the server for verbs.
+pub const API_VARIABLE: &str = "USPHERE_API";
+
+/// Holds the server's token for verbs.
+pub const TOKEN_VARIABLE: &str = "USPHERE_TOKEN";
+
+/// Names the server's data folder, for the server and for verbs.
+pub const DATA_VARIABLE: &str = "USPHERE_DATA";
+
+/// Holds the log filter.
+pub const LOG_VARIABLE: &str = "USPHERE_LOG";
+
+/// The server's folder below `usphere`.
+pub const SERVER_ROLE: &str = "server";
+
+/// The Agent's folder below `usphere`.
+pub const AGENT_ROLE: &str = "agent";
+
+/// Who a verb is to an Agent that it asks without a server.
+pub const CONTROLLER_ID: &str = "self::usphere-cli";
+
+/// How long each step of a verb may take.
+pub const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// After which time a verb shows that it waits.
+pub const SPINNER_AFTER: Duration = Duration::from_secs(2);
+
+/// File of the server's token in its data folder.
+pub const TOKEN_FILE: &str = "token";
+
+/// File of an Endpoint ID in a data folder.
+pub const ENDPOINT_ID_FILE: &str = "endpoint-id";
+
+/// File that keeps when the Agent's device was first used, in its data folder.
+pub const FIRST_USE_FILE: &str = "first-use";
+
+/// What the server and the Agent log.
+pub const LOG_DAEMONS: &str = "info";
+
+/// What the verbs log.
+pub const LOG_COMMANDS: &str = "warn";
+
+/// Bytes of an answer of the server.
+pub const ANSWER_BYTES_MAX: usize = 64 << 20;
+
+/// Bytes that `decode` reads, before hexadecimal digits or base64 are decoded.
+pub const DECODE_BYTES_MAX: u64 = 32 << 20;

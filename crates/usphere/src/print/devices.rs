@@ -1,0 +1,138 @@
+//! The devices of a server.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{clean, columns};
+use crate::failure::Failure;
+
+/// What the server tells of a device, as far as it is shown.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Device {
+    pub(crate) endpoint_id: String,
+    alias: Option<String>,
+    online: bool,
+    protocol: String,
+    manufacturer: Option<String>,
+    oui: Option<String>,
+    product_class: Option<String>,
+    serial_number: Option<String>,
+    hardware_version: Option<String>,
+    software_version: Option<String>,
+    protocol_versions: Option<String>,
+    /// Milliseconds since 1970, as all times here.
+    first_seen: i64,
+    last_seen: i64,
+    remote_address: Option<String>,
+    last_mtp: Option<String>,
+}
+
+impl Device {
+    pub(crate) fn read(json: Value) -> Result<Self, Failure> {
+        serde_json::from_value(json).map_err(|error| {
+            Failure::local(format_args!(
+                "the server's device cannot be understood: {error}"
+            ))
+        })
+    }
+
+    fn seen(&self, now: i64) -> String {
+        match self.online {
+            true => "online".to_owned(),
+            false => ago(now - self.last_seen),
+        }
+    }
+}
+
+/// A line for each device.
+pub(crate) fn table(devices: &[Device], now: i64) -> String {
+    if devices.is_empty() {
+        return "no devices yet; `usphere agent --controller ID=URL` makes this host one\n"
+            .to_owned();
+    }
+    let rows = devices.iter().map(|device| {
+        let product = [&device.manufacturer, &device.product_class];
+        let product = product.into_iter().flatten().map(String::as_str);
+        vec![
+            clean(&device.endpoint_id),
+            shown(&device.alias),
+            device.seen(now),
+            clean(&product.collect::<Vec<_>>().join(" ")),
+            shown(&device.software_version),
+        ]
+    });
+    columns(
+        &["ENDPOINT ID", "ALIAS", "SEEN", "PRODUCT", "SOFTWARE"],
+        rows,
+    )
+}
+
+/// All that is known of a device. What is not known is left out.
+pub(crate) fn card(device: &Device, now: i64) -> String {
+    let lines = [
+        ("Endpoint ID", clean(&device.endpoint_id)),
+        ("Alias", shown(&device.alias)),
+        ("Seen", device.seen(now)),
+        ("First seen", ago(now - device.first_seen)),
+        ("Address", shown(&device.remote_address)),
+        ("Protocol", clean(&device.protocol)),
+        ("Versions", shown(&device.protocol_versions)),
+        ("MTP", shown(&device.last_mtp)),
+        ("Manufacturer", shown(&device.manufacturer)),
+        ("OUI", shown(&device.oui)),
+        ("Product class", shown(&device.product_class)),
+        ("Serial number", shown(&device.serial_number)),
+        ("Hardware", shown(&device.hardware_version)),
+        ("Software", shown(&device.software_version)),
+    ];
+    let known = lines.into_iter().filter(|(_, value)| !value.is_empty());
+    columns(&[], known.map(|(name, value)| vec![name.to_owned(), value]))
+}
+
+fn shown(text: &Option<String>) -> String {
+    text.as_deref().map(clean).unwrap_or_default()
+}
+
+fn ago(milliseconds: i64) -> String {
+    let seconds = milliseconds / 1000;
+    match seconds {
+        ..1 => "now".to_owned(),
+        1..120 => format!("{seconds} s ago"),
+        120..7200 => format!("{} min ago", seconds / 60),
+        7200..172_800 => format!("{} h ago", seconds / 3600),
+        _ => format!("{} days ago", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn devices_are_listed_with_what_is_known() {
+        let json = serde_json::json!({"endpoint_id": "os::1", "alias": null, "online": false,
+            "manufacturer": "Example", "last_seen": 1000, "first_seen": 0, "protocol": "usp"});
+        let device = Device::read(json).unwrap();
+        let text = table(&[device], 181_000);
+        assert_eq!(
+            text,
+            "ENDPOINT ID  ALIAS  SEEN       PRODUCT  SOFTWARE\nos::1               3 min ago  Example\n"
+        );
+        assert!(table(&[], 0).contains("no devices yet"));
+    }
+
+    #[test]
+    fn a_card_leaves_out_what_is_not_known() {
+        let device = Device {
+            endpoint_id: "os::1".into(),
+            online: true,
+            first_seen: 0,
+            ..Device::default()
+        };
+        assert_eq!(
+            card(&device, 8_000_000),
+            "Endpoint ID  os::1\nSeen         online\nFirst seen   2 h ago\n"
+        );
+    }
+}

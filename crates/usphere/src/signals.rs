@@ -1,0 +1,47 @@
+//! Ctrl-C and termination, for the commands that run until they are told to end.
+
+use std::process;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::failure::Failure;
+
+/// Exit code when a second signal cuts the farewell short: what a shell reports for an interrupt.
+const CUT_SHORT: i32 = 130;
+
+/// Both signals, caught from its making on.
+#[derive(Debug)]
+pub(crate) struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    /// Catches the signals. Needs a running runtime.
+    pub(crate) fn listen() -> Result<Self, Failure> {
+        let catch = |kind| {
+            signal(kind)
+                .map_err(|error| Failure::local(format_args!("signals cannot be caught: {error}")))
+        };
+        Ok(Self {
+            interrupt: catch(SignalKind::interrupt())?,
+            terminate: catch(SignalKind::terminate())?,
+        })
+    }
+
+    /// Waits for one of them.
+    pub(crate) async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+
+    /// Runs the farewell; one more signal ends the process at once.
+    pub(crate) async fn say_farewell<T>(mut self, farewell: impl Future<Output = T>) -> T {
+        tokio::select! {
+            ended = farewell => ended,
+            () = self.wait() => process::exit(CUT_SHORT),
+        }
+    }
+}

@@ -1,0 +1,334 @@
+//! The server's API over HTTP. One connection, one request at a time.
+
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
+use hyper::{Method, Request, Response, StatusCode, Uri};
+use hyper_util::rt::TokioIo;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use usphere_datamodel::operation::{Operation, OperationError, Outcome};
+
+use super::{AskError, patiently};
+use crate::cli::reach::ServerReach;
+use crate::defaults::{ANSWER_BYTES_MAX, API_PATH};
+use crate::failure::{Exit, Failure};
+use crate::print;
+
+/// What the server itself may take on top of the device's time.
+const SERVER_PATIENCE: Duration = Duration::from_secs(5);
+
+/// What stands in a path segment as it is; everything else is percent-encoded.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b':');
+
+/// A connection to the server, and what it takes to be let in.
+#[derive(Debug)]
+pub(crate) struct Api {
+    url: String,
+    authority: String,
+    token: String,
+    patience: Duration,
+    connection: SendRequest<Full<Bytes>>,
+}
+
+/// What is wrong, in the server's words. (RFC 9457)
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Problem {
+    detail: String,
+}
+
+/// A page of the inventory.
+#[derive(Deserialize)]
+struct Page {
+    devices: Vec<Value>,
+    next: Option<String>,
+}
+
+impl Api {
+    /// Connects, then looks for the token: where no server is, none is missed.
+    pub(crate) async fn connect(server: &ServerReach, patience: Duration) -> Result<Self, Failure> {
+        let url = server.url();
+        let authority = authority(&url)?;
+        let stream = match timeout(patience, dial(&authority)).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => return Err(unreachable(&url, &error.to_string())),
+            Err(_) => return Err(unreachable(&url, "no answer in time")),
+        };
+        let (sender, connection) = http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| unreachable(&url, &error.to_string()))?;
+        // Its errors come back by the requests.
+        tokio::spawn(async move { drop(connection.await) });
+        Ok(Self {
+            token: server.token()?,
+            url,
+            authority,
+            patience,
+            connection: sender,
+        })
+    }
+
+    /// Has a device carry an Operation out.
+    pub(crate) async fn execute(
+        &mut self,
+        device: &str,
+        operation: &Operation,
+    ) -> Result<Outcome, AskError> {
+        let seconds = self.patience.as_millis().div_ceil(1000);
+        let kind = operation.kind();
+        let path = format!("{}/{kind}?timeout={seconds}", device_path(device));
+        let body = body_of(operation).map_err(AskError::Other)?;
+        let (status, answer) = self
+            .ask(Method::POST, &path, Some(&body))
+            .await
+            .map_err(AskError::Other)?;
+        if status.is_success() {
+            let mut json = serde_json::Deserializer::from_slice(&answer);
+            return Outcome::from_json(kind, &mut json)
+                .map_err(|error| AskError::Other(self.misunderstood(&error)));
+        }
+        match serde_json::from_slice::<OperationError>(&answer) {
+            Ok(error) => Err(AskError::Operation(error)),
+            Err(_) => Err(AskError::Other(self.refused(status, &answer))),
+        }
+    }
+
+    /// All devices of the server.
+    pub(crate) async fn devices(&mut self) -> Result<Vec<Value>, Failure> {
+        let mut devices = Vec::new();
+        let mut path = format!("{API_PATH}/devices?limit=1000");
+        loop {
+            let page = self.json(Method::GET, &path, None).await?;
+            let page: Page =
+                serde_json::from_value(page).map_err(|error| self.misunderstood(&error))?;
+            devices.extend(page.devices);
+            let Some(next) = page.next else {
+                return Ok(devices);
+            };
+            let after = utf8_percent_encode(&next, SEGMENT);
+            path = format!("{API_PATH}/devices?limit=1000&after={after}");
+        }
+    }
+
+    /// One device.
+    pub(crate) async fn device(&mut self, device: &str) -> Result<Value, Failure> {
+        self.json(Method::GET, &device_path(device), None).await
+    }
+
+    /// Gives a device an alias, or takes it away; the device as it is then.
+    pub(crate) async fn rename(
+        &mut self,
+        device: &str,
+        alias: Option<&str>,
+    ) -> Result<Value, Failure> {
+        let body = serde_json::json!({ "alias": alias }).to_string();
+        self.json(Method::PATCH, &device_path(device), Some(&body))
+            .await
+    }
+
+    /// Forgets a device.
+    pub(crate) async fn remove(&mut self, device: &str) -> Result<(), Failure> {
+        let (status, answer) = self.ask(Method::DELETE, &device_path(device), None).await?;
+        match status.is_success() {
+            true => Ok(()),
+            false => Err(self.refused(status, &answer)),
+        }
+    }
+
+    async fn json(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: Option<&str>,
+    ) -> Result<Value, Failure> {
+        let (status, answer) = self.ask(method, path, body).await?;
+        if !status.is_success() {
+            return Err(self.refused(status, &answer));
+        }
+        serde_json::from_slice(&answer).map_err(|error| self.misunderstood(&error))
+    }
+
+    async fn ask(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: Option<&str>,
+    ) -> Result<(StatusCode, Bytes), Failure> {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(HOST, &self.authority)
+            .header(ACCEPT, "application/json")
+            .header(CONTENT_TYPE, "application/json")
+            .header(AUTHORIZATION, format!("Bearer {}", self.token))
+            .body(Full::new(Bytes::from(body.unwrap_or_default().to_owned())))
+            .map_err(|_| Failure::usage("the token holds characters that no token has"))?;
+        let patience = self.patience + SERVER_PATIENCE;
+        let answer = timeout(patience, answer(&mut self.connection, request));
+        match patiently("waiting for the server", answer).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(Failure::local(format_args!("{}: {error}", self.url))
+                .advise("is that address the API of a usphere server?")),
+            Err(_) => Err(Failure::new(
+                Exit::Absent,
+                format_args!("{}: the server did not answer in time", self.url),
+            )
+            .advise("--timeout gives it longer")),
+        }
+    }
+
+    /// Why the server did not do it.
+    fn refused(&self, status: StatusCode, answer: &[u8]) -> Failure {
+        let problem: Problem = serde_json::from_slice(answer).unwrap_or_default();
+        let detail = match problem.detail.as_str() {
+            "" => status.to_string(),
+            detail => print::clean(detail),
+        };
+        match status {
+            StatusCode::UNAUTHORIZED => {
+                Failure::local(format_args!("{}: the server does not take the token", self.url))
+                    .advise(
+                        "is it another server's? --data DIR names the data folder of this one, --token gives the token itself",
+                    )
+            }
+            StatusCode::NOT_FOUND => Failure::new(Exit::Absent, detail)
+                .advise("`usphere devices list` shows the devices"),
+            StatusCode::CONFLICT => Failure::new(Exit::Absent, detail),
+            StatusCode::BAD_REQUEST => Failure::usage(detail),
+            _ => Failure::local(detail),
+        }
+    }
+
+    fn misunderstood(&self, error: &serde_json::Error) -> Failure {
+        Failure::local(format_args!(
+            "{}: the answer cannot be understood: {error}",
+            self.url
+        ))
+        .advise("is the server of another version?")
+    }
+}
+
+/// `host:port` of an API's URL.
+fn authority(url: &str) -> Result<String, Failure> {
+    let wrong = |why: &str| {
+        Failure::usage(format_args!("{url}: {why}"))
+            .advise("the server's address looks like http://127.0.0.1:8080")
+    };
+    let uri: Uri = url.parse().map_err(|_| wrong("not a URL"))?;
+    match uri.scheme_str() {
+        Some("http") => {}
+        Some("https") => return Err(wrong("TLS is not available yet, use http://")),
+        _ => return Err(wrong("http:// is expected")),
+    }
+    let authority = uri.authority().ok_or_else(|| wrong("no host"))?;
+    if authority.as_str().contains('@') {
+        return Err(wrong("no user name or password is expected"));
+    }
+    if uri.path().trim_end_matches('/') != "" || uri.query().is_some() {
+        return Err(wrong("nothing is expected after the port"));
+    }
+    Ok(match authority.port_u16() {
+        Some(_) => authority.to_string(),
+        None => format!("{}:80", authority.host()),
+    })
+}
+
+async fn dial(authority: &str) -> std::io::Result<TcpStream> {
+    let stream = TcpStream::connect(authority).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+async fn answer(
+    connection: &mut SendRequest<Full<Bytes>>,
+    request: Request<Full<Bytes>>,
+) -> Result<(StatusCode, Bytes), Box<dyn std::error::Error + Send + Sync>> {
+    connection.ready().await?;
+    let response: Response<Incoming> = connection.send_request(request).await?;
+    let status = response.status();
+    let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX)
+        .collect()
+        .await?;
+    Ok((status, body.to_bytes()))
+}
+
+fn device_path(device: &str) -> String {
+    format!(
+        "{API_PATH}/devices/{}",
+        utf8_percent_encode(device, SEGMENT)
+    )
+}
+
+/// The arguments of an Operation; its verb stands in the path.
+fn body_of(operation: &Operation) -> Result<String, Failure> {
+    fn json(arguments: &impl Serialize) -> serde_json::Result<String> {
+        serde_json::to_string(arguments)
+    }
+    match operation {
+        Operation::Add(arguments) => json(arguments),
+        Operation::Delete(arguments) => json(arguments),
+        Operation::Get(arguments) => json(arguments),
+        Operation::Instances(arguments) => json(arguments),
+        Operation::Operate(arguments) => json(arguments),
+        Operation::Set(arguments) => json(arguments),
+        Operation::SupportedModel(arguments) => json(arguments),
+        Operation::SupportedProtocol(arguments) => json(arguments),
+    }
+    .map_err(Failure::local)
+}
+
+fn unreachable(url: &str, reason: &str) -> Failure {
+    Failure::new(
+        Exit::Absent,
+        format_args!("{url}: the server cannot be reached: {reason}"),
+    )
+    .advise(
+        "start it with `usphere server`; --server URL or USPHERE_API name another; --agent URL asks an Agent without a server",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_plain_http_with_nothing_behind_the_port() {
+        let authority = |url| super::authority(url).map_err(|failure| failure.message);
+        assert_eq!(
+            authority("http://127.0.0.1:8080").as_deref(),
+            Ok("127.0.0.1:8080")
+        );
+        assert_eq!(authority("http://[::1]:1/").as_deref(), Ok("[::1]:1"));
+        assert_eq!(authority("http://host").as_deref(), Ok("host:80"));
+        for wrong in [
+            "https://a",
+            "a:80",
+            "http://a/api",
+            "http://u:p@a",
+            "ws://a",
+            "",
+        ] {
+            assert!(authority(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_device_is_one_segment_of_the_path() {
+        assert_eq!(
+            device_path("os::00256D-a%20/b?"),
+            "/api/v1/devices/os::00256D-a%2520%2Fb%3F"
+        );
+    }
+}

@@ -1,0 +1,74 @@
+//! Who carries an Operation out: the server, or a Controller of our own.
+
+pub(crate) mod api;
+mod direct;
+mod waiting;
+
+use std::time::Duration;
+
+use usphere_datamodel::operation::{Operation, OperationError, Outcome};
+
+use crate::cli::reach::Way;
+use crate::failure::Failure;
+
+use self::api::Api;
+use self::direct::Direct;
+
+pub(crate) use self::waiting::patiently;
+
+/// A way to one device, open.
+pub(crate) enum Transport {
+    /// We are its Controller.
+    Direct(Box<Direct>),
+    /// A server is, and this is its device.
+    Server { api: Box<Api>, device: String },
+}
+
+/// Why nothing came of an Operation.
+#[derive(Debug)]
+pub(crate) enum AskError {
+    /// The device, or the way to it.
+    Operation(OperationError),
+    /// Anything before that.
+    Other(Failure),
+}
+
+impl Transport {
+    /// Opens the way. Each step may take as long as `patience`.
+    pub(crate) async fn open(way: Way, patience: Duration) -> Result<Self, Failure> {
+        Ok(match way {
+            Way::Dial { target, own } => {
+                Self::Direct(Box::new(Direct::dial(&target, own, patience).await?))
+            }
+            Way::Listen { target, own } => {
+                Self::Direct(Box::new(Direct::listen(&target, own, patience).await?))
+            }
+            Way::Server { server, device } => Self::Server {
+                api: Box::new(Api::connect(&server, patience).await?),
+                device,
+            },
+        })
+    }
+
+    /// Has an Operation carried out.
+    pub(crate) async fn execute(&mut self, operation: Operation) -> Result<Outcome, AskError> {
+        let what = format!("waiting for the answer to {}", operation.kind());
+        patiently(&what, async {
+            match self {
+                Self::Direct(direct) => {
+                    direct.execute(operation).await.map_err(AskError::Operation)
+                }
+                Self::Server { api, device } => api.execute(device, &operation).await,
+            }
+        })
+        .await
+    }
+
+    /// Says goodbye where that is due.
+    pub(crate) async fn close(self) {
+        match self {
+            Self::Direct(mut direct) => direct.close().await,
+            Self::Server { .. } => {}
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! `usphere delete`: delete rows of tables.
+
+use clap::Args;
+use usphere_datamodel::operation::{Delete, Operation};
+
+use crate::cli::reach::Reach;
+use crate::failure::{Exit, Failure};
+
+#[derive(Args, Debug)]
+#[command(override_usage = "usphere delete DEVICE PATH...
+       usphere delete --agent URL PATH...
+       usphere delete --listen URL PATH...")]
+pub(crate) struct Options {
+    /// The device, then the rows, or searches that find them
+    #[arg(value_name = "DEVICE PATH", required = true)]
+    words: Vec<String>,
+    /// Delete each path on its own; without it, all or nothing
+    #[arg(long)]
+    allow_partial: bool,
+    #[command(flatten)]
+    reach: Reach,
+}
+
+impl Options {
+    pub(crate) fn run(self) -> Result<Exit, Failure> {
+        let (way, paths) = self.reach.way(self.words)?;
+        let operation = Operation::Delete(Delete {
+            paths: super::at_least_one(paths, "PATH")?,
+            allow_partial: self.allow_partial,
+        });
+        super::ask(way, self.reach.manner, operation)
+    }
+}

@@ -1,0 +1,134 @@
+//! `usphere devices`: the devices that the server knows.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::{Args, Subcommand};
+
+use super::block_on;
+use crate::cli::reach::{Manner, ServerReach};
+use crate::failure::{Exit, Failure};
+use crate::print;
+use crate::print::devices::Device;
+use crate::transport::api::Api;
+
+#[derive(Args, Debug)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// List them
+    List {
+        #[command(flatten)]
+        server: ServerReach,
+        #[command(flatten)]
+        manner: Manner,
+    },
+    /// Show what is known of one
+    Show {
+        /// An endpoint ID, an unambiguous part of one, or an alias
+        #[arg(value_name = "DEVICE")]
+        device: String,
+        #[command(flatten)]
+        server: ServerReach,
+        #[command(flatten)]
+        manner: Manner,
+    },
+    /// Give one an alias, or take it away
+    Alias {
+        /// An endpoint ID, an unambiguous part of one, or an alias
+        #[arg(value_name = "DEVICE")]
+        device: String,
+        /// The alias; none takes it away
+        #[arg(value_name = "NAME")]
+        alias: Option<String>,
+        #[command(flatten)]
+        server: ServerReach,
+        #[command(flatten)]
+        manner: Manner,
+    },
+    /// Forget one; it is back when it connects again
+    Remove {
+        /// An endpoint ID, an unambiguous part of one, or an alias
+        #[arg(value_name = "DEVICE")]
+        device: String,
+        #[command(flatten)]
+        server: ServerReach,
+        #[command(flatten)]
+        manner: Manner,
+    },
+}
+
+impl Options {
+    pub(crate) fn run(self) -> Result<Exit, Failure> {
+        block_on(self.action.run())
+    }
+}
+
+impl Action {
+    async fn run(self) -> Result<Exit, Failure> {
+        match self {
+            Self::List { server, manner } => {
+                let devices = connect(&server, manner).await?.devices().await?;
+                if manner.json {
+                    return print::json(&devices);
+                }
+                let devices = devices.into_iter().map(Device::read);
+                let devices = devices.collect::<Result<Vec<_>, _>>()?;
+                print::text(&print::devices::table(&devices, now()))
+            }
+            Self::Show {
+                device,
+                server,
+                manner,
+            } => {
+                let found = connect(&server, manner).await?.device(&device).await?;
+                show(found, manner)
+            }
+            Self::Alias {
+                device,
+                alias,
+                server,
+                manner,
+            } => {
+                let mut api = connect(&server, manner).await?;
+                show(api.rename(&device, alias.as_deref()).await?, manner)
+            }
+            Self::Remove {
+                device,
+                server,
+                manner,
+            } => {
+                let mut api = connect(&server, manner).await?;
+                let found = api.device(&device).await?;
+                let endpoint_id = Device::read(found.clone())?.endpoint_id;
+                api.remove(&endpoint_id).await?;
+                if manner.json {
+                    return print::json(&found);
+                }
+                print::text(&format!("removed {}\n", print::clean(&endpoint_id)))
+            }
+        }
+    }
+}
+
+async fn connect(server: &ServerReach, manner: Manner) -> Result<Api, Failure> {
+    Api::connect(server, manner.timeout).await
+}
+
+fn show(device: serde_json::Value, manner: Manner) -> Result<Exit, Failure> {
+    if manner.json {
+        return print::json(&device);
+    }
+    print::text(&print::devices::card(&Device::read(device)?, now()))
+}
+
+/// Milliseconds since 1970.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| {
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    })
+}

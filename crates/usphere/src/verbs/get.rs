@@ -1,0 +1,34 @@
+//! `usphere get`: read values.
+
+use clap::Args;
+use usphere_datamodel::operation::{Get, Operation};
+
+use crate::cli::reach::Reach;
+use crate::failure::{Exit, Failure};
+
+#[derive(Args, Debug)]
+#[command(override_usage = "usphere get DEVICE PATH...
+       usphere get --agent URL PATH...
+       usphere get --listen URL PATH...")]
+pub(crate) struct Options {
+    /// The device, then objects and parameters. Searches, wildcards and references are followed
+    #[arg(value_name = "DEVICE PATH", required = true)]
+    words: Vec<String>,
+    /// How many levels of objects to go down; 0 for all
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    max_depth: u32,
+    #[command(flatten)]
+    reach: Reach,
+}
+
+impl Options {
+    pub(crate) fn run(self) -> Result<Exit, Failure> {
+        let (way, paths) = self.reach.way(self.words)?;
+        let paths = super::at_least_one(paths, "PATH")?;
+        let operation = Operation::Get(Get {
+            paths,
+            max_depth: self.max_depth,
+        });
+        super::ask(way, self.reach.manner, operation)
+    }
+}

@@ -1,0 +1,83 @@
+//! The verbs: each turns its arguments into one Operation, has it carried out, and prints what came of it.
+
+pub(crate) mod add;
+mod assignment;
+pub(crate) mod decode;
+pub(crate) mod delete;
+pub(crate) mod devices;
+pub(crate) mod get;
+pub(crate) mod instances;
+pub(crate) mod operate;
+pub(crate) mod protocol;
+pub(crate) mod schema;
+pub(crate) mod set;
+
+use tokio::runtime;
+use usphere_datamodel::operation::{Operation, OperationError};
+
+use crate::cli::reach::{Manner, Way};
+use crate::failure::{Exit, Failure};
+use crate::print;
+use crate::transport::{AskError, Transport};
+
+/// Has an Operation carried out and prints what came of it.
+fn ask(way: Way, manner: Manner, operation: Operation) -> Result<Exit, Failure> {
+    block_on(async {
+        let mut transport = Transport::open(way, manner.timeout).await?;
+        let answer = transport.execute(operation).await;
+        transport.close().await;
+        match answer {
+            Ok(outcome) => print::outcome(&outcome, manner.json),
+            Err(AskError::Operation(error)) => {
+                if manner.json {
+                    print::json(&error)?;
+                }
+                Err(failed(&error))
+            }
+            Err(AskError::Other(failure)) => Err(failure),
+        }
+    })
+}
+
+/// Runs what a verb waits for. One thread is enough for one question.
+fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::local(format_args!("the runtime cannot be started: {error}")))?
+        .block_on(work)
+}
+
+fn failed(error: &OperationError) -> Failure {
+    let exit = match error {
+        OperationError::InvalidAnswer { .. }
+        | OperationError::Refused(_)
+        | OperationError::Unsupported { .. } => Exit::Refused,
+        OperationError::Disconnected | OperationError::NotConnected | OperationError::TimedOut => {
+            Exit::Absent
+        }
+        OperationError::Overloaded { .. } => Exit::Failed,
+    };
+    let failure = Failure::new(exit, print::clean(&error.to_string()));
+    match error {
+        OperationError::NotConnected => {
+            failure.advise("`usphere devices list` shows which devices are connected")
+        }
+        OperationError::Refused(refusal) => match print::advice(refusal.code) {
+            Some(advice) => failure.advise(advice),
+            None => failure,
+        },
+        OperationError::Overloaded { .. } => failure.advise("try again when some are answered"),
+        OperationError::TimedOut => failure.advise("--timeout gives it longer"),
+        OperationError::Disconnected
+        | OperationError::InvalidAnswer { .. }
+        | OperationError::Unsupported { .. } => failure,
+    }
+}
+
+fn at_least_one(words: Vec<String>, what: &str) -> Result<Vec<String>, Failure> {
+    if words.is_empty() {
+        return Err(Failure::usage(format_args!("{what} is missing")));
+    }
+    Ok(words)
+}

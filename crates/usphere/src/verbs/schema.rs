@@ -1,0 +1,33 @@
+//! `usphere schema`: show what there can be.
+
+use clap::Args;
+use usphere_datamodel::operation::{Operation, SupportedModel};
+
+use crate::cli::reach::Reach;
+use crate::failure::{Exit, Failure};
+
+#[derive(Args, Debug)]
+#[command(override_usage = "usphere schema DEVICE PATH...
+       usphere schema --agent URL PATH...
+       usphere schema --listen URL PATH...")]
+pub(crate) struct Options {
+    /// The device, then objects, parameters, commands and events, with {i} for instances
+    #[arg(value_name = "DEVICE PATH", required = true)]
+    words: Vec<String>,
+    /// Leave out what lies below the direct children
+    #[arg(long)]
+    first_level: bool,
+    #[command(flatten)]
+    reach: Reach,
+}
+
+impl Options {
+    pub(crate) fn run(self) -> Result<Exit, Failure> {
+        let (way, paths) = self.reach.way(self.words)?;
+        let operation = Operation::SupportedModel(SupportedModel {
+            first_level_only: self.first_level,
+            ..SupportedModel::all(super::at_least_one(paths, "PATH")?)
+        });
+        super::ask(way, self.reach.manner, operation)
+    }
+}
