@@ -92,7 +92,8 @@ fn role_at(transaction: &mut Transaction<'_>, path: &str, secured: &[String]) ->
     };
     let table = transaction.member(row, "Permission")?;
     for permission in transaction.rows(row, table).unwrap_or_default() {
-        role.permissions.extend(permission_at(transaction, permission));
+        role.permissions
+            .extend(permission_at(transaction, permission));
     }
     Some(role)
 }
@@ -124,7 +125,11 @@ fn target_of(view: &SchemaView, text: &str) -> Option<Path> {
         return Some(path);
     }
     let object = path.clone().into_object();
-    Some(if names_object(view, &object) { object } else { path })
+    Some(if names_object(view, &object) {
+        object
+    } else {
+        path
+    })
 }
 
 fn names_object(view: &SchemaView, path: &Path) -> bool {

@@ -104,7 +104,10 @@ fn create_one(
     }
     // The row that a fault may name is gone with it.
     let at = |fault: Fault| {
-        let fault = Fault { path: path.clone(), ..fault };
+        let fault = Fault {
+            path: path.clone(),
+            ..fault
+        };
         Failure::new(&path, &fault, Deed::Add)
     };
     let row = transaction.add(table.object, table.node).map_err(at)?;

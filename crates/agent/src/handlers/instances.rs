@@ -102,9 +102,7 @@ impl Found<'_> {
             unique_keys: unique_keys(transaction, access, row),
         };
         let keys = instance.unique_keys.iter();
-        let bytes: usize = keys
-            .map(|(name, value)| name.len() + value.len() + 8)
-            .sum();
+        let bytes: usize = keys.map(|(name, value)| name.len() + value.len() + 8).sum();
         self.room = self
             .room
             .saturating_sub(bytes + instance.instantiated_obj_path.len() + 8);

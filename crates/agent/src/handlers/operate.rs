@@ -149,8 +149,5 @@ fn failure(fault: &Fault) -> OperationOutcome {
 }
 
 fn is_failure(result: &OperationResult) -> bool {
-    matches!(
-        result.operation_resp,
-        Some(OperationOutcome::CmdFailure(_))
-    )
+    matches!(result.operation_resp, Some(OperationOutcome::CmdFailure(_)))
 }

@@ -14,9 +14,7 @@ use usphere_proto::msg::{
 };
 
 use super::limits::{CONFLICT_PASSES_MAX, TARGETS_MAX};
-use super::shared::{
-    Failure, is_readable, object_text, parameter_error, refusal, relative, shown,
-};
+use super::shared::{Failure, is_readable, object_text, parameter_error, refusal, relative, shown};
 use super::{Answer, Caller};
 use crate::codes::{Deed, code_of};
 
@@ -73,8 +71,8 @@ fn apply(
 
 /// Updates every object that the path means, or none. (R-SET.2a)
 fn update(transaction: &mut Transaction<'_>, request: &UpdateObject, caller: &Caller) -> Outcome {
-    let targets = resolve(transaction, &request.obj_path, caller)
-        .map_err(|fault| path_failure(&fault))?;
+    let targets =
+        resolve(transaction, &request.obj_path, caller).map_err(|fault| path_failure(&fault))?;
     let start = transaction.savepoint();
     let mut updated = Vec::with_capacity(targets.len());
     let mut failures = Vec::new();

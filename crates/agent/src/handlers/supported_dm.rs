@@ -301,10 +301,22 @@ impl Listing<'_> {
 fn bare(node: &Node) -> SupportedObjectResult {
     let rows = node.object().and_then(|object| object.rows);
     let access = match rows.unwrap_or(Rows::FIXED) {
-        Rows { addable: true, deletable: true } => ObjAccessType::AddDelete,
-        Rows { addable: true, deletable: false } => ObjAccessType::AddOnly,
-        Rows { addable: false, deletable: true } => ObjAccessType::DeleteOnly,
-        Rows { addable: false, deletable: false } => ObjAccessType::ReadOnly,
+        Rows {
+            addable: true,
+            deletable: true,
+        } => ObjAccessType::AddDelete,
+        Rows {
+            addable: true,
+            deletable: false,
+        } => ObjAccessType::AddOnly,
+        Rows {
+            addable: false,
+            deletable: true,
+        } => ObjAccessType::DeleteOnly,
+        Rows {
+            addable: false,
+            deletable: false,
+        } => ObjAccessType::ReadOnly,
     };
     SupportedObjectResult {
         supported_obj_path: node.path.to_string(),
@@ -389,7 +401,10 @@ fn weight(result: &SupportedObjectResult) -> usize {
     let keys = result.unique_key_sets.iter();
     result.supported_obj_path.len()
         + 8
-        + params.iter().map(|param| param.param_name.len() + 10).sum::<usize>()
+        + params
+            .iter()
+            .map(|param| param.param_name.len() + 10)
+            .sum::<usize>()
         + commands.sum::<usize>()
         + events
             .map(|event| event.event_name.len() + sum(&event.arg_names) + 4)

@@ -41,6 +41,15 @@ pub trait Gather {
     fn value(&mut self, name: &str, value: &str);
 }
 
+/// What a value that its owner could not give means for a visit.
+#[derive(Clone, Copy)]
+enum Trouble {
+    /// The visit fails.
+    Ends,
+    /// The value is left out.
+    LeavesOut,
+}
+
 /// Reading.
 impl<'m> Transaction<'m> {
     pub(super) fn new(
@@ -200,7 +209,7 @@ impl<'m> Transaction<'m> {
         out: &mut dyn Gather,
     ) -> Result<(), Fault> {
         let below = if levels == 0 { u32::MAX } else { levels - 1 };
-        self.visit_object(object, access, out)?;
+        self.visit_object(object, access, Trouble::Ends, out)?;
         self.visit_below(object, below, access, out);
         Ok(())
     }
@@ -217,6 +226,7 @@ impl<'m> Transaction<'m> {
         &mut self,
         id: ObjectId,
         access: &Access,
+        trouble: Trouble,
         out: &mut dyn Gather,
     ) -> Result<(), Fault> {
         let node = self.node_of(id);
@@ -233,14 +243,19 @@ impl<'m> Transaction<'m> {
         out.object(&self.tree.object(id).path);
         for parameter in &object.parameters {
             let node = self.view.node(*parameter);
-            if node.unit.is_some() {
-                self.gather(node, id)?;
-            }
             if !self
                 .rights(access, *parameter, id)
                 .grants(Rights::PARAMETER_READ)
             {
                 continue;
+            }
+            if node.unit.is_some()
+                && let Err(fault) = self.gather(node, id)
+            {
+                match trouble {
+                    Trouble::Ends => return Err(fault),
+                    Trouble::LeavesOut => continue,
+                }
             }
             let Some(of) = node.parameter() else { continue };
             if of.secured && !access.is_secured() {
@@ -276,7 +291,10 @@ impl<'m> Transaction<'m> {
 
     fn visit_quietly(&mut self, id: ObjectId, levels: u32, access: &Access, out: &mut dyn Gather) {
         // An owner that failed leaves its own values out; the rest of the tree is answered.
-        if self.visit_object(id, access, out).is_ok() {
+        if self
+            .visit_object(id, access, Trouble::LeavesOut, out)
+            .is_ok()
+        {
             self.visit_below(id, levels - 1, access, out);
         }
     }

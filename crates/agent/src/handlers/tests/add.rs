@@ -11,7 +11,9 @@ use super::scene::Scene;
 fn an_object_is_added_with_its_values_and_keys() {
     let mut scene = Scene::new();
     for request in [add(SUBSCRIPTIONS), add(SUBSCRIPTIONS).partial()] {
-        let request = request.required("NotifType", "ValueChange").required("Enable", "1");
+        let request = request
+            .required("NotifType", "ValueChange")
+            .required("Enable", "1");
         let answer = scene.ask(request).added().remove(0).unwrap();
         assert_eq!(answer.param_errs, []);
         let row = answer.instantiated_path;
@@ -41,7 +43,13 @@ fn add_is_all_or_nothing_when_a_required_parameter_fails() {
         .required("NotifType", "Nonsense");
     let (code, errors) = scene.ask(request).error();
     assert_eq!(code, 7012);
-    assert_eq!(errors, [("Device.LocalAgent.Subscription.{i}.NotifType".to_owned(), 7012)]);
+    assert_eq!(
+        errors,
+        [(
+            "Device.LocalAgent.Subscription.{i}.NotifType".to_owned(),
+            7012
+        )]
+    );
     assert_eq!(scene.rows(SUBSCRIPTIONS), [""; 0]);
     assert_eq!(scene.kept(), before);
 }
@@ -55,7 +63,10 @@ fn one_unsupported_object_fails_its_siblings() {
     let request = add(SUBSCRIPTIONS).and("Device.LocalAgent.InvalidObject.");
     let (code, errors) = scene.ask(request).error();
     assert_eq!(code, 7026);
-    assert_eq!(errors, [("Device.LocalAgent.InvalidObject.".to_owned(), 7026)]);
+    assert_eq!(
+        errors,
+        [("Device.LocalAgent.InvalidObject.".to_owned(), 7026)]
+    );
     assert_eq!(scene.rows(SUBSCRIPTIONS), [""; 0]);
 }
 
@@ -72,11 +83,17 @@ fn partial_add_makes_what_it_can() {
         .and("Device.LocalAgent.Nothing.")
         .partial();
     let outcomes = scene.ask(request).added();
-    assert_eq!(outcomes[0].as_ref().unwrap().instantiated_path, "Device.LocalAgent.Subscription.1.");
+    assert_eq!(
+        outcomes[0].as_ref().unwrap().instantiated_path,
+        "Device.LocalAgent.Subscription.1."
+    );
     assert_eq!(outcomes[1].as_ref().unwrap_err().err_code, 7011);
     assert!(outcomes[1].as_ref().unwrap_err().err_msg.contains("Enable"));
     assert_eq!(outcomes[2].as_ref().unwrap_err().err_code, 7026);
-    assert_eq!(scene.rows(SUBSCRIPTIONS), ["Device.LocalAgent.Subscription.1."]);
+    assert_eq!(
+        scene.rows(SUBSCRIPTIONS),
+        ["Device.LocalAgent.Subscription.1."]
+    );
 }
 
 /// Two good objects in one request.
@@ -86,11 +103,16 @@ fn partial_add_makes_what_it_can() {
 fn two_objects_get_keys_that_differ() {
     let mut scene = Scene::new();
     let outcomes = scene.ask(add(SUBSCRIPTIONS).and(SUBSCRIPTIONS)).added();
-    let [Ok(first), Ok(second)] = &outcomes[..] else { panic!("{outcomes:?}") };
+    let [Ok(first), Ok(second)] = &outcomes[..] else {
+        panic!("{outcomes:?}")
+    };
     for key in ["Alias", "ID"] {
         assert_ne!(first.unique_keys[key], second.unique_keys[key]);
     }
-    assert_eq!(first.unique_keys["Recipient"], second.unique_keys["Recipient"]);
+    assert_eq!(
+        first.unique_keys["Recipient"],
+        second.unique_keys["Recipient"]
+    );
 }
 
 /// What was not required and failed is told; the rest of the object stands.
@@ -105,9 +127,19 @@ fn a_failed_optional_parameter_is_listed() {
         .with("NotifExpiration", "many")
         .required("NotifRetry", "true");
     let success = scene.ask(request).added().remove(0).unwrap();
-    let errors: Vec<(&str, u32)> =
-        success.param_errs.iter().map(|error| (&*error.param, error.err_code)).collect();
-    assert_eq!(errors, [("NotifType", 7012), ("Nothing", 7010), ("NotifExpiration", 7011)]);
+    let errors: Vec<(&str, u32)> = success
+        .param_errs
+        .iter()
+        .map(|error| (&*error.param, error.err_code))
+        .collect();
+    assert_eq!(
+        errors,
+        [
+            ("NotifType", 7012),
+            ("Nothing", 7010),
+            ("NotifExpiration", 7011)
+        ]
+    );
 }
 
 /// A unique key counts as required whatever the flag says.
@@ -128,12 +160,22 @@ fn a_unique_key_that_is_given_is_required() {
 #[test]
 fn a_unique_key_that_is_taken_fails_the_object() {
     let mut scene = Scene::new();
-    scene.done(add(SUBSCRIPTIONS).required("ID", "one").required("Alias", "first"));
+    scene.done(
+        add(SUBSCRIPTIONS)
+            .required("ID", "one")
+            .required("Alias", "first"),
+    );
     let request = add(SUBSCRIPTIONS).required("ID", "one");
     assert_eq!(scene.ask(request.clone()).error().0, 7025);
     let failure = scene.ask(request.partial()).added().remove(0).unwrap_err();
     assert_eq!(failure.err_code, 7025);
-    assert_eq!(scene.ask(add(SUBSCRIPTIONS).required("Alias", "first")).error().0, 7025);
+    assert_eq!(
+        scene
+            .ask(add(SUBSCRIPTIONS).required("Alias", "first"))
+            .error()
+            .0,
+        7025
+    );
     assert_eq!(scene.rows(SUBSCRIPTIONS).len(), 1);
 }
 
@@ -144,9 +186,19 @@ fn a_unique_key_that_is_taken_fails_the_object() {
 fn a_parent_may_be_addressed_by_its_key() {
     let mut scene = Scene::new();
     let path = r#"Device.LocalAgent.Controller.[EndpointID=="proto::operator"].BootParameter."#;
-    let success = scene.ask(add(path).required("ParameterName", "Device.X")).added().remove(0).unwrap();
-    assert_eq!(success.instantiated_path, "Device.LocalAgent.Controller.1.BootParameter.1.");
-    assert_eq!(pairs(&success.unique_keys), [("Alias", "cpe-1"), ("ParameterName", "Device.X")]);
+    let success = scene
+        .ask(add(path).required("ParameterName", "Device.X"))
+        .added()
+        .remove(0)
+        .unwrap();
+    assert_eq!(
+        success.instantiated_path,
+        "Device.LocalAgent.Controller.1.BootParameter.1."
+    );
+    assert_eq!(
+        pairs(&success.unique_keys),
+        [("Alias", "cpe-1"), ("ParameterName", "Device.X")]
+    );
 }
 
 /// A search adds one row below each match, and none below no match.
@@ -156,9 +208,13 @@ fn a_parent_may_be_addressed_by_its_key() {
 fn a_search_path_adds_below_every_match() {
     let mut scene = Scene::new();
     scene.done(add(CONTROLLERS).with("EndpointID", "other"));
-    let outcomes = scene.ask(add("Device.LocalAgent.Controller.*.BootParameter")).added();
-    let paths: Vec<&str> =
-        outcomes.iter().map(|outcome| &*outcome.as_ref().unwrap().instantiated_path).collect();
+    let outcomes = scene
+        .ask(add("Device.LocalAgent.Controller.*.BootParameter"))
+        .added();
+    let paths: Vec<&str> = outcomes
+        .iter()
+        .map(|outcome| &*outcome.as_ref().unwrap().instantiated_path)
+        .collect();
     assert_eq!(
         paths,
         [
@@ -183,8 +239,17 @@ fn a_failure_at_one_match_of_a_search_takes_all_back() {
         add("Device.LocalAgent.Controller.*.BootParameter.").required("ParameterName", "taken");
     let (code, errors) = scene.ask(request.clone()).error();
     assert_eq!(code, 7025);
-    assert_eq!(errors, [("Device.LocalAgent.Controller.2.BootParameter.".to_owned(), 7025)]);
-    assert_eq!(scene.rows("Device.LocalAgent.Controller.1.BootParameter."), [""; 0]);
+    assert_eq!(
+        errors,
+        [(
+            "Device.LocalAgent.Controller.2.BootParameter.".to_owned(),
+            7025
+        )]
+    );
+    assert_eq!(
+        scene.rows("Device.LocalAgent.Controller.1.BootParameter."),
+        [""; 0]
+    );
     let outcomes = scene.ask(request.partial()).added();
     assert!(outcomes[0].is_ok() && outcomes[1].is_err());
 }
@@ -213,7 +278,13 @@ fn values_of_objects_below_are_given_with_the_row() {
     let mut scene = Scene::new();
     let row = scene.done(add("Device.Link.").required("Stats.Interval", "20"));
     assert_eq!(scene.value(&format!("{row}Stats.Interval")), "20");
-    assert_eq!(scene.ask(add("Device.Link.").required("Stats.Sent", "1")).error().0, 7013);
+    assert_eq!(
+        scene
+            .ask(add("Device.Link.").required("Stats.Sent", "1"))
+            .error()
+            .0,
+        7013
+    );
 }
 
 /// A reference is written by key and read by number; a strong one has to exist, a weak one does not.
@@ -230,10 +301,19 @@ fn references_are_checked_and_kept_by_number() {
             .required("Hint", "Device.Link.77."),
     );
     assert_eq!(scene.value(&format!("{row}Upper")), "Device.Link.1");
-    assert_eq!(scene.value(&format!("{row}Lower")), "Device.Link.1,Device.Link.1");
+    assert_eq!(
+        scene.value(&format!("{row}Lower")),
+        "Device.Link.1,Device.Link.1"
+    );
     assert_eq!(scene.value(&format!("{row}Hint")), "Device.Link.77");
     for dangling in ["Device.Link.77.", "Device.LocalAgent.", "nonsense"] {
-        assert_eq!(scene.ask(add("Device.Link.").required("Upper", dangling)).error().0, 7012);
+        assert_eq!(
+            scene
+                .ask(add("Device.Link.").required("Upper", dangling))
+                .error()
+                .0,
+            7012
+        );
     }
 }
 
@@ -246,7 +326,12 @@ fn instance_numbers_survive_a_restart_and_are_not_reused() {
     for _ in 0..3 {
         scene.done(add("Device.Link."));
     }
-    scene.ask(super::requests::delete(&["Device.Link.1.", "Device.Link.3."])).deleted();
+    scene
+        .ask(super::requests::delete(&[
+            "Device.Link.1.",
+            "Device.Link.3.",
+        ]))
+        .deleted();
     let mut scene = scene.restarted();
     assert_eq!(scene.rows("Device.Link."), ["Device.Link.2."]);
     assert_eq!(scene.done(add("Device.Link.")), "Device.Link.4.");

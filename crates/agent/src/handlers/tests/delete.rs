@@ -11,7 +11,11 @@ const SECOND: &str = "Device.LocalAgent.Subscription.2.";
 
 fn with_subscriptions() -> Scene {
     let mut scene = Scene::new();
-    scene.done(add(SUBSCRIPTIONS).required("ID", "one").required("Enable", "true"));
+    scene.done(
+        add(SUBSCRIPTIONS)
+            .required("ID", "one")
+            .required("Enable", "true"),
+    );
     scene.done(add(SUBSCRIPTIONS).required("ID", "two"));
     scene
 }
@@ -37,9 +41,17 @@ fn instances_are_deleted_and_told_by_number() {
     let by_key = r#"Device.LocalAgent.Subscription.[Alias=="cpe-1"]."#;
     for path in [FIRST, "Device.LocalAgent.Subscription.1", by_key] {
         let mut scene = with_subscriptions();
-        assert_eq!(scene.ask(delete(&[path])).deleted(), [Ok(affected(&[FIRST]))]);
+        assert_eq!(
+            scene.ask(delete(&[path])).deleted(),
+            [Ok(affected(&[FIRST]))]
+        );
         assert_eq!(scene.rows(SUBSCRIPTIONS), [SECOND]);
-        assert_eq!(scene.ask(get(&["Device.LocalAgent.Subscription.1.ID"])).values(), [Err(7026)]);
+        assert_eq!(
+            scene
+                .ask(get(&["Device.LocalAgent.Subscription.1.ID"]))
+                .values(),
+            [Err(7026)]
+        );
     }
     let mut scene = with_subscriptions();
     let outcomes = scene.ask(delete(&[FIRST, SECOND])).deleted();
@@ -57,8 +69,16 @@ fn a_valid_path_to_nothing_is_an_empty_success() {
     let unmatched = r#"Device.LocalAgent.Subscription.[ID=="none"]."#;
     let below = "Device.LocalAgent.Controller.9.BootParameter.1.";
     for path in [nothing, unmatched, below] {
-        assert_eq!(scene.ask(delete(&[path])).deleted(), [Ok(affected(&[]))], "{path}");
-        assert_eq!(scene.ask(partial(&[path])).deleted(), [Ok(affected(&[]))], "{path}");
+        assert_eq!(
+            scene.ask(delete(&[path])).deleted(),
+            [Ok(affected(&[]))],
+            "{path}"
+        );
+        assert_eq!(
+            scene.ask(partial(&[path])).deleted(),
+            [Ok(affected(&[]))],
+            "{path}"
+        );
     }
     let outcomes = scene.ask(partial(&[FIRST, nothing])).deleted();
     assert_eq!(outcomes, [Ok(affected(&[FIRST])), Ok(affected(&[]))]);
@@ -84,7 +104,10 @@ fn delete_is_all_or_nothing_without_allow_partial() {
         let (found, errors) = scene.ask(delete(&[FIRST, path])).error();
         assert_eq!(found, code, "{path}");
         assert_eq!(errors.len(), 1, "{path}");
-        assert!(errors[0].0.starts_with(path) && errors[0].1 == code, "{errors:?}");
+        assert!(
+            errors[0].0.starts_with(path) && errors[0].1 == code,
+            "{errors:?}"
+        );
         assert_eq!(scene.kept(), before, "{path}");
     }
 }
@@ -95,7 +118,9 @@ fn delete_is_all_or_nothing_without_allow_partial() {
 #[test]
 fn partial_delete_removes_what_it_can() {
     let mut scene = with_subscriptions();
-    let outcomes = scene.ask(partial(&["Device.LocalAgent.InvalidObject.", FIRST])).deleted();
+    let outcomes = scene
+        .ask(partial(&["Device.LocalAgent.InvalidObject.", FIRST]))
+        .deleted();
     assert_eq!(outcomes[0].as_ref().unwrap_err().err_code, 7026);
     assert_eq!(outcomes[1], Ok(affected(&[FIRST])));
     assert_eq!(scene.rows(SUBSCRIPTIONS), [SECOND]);
@@ -110,8 +135,13 @@ fn matched_instances_that_stay_are_listed() {
     for path in ["Device.Slot.*.", "Device.Slot.1."] {
         let success = scene.ask(partial(&[path])).deleted().remove(0).unwrap();
         assert_eq!(success.affected_paths, [""; 0]);
-        let [error] = &success.unaffected_path_errs[..] else { panic!("{success:?}") };
-        assert_eq!((&*error.unaffected_path, error.err_code), ("Device.Slot.1.", 7024));
+        let [error] = &success.unaffected_path_errs[..] else {
+            panic!("{success:?}")
+        };
+        assert_eq!(
+            (&*error.unaffected_path, error.err_code),
+            ("Device.Slot.1.", 7024)
+        );
     }
 }
 
@@ -122,9 +152,15 @@ fn matched_instances_that_stay_are_listed() {
 fn a_search_path_deletes_every_match() {
     let mut scene = with_subscriptions();
     let matching = "Device.LocalAgent.Subscription.[Enable==true]";
-    assert_eq!(scene.ask(delete(&[matching])).deleted(), [Ok(affected(&[FIRST]))]);
+    assert_eq!(
+        scene.ask(delete(&[matching])).deleted(),
+        [Ok(affected(&[FIRST]))]
+    );
     let all = "Device.LocalAgent.Subscription.*.";
-    assert_eq!(scene.ask(delete(&[all])).deleted(), [Ok(affected(&[SECOND]))]);
+    assert_eq!(
+        scene.ask(delete(&[all])).deleted(),
+        [Ok(affected(&[SECOND]))]
+    );
     assert_eq!(scene.rows(SUBSCRIPTIONS), [""; 0]);
 }
 
@@ -134,11 +170,17 @@ fn what_is_below_an_instance_goes_with_it() {
     let mut scene = Scene::new();
     scene.done(add("Device.LocalAgent.Controller.").with("EndpointID", "other"));
     scene.done(add("Device.LocalAgent.Controller.2.BootParameter."));
-    let paths =
-        ["Device.LocalAgent.Controller.2.", "Device.LocalAgent.Controller.2.BootParameter.1."];
+    let paths = [
+        "Device.LocalAgent.Controller.2.",
+        "Device.LocalAgent.Controller.2.BootParameter.1.",
+    ];
     let outcomes = scene.ask(delete(&paths)).deleted();
     assert_eq!(outcomes, [Ok(affected(&[paths[0]])), Ok(affected(&[]))]);
-    assert!(scene.kept().keys().all(|key| !key.starts_with(paths[0])), "{:?}", scene.kept());
+    assert!(
+        scene.kept().keys().all(|key| !key.starts_with(paths[0])),
+        "{:?}",
+        scene.kept()
+    );
 }
 
 /// Strong references to it are emptied or pruned, weak ones stay.

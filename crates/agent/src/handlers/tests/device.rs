@@ -22,8 +22,14 @@ const AGENT: Object = object("Device.LocalAgent.")
         parameter("ControllerNumberOfEntries", UNSIGNED_INT).counts("Controller"),
         parameter("SubscriptionNumberOfEntries", UNSIGNED_INT).counts("Subscription"),
     ])
-    .commands(&[command("AddCertificate()").asynchronous().input(&["Alias"]).by("host")])
-    .events(&[event("Periodic!"), event("Boot!").args(&["Cause", "Parameter.{i}.Path"])]);
+    .commands(&[command("AddCertificate()")
+        .asynchronous()
+        .input(&["Alias"])
+        .by("host")])
+    .events(&[
+        event("Periodic!"),
+        event("Boot!").args(&["Cause", "Parameter.{i}.Path"]),
+    ]);
 
 const TRUST: Object = object("Device.LocalAgent.ControllerTrust.").parameters(&[parameter(
     "SecuredRoles",
@@ -48,10 +54,18 @@ const PERMISSION: Object = object("Device.LocalAgent.ControllerTrust.Role.{i}.Pe
         parameter("Enable", BOOLEAN).writable(),
         parameter("Order", UNSIGNED_INT).writable(),
         parameter("Targets", STRING.list()).writable(),
-        parameter("Param", STRING.size(4, 4)).writable().default("----"),
-        parameter("Obj", STRING.size(4, 4)).writable().default("----"),
-        parameter("InstantiatedObj", STRING.size(4, 4)).writable().default("----"),
-        parameter("CommandEvent", STRING.size(4, 4)).writable().default("----"),
+        parameter("Param", STRING.size(4, 4))
+            .writable()
+            .default("----"),
+        parameter("Obj", STRING.size(4, 4))
+            .writable()
+            .default("----"),
+        parameter("InstantiatedObj", STRING.size(4, 4))
+            .writable()
+            .default("----"),
+        parameter("CommandEvent", STRING.size(4, 4))
+            .writable()
+            .default("----"),
     ]);
 
 const CONTROLLER: Object = object("Device.LocalAgent.Controller.{i}.")
@@ -86,7 +100,9 @@ const SUBSCRIPTION: Object = object("Device.LocalAgent.Subscription.{i}.")
         parameter("Enable", BOOLEAN).writable(),
         parameter("Recipient", strong_reference(CONTROLLER.path)),
         parameter("ID", STRING.max(64)).write_once().assigned(),
-        parameter("NotifType", one_of(&["ValueChange", "Event"])).writable().default("Event"),
+        parameter("NotifType", one_of(&["ValueChange", "Event"]))
+            .writable()
+            .default("Event"),
         parameter("NotifRetry", BOOLEAN).writable(),
         parameter("NotifExpiration", UNSIGNED_INT).writable(),
     ]);
@@ -107,7 +123,9 @@ const LINK: Object = object("Device.Link.{i}.")
 
 const LINK_STATS: Object = object("Device.Link.{i}.Stats.").parameters(&[
     parameter("Sent", UNSIGNED_INT),
-    parameter("Interval", UNSIGNED_INT.range(1, 60)).writable().default("10"),
+    parameter("Interval", UNSIGNED_INT.range(1, 60))
+        .writable()
+        .default("10"),
 ]);
 
 /// Rows that come with the device.
@@ -129,7 +147,11 @@ pub(super) const RADIO_UNIT: Unit = Unit {
     numbering: Numbering::Kept,
 };
 
-const HOSTS_UNIT: Unit = Unit { name: "hosts", owner: "host", ..RADIO_UNIT };
+const HOSTS_UNIT: Unit = Unit {
+    name: "hosts",
+    owner: "host",
+    ..RADIO_UNIT
+};
 
 const RADIO: Object = object("Device.Radio.")
     .live(&RADIO_UNIT)
@@ -137,18 +159,19 @@ const RADIO: Object = object("Device.Radio.")
         parameter("Channel", UNSIGNED_INT.range(1, 13)).writable(),
         parameter("Noise", INT),
     ])
-    .commands(&[
-        command("Scan()")
-            .by("radio")
-            .input(&["Band", "Width", "List.{i}.Name"])
-            .mandatory(&["Band"])
-            .output(&["Status"]),
-    ]);
+    .commands(&[command("Scan()")
+        .by("radio")
+        .input(&["Band", "Width", "List.{i}.Name"])
+        .mandatory(&["Band"])
+        .output(&["Status"])]);
 
 const HOST: Object = object("Device.Hosts.Host.{i}.")
     .live(&HOSTS_UNIT)
     .unique(&[&["MACAddress"]])
-    .parameters(&[parameter("MACAddress", STRING), parameter("Active", BOOLEAN)])
+    .parameters(&[
+        parameter("MACAddress", STRING),
+        parameter("Active", BOOLEAN),
+    ])
     .commands(&[command("Wake()").by("host").output(&["Status"])]);
 
 pub(super) fn view() -> SchemaView {

@@ -11,9 +11,21 @@ fn lines(lines: &[&str]) -> Result<Vec<String>, u32> {
 /// Three links, of levels 1 to 3; the second points at the first, the third at both.
 fn with_links() -> Scene {
     let mut scene = Scene::new();
-    scene.done(add("Device.Link.").with("Name", "one").with("Level", "1").with("Tags", "red,blue"));
-    scene.done(add("Device.Link.").with("Name", "two").with("Level", "2").with("Upper", "Device.Link.1"));
-    let third = add("Device.Link.").with("Name", "say %22 \"").with("Level", "3");
+    scene.done(
+        add("Device.Link.")
+            .with("Name", "one")
+            .with("Level", "1")
+            .with("Tags", "red,blue"),
+    );
+    scene.done(
+        add("Device.Link.")
+            .with("Name", "two")
+            .with("Level", "2")
+            .with("Upper", "Device.Link.1"),
+    );
+    let third = add("Device.Link.")
+        .with("Name", "say %22 \"")
+        .with("Level", "3");
     let third = third.with("Since", "2026-01-01T00:00:00Z");
     scene.done(third.with("Lower", "Device.Link.1,Device.Link.2"));
     scene
@@ -47,11 +59,19 @@ fn a_parameter_is_answered_alone() {
 #[test]
 fn an_object_is_answered_with_all_below_it() {
     let mut scene = with_links();
-    let found = scene.ask(get(&["Device.Link.1."])).values().remove(0).unwrap();
+    let found = scene
+        .ask(get(&["Device.Link.1."]))
+        .values()
+        .remove(0)
+        .unwrap();
     assert!(found.contains(&"Device.Link.1.Name=one".to_owned()));
     assert!(found.contains(&"Device.Link.1.Stats.Interval=10".to_owned()));
     assert_eq!(found.len(), 9);
-    let table = scene.ask(get(&["Device.Link."])).values().remove(0).unwrap();
+    let table = scene
+        .ask(get(&["Device.Link."]))
+        .values()
+        .remove(0)
+        .unwrap();
     assert_eq!(table.len(), 27);
 }
 
@@ -63,11 +83,22 @@ fn max_depth_limits_the_levels() {
     let mut scene = Scene::new();
     scene.done(add("Device.LocalAgent.Controller.1.BootParameter."));
     let mut objects = |path: &str, max_depth: u32| {
-        let request = usphere_proto::msg::Get { max_depth, ..get(&[path]) };
+        let request = usphere_proto::msg::Get {
+            max_depth,
+            ..get(&[path])
+        };
         let lines = scene.ask(request).values().remove(0).unwrap();
         let mut objects: Vec<String> = lines
             .iter()
-            .map(|line| line.split('=').next().unwrap_or(line).rsplit_once('.').unwrap().0.to_owned())
+            .map(|line| {
+                line.split('=')
+                    .next()
+                    .unwrap_or(line)
+                    .rsplit_once('.')
+                    .unwrap()
+                    .0
+                    .to_owned()
+            })
             .collect();
         objects.dedup();
         objects
@@ -78,10 +109,19 @@ fn max_depth_limits_the_levels() {
     let boot = "Device.LocalAgent.Controller.1.BootParameter.1";
     assert_eq!(objects("Device.LocalAgent.", 1), [agent]);
     assert_eq!(objects("Device.LocalAgent.", 2), [agent, trust, controller]);
-    assert_eq!(objects("Device.LocalAgent.", 3), [agent, trust, controller, boot]);
-    assert_eq!(objects("Device.LocalAgent.", 0), [agent, trust, controller, boot]);
+    assert_eq!(
+        objects("Device.LocalAgent.", 3),
+        [agent, trust, controller, boot]
+    );
+    assert_eq!(
+        objects("Device.LocalAgent.", 0),
+        [agent, trust, controller, boot]
+    );
     assert_eq!(objects("Device.LocalAgent.Controller.", 1), [controller]);
-    assert_eq!(objects("Device.LocalAgent.Controller.*.", 2), [controller, boot]);
+    assert_eq!(
+        objects("Device.LocalAgent.Controller.*.", 2),
+        [controller, boot]
+    );
 }
 
 /// A path that is not a search and leads to nothing is 7026, the missing instance included; so is a search
@@ -102,9 +142,15 @@ fn what_is_not_there_is_an_invalid_path() {
         "Nowhere.",
     ];
     let answer = scene.ask(get(&paths)).values();
-    let found: Vec<u32> = answer.iter().filter_map(|result| result.as_ref().err().copied()).collect();
+    let found: Vec<u32> = answer
+        .iter()
+        .filter_map(|result| result.as_ref().err().copied())
+        .collect();
     assert_eq!(found, [7026; 7]);
-    assert_eq!(answer[1], lines(&["Device.LocalAgent.EndpointID=proto::agent"]));
+    assert_eq!(
+        answer[1],
+        lines(&["Device.LocalAgent.EndpointID=proto::agent"])
+    );
 }
 
 /// A search without a match, an empty table and an empty object are empty successes.
@@ -129,17 +175,30 @@ fn nothing_found_is_a_success() {
 #[test]
 fn searches_are_answered_by_number() {
     let mut scene = with_links();
-    let paths =
-        [r#"Device.Link.[Name=="two"].Level"#, "Device.Link.*.Level", "Device.Link.[Level>=2].Level"];
+    let paths = [
+        r#"Device.Link.[Name=="two"].Level"#,
+        "Device.Link.*.Level",
+        "Device.Link.[Level>=2].Level",
+    ];
     assert_eq!(
         scene.ask(get(&paths)).values(),
         [
             lines(&["Device.Link.2.Level=2"]),
-            lines(&["Device.Link.1.Level=1", "Device.Link.2.Level=2", "Device.Link.3.Level=3"]),
+            lines(&[
+                "Device.Link.1.Level=1",
+                "Device.Link.2.Level=2",
+                "Device.Link.3.Level=3"
+            ]),
             lines(&["Device.Link.2.Level=2", "Device.Link.3.Level=3"]),
         ]
     );
-    assert_eq!(scene.ask(get(&["Device.Link.*."])).values()[0].as_ref().unwrap().len(), 27);
+    assert_eq!(
+        scene.ask(get(&["Device.Link.*."])).values()[0]
+            .as_ref()
+            .unwrap()
+            .len(),
+        27
+    );
 }
 
 /// Operators compare by type; blanks are tolerated; escapes are read; conditions are joined by AND.
@@ -148,16 +207,28 @@ fn searches_are_answered_by_number() {
 #[test]
 fn operators_are_typed() {
     let mut scene = with_links();
-    scene.done(add(SUBSCRIPTIONS).with("NotifExpiration", "9").with("Enable", "true"));
+    scene.done(
+        add(SUBSCRIPTIONS)
+            .with("NotifExpiration", "9")
+            .with("Enable", "true"),
+    );
     scene.done(add(SUBSCRIPTIONS).with("NotifExpiration", "10"));
     scene.done(add(SUBSCRIPTIONS).with("NotifExpiration", "100"));
     let mut matches = |table: &str, expression: &str| -> Result<String, u32> {
         let path = format!("{table}[{expression}].");
-        let request = usphere_proto::msg::Get { max_depth: 1, ..get(&[&path]) };
+        let request = usphere_proto::msg::Get {
+            max_depth: 1,
+            ..get(&[&path])
+        };
         let lines = scene.ask(request).values().remove(0)?;
         let mut rows: Vec<String> = lines
             .iter()
-            .filter_map(|line| line.strip_prefix(table)?.split('.').next().map(str::to_owned))
+            .filter_map(|line| {
+                line.strip_prefix(table)?
+                    .split('.')
+                    .next()
+                    .map(str::to_owned)
+            })
             .collect();
         rows.dedup();
         Ok(rows.join(" "))
@@ -174,7 +245,11 @@ fn operators_are_typed() {
         ("NotifExpiration>5&&NotifExpiration<50&&Enable==false", "2"),
         (r#"NotifType=="Event"&&Enable==true"#, "1"),
     ] {
-        assert_eq!(matches(SUBSCRIPTIONS, expression), Ok(rows.to_owned()), "{expression}");
+        assert_eq!(
+            matches(SUBSCRIPTIONS, expression),
+            Ok(rows.to_owned()),
+            "{expression}"
+        );
     }
     for (expression, rows) in [
         (r#"Tags~="blue""#, "1"),
@@ -185,7 +260,11 @@ fn operators_are_typed() {
         (r#"Lower#2+.Name=="two""#, "3"),
         ("Since>2025-12-31T23:59:59Z", "3"),
     ] {
-        assert_eq!(matches("Device.Link.", expression), Ok(rows.to_owned()), "{expression}");
+        assert_eq!(
+            matches("Device.Link.", expression),
+            Ok(rows.to_owned()),
+            "{expression}"
+        );
     }
     for wrong in [
         r#"Name<"two""#,
@@ -246,7 +325,9 @@ fn a_malformed_path_has_a_code_of_its_own() {
 fn an_answer_has_an_end() {
     let mut scene = with_links();
     let long = "x".repeat(64 * 1024);
-    scene.ask(super::requests::set("Device.Slot.1.").required("Label", &long)).updated();
+    scene
+        .ask(super::requests::set("Device.Slot.1.").required("Label", &long))
+        .updated();
     let paths = vec!["Device.Slot.1.Label"; 200];
     let answer = scene.ask(get(&paths)).values();
     let whole = answer.iter().filter(|result| result.is_ok()).count();

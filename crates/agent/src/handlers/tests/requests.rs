@@ -20,15 +20,24 @@ pub(super) fn set(path: &str) -> Set {
 }
 
 pub(super) fn delete(paths: &[&str]) -> Delete {
-    Delete { allow_partial: false, obj_paths: owned(paths) }
+    Delete {
+        allow_partial: false,
+        obj_paths: owned(paths),
+    }
 }
 
 pub(super) fn get(paths: &[&str]) -> Get {
-    Get { param_paths: owned(paths), max_depth: 0 }
+    Get {
+        param_paths: owned(paths),
+        max_depth: 0,
+    }
 }
 
 pub(super) fn instances(paths: &[&str]) -> GetInstances {
-    GetInstances { obj_paths: owned(paths), first_level_only: false }
+    GetInstances {
+        obj_paths: owned(paths),
+        first_level_only: false,
+    }
 }
 
 /// Everything that can be told of the paths.
@@ -58,7 +67,9 @@ fn owned(paths: &[&str]) -> Vec<String> {
 
 pub(super) fn texts(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     let pairs = pairs.iter();
-    pairs.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    pairs
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
 }
 
 /// Writing an Add or a Set down.
@@ -85,14 +96,21 @@ impl Writing for Add {
     }
 
     fn and(mut self, path: &str) -> Self {
-        self.create_objs.push(CreateObject { obj_path: path.to_owned(), ..CreateObject::default() });
+        self.create_objs.push(CreateObject {
+            obj_path: path.to_owned(),
+            ..CreateObject::default()
+        });
         self
     }
 
     fn given(mut self, name: &str, value: &str, required: bool) -> Self {
         let (param, value) = (name.to_owned(), value.to_owned());
         let object = self.create_objs.last_mut().expect("an object comes first");
-        object.param_settings.push(CreateParamSetting { param, value, required });
+        object.param_settings.push(CreateParamSetting {
+            param,
+            value,
+            required,
+        });
         self
     }
 }
@@ -104,17 +122,27 @@ impl Writing for Set {
     }
 
     fn and(mut self, path: &str) -> Self {
-        self.update_objs.push(UpdateObject { obj_path: path.to_owned(), ..UpdateObject::default() });
+        self.update_objs.push(UpdateObject {
+            obj_path: path.to_owned(),
+            ..UpdateObject::default()
+        });
         self
     }
 
     fn given(mut self, name: &str, value: &str, required: bool) -> Self {
         let (param, value) = (name.to_owned(), value.to_owned());
         let object = self.update_objs.last_mut().expect("an object comes first");
-        object.param_settings.push(UpdateParamSetting { param, value, required });
+        object.param_settings.push(UpdateParamSetting {
+            param,
+            value,
+            required,
+        });
         self
     }
 }
+
+/// A command that was run, with its outputs or the code of its failure.
+pub(super) type Operated = (String, Result<BTreeMap<String, String>, u32>);
 
 /// Reading an answer.
 pub(super) trait Reading {
@@ -127,18 +155,24 @@ pub(super) trait Reading {
     fn values(self) -> Vec<Result<Vec<String>, u32>>;
     fn instances(self) -> Vec<Result<Vec<CurrInstance>, u32>>;
     fn supported(self) -> Vec<RequestedObjectResult>;
-    /// Per command, its outputs or the code of its failure.
-    fn operated(self) -> Vec<(String, Result<BTreeMap<String, String>, u32>)>;
+    fn operated(self) -> Vec<Operated>;
 }
 
 impl Reading for Answer {
     fn error(self) -> (u32, Vec<(String, u32)>) {
-        let Answer::Error { code, text, param_errs } = self else {
+        let Answer::Error {
+            code,
+            text,
+            param_errs,
+        } = self
+        else {
             panic!("not an error: {self:?}")
         };
         assert!(!text.is_empty());
         assert!(param_errs.iter().all(|error| !error.err_msg.is_empty()));
-        let errors = param_errs.into_iter().map(|error| (error.param_path, error.err_code));
+        let errors = param_errs
+            .into_iter()
+            .map(|error| (error.param_path, error.err_code));
         (code.number(), errors.collect())
     }
 
@@ -225,7 +259,7 @@ impl Reading for Answer {
         response.req_obj_results
     }
 
-    fn operated(self) -> Vec<(String, Result<BTreeMap<String, String>, u32>)> {
+    fn operated(self) -> Vec<Operated> {
         let Answer::Response(ResponseType::OperateResp(response)) = self else {
             panic!("not an OperateResp: {self:?}")
         };
@@ -243,5 +277,7 @@ impl Reading for Answer {
 
 /// The names and values of a map, for comparing.
 pub(super) fn pairs(map: &BTreeMap<String, String>) -> Vec<(&str, &str)> {
-    map.iter().map(|(name, value)| (&**name, &**value)).collect()
+    map.iter()
+        .map(|(name, value)| (&**name, &**value))
+        .collect()
 }

@@ -74,7 +74,10 @@ impl Scene {
 
     /// The same device after its power was cut.
     pub(super) fn restarted(self) -> Self {
-        Self { callers: self.callers, ..Self::load(self.store) }
+        Self {
+            callers: self.callers,
+            ..Self::load(self.store)
+        }
     }
 
     /// With a Controller that has one role with these permissions: targets, the four rights together, order.
@@ -160,7 +163,10 @@ impl Scene {
 
         const PART: usphere_datamodel::declare::Object =
             object("").parameters(&[parameter("Brand", STRING).default("none")]);
-        let spec = ObjectSpec { path: root.to_owned(), ..ObjectSpec::from(&PART) };
+        let spec = ObjectSpec {
+            path: root.to_owned(),
+            ..ObjectSpec::from(&PART)
+        };
         self.model.mount(root, vec![spec]).expect("mounted");
     }
 
@@ -182,7 +188,10 @@ impl Scene {
             let mut progress = false;
             while let Some(output) = self.model.poll() {
                 progress = true;
-                if let ModelOutput::Done { plan: done, answer, .. } = output {
+                if let ModelOutput::Done {
+                    plan: done, answer, ..
+                } = output
+                {
                     assert_eq!(done, plan);
                     return answer;
                 }
@@ -198,7 +207,10 @@ impl Scene {
     }
 
     fn serve(&mut self, output: ModelOutput<Answer>) -> Option<ModelInput> {
-        if !matches!(output, ModelOutput::Commit { .. } | ModelOutput::Trouble { .. }) {
+        if !matches!(
+            output,
+            ModelOutput::Commit { .. } | ModelOutput::Trouble { .. }
+        ) {
             self.asked += 1;
             if self.owners == Owners::Silent {
                 return None;
@@ -206,7 +218,12 @@ impl Scene {
         }
         let failing = self.owners == Owners::Failing;
         match output {
-            ModelOutput::Apply { ticket, phase, changes, .. } => {
+            ModelOutput::Apply {
+                ticket,
+                phase,
+                changes,
+                ..
+            } => {
                 let results = changes.iter().map(|change| self.change(phase, change));
                 let results = results.collect();
                 Some(ModelInput::Applied { ticket, results })
@@ -227,7 +244,12 @@ impl Scene {
                 };
                 Some(ModelInput::Fetched { ticket, result })
             }
-            ModelOutput::Operate { ticket, command, arguments, .. } => {
+            ModelOutput::Operate {
+                ticket,
+                command,
+                arguments,
+                ..
+            } => {
                 self.commands.push((command, arguments));
                 let result = match failing {
                     true => Err(OwnerError::failed("out of order")),
@@ -240,7 +262,12 @@ impl Scene {
     }
 
     fn change(&mut self, phase: Phase, change: &OwnedChange) -> Result<(), OwnerError> {
-        let OwnedChange::Set { path, value, previous } = change else {
+        let OwnedChange::Set {
+            path,
+            value,
+            previous,
+        } = change
+        else {
             return Err(OwnerError::failed("rows cannot be changed"));
         };
         assert_eq!(path, "Device.Radio.Channel");
@@ -263,7 +290,9 @@ impl Scene {
                 keys: Vec::new(),
                 values: vec![value("Channel", "blue")],
             };
-            return Snapshot { objects: vec![nonsense] };
+            return Snapshot {
+                objects: vec![nonsense],
+            };
         }
         let objects = match unit {
             "radio" => vec![SnapshotObject {

@@ -9,8 +9,16 @@ const SECOND: &str = "Device.LocalAgent.Subscription.2.";
 
 fn with_subscriptions() -> Scene {
     let mut scene = Scene::new();
-    scene.done(add(SUBSCRIPTIONS).required("ID", "one").required("Alias", "a-1"));
-    scene.done(add(SUBSCRIPTIONS).required("ID", "two").required("Alias", "a-2"));
+    scene.done(
+        add(SUBSCRIPTIONS)
+            .required("ID", "one")
+            .required("Alias", "a-1"),
+    );
+    scene.done(
+        add(SUBSCRIPTIONS)
+            .required("ID", "two")
+            .required("Alias", "a-2"),
+    );
     scene
 }
 
@@ -25,14 +33,22 @@ fn a_value_is_set_and_told() {
         for request in [set(path), set(path).partial()] {
             let answer = scene.ask(request.required("NotifExpiration", "+007"));
             let success = answer.updated().remove(0).unwrap();
-            let [result] = &success.updated_inst_results[..] else { panic!("{success:?}") };
+            let [result] = &success.updated_inst_results[..] else {
+                panic!("{success:?}")
+            };
             assert_eq!(result.affected_path, FIRST);
             assert_eq!(pairs(&result.updated_params), [("NotifExpiration", "7")]);
             assert_eq!(result.param_errs, []);
         }
     }
-    assert_eq!(scene.value("Device.LocalAgent.Subscription.1.NotifExpiration"), "7");
-    assert_eq!(scene.value("Device.LocalAgent.Subscription.2.NotifExpiration"), "0");
+    assert_eq!(
+        scene.value("Device.LocalAgent.Subscription.1.NotifExpiration"),
+        "7"
+    );
+    assert_eq!(
+        scene.value("Device.LocalAgent.Subscription.2.NotifExpiration"),
+        "0"
+    );
 }
 
 /// The value that was there already is told too.
@@ -55,15 +71,29 @@ fn the_same_value_is_still_listed() {
 #[test]
 fn set_is_all_or_nothing_without_allow_partial() {
     let mut scene = with_subscriptions();
-    let good = set(FIRST).required("NotifRetry", "true").and(SECOND).required("NotifRetry", "true");
+    let good = set(FIRST)
+        .required("NotifRetry", "true")
+        .and(SECOND)
+        .required("NotifRetry", "true");
     assert_eq!(scene.ask(good).updated().len(), 2);
     let before = scene.kept();
-    let request =
-        set(FIRST).required("NotifRetry", "false").and(SECOND).required("InvalidParameter", "1");
+    let request = set(FIRST)
+        .required("NotifRetry", "false")
+        .and(SECOND)
+        .required("InvalidParameter", "1");
     let (code, errors) = scene.ask(request).error();
     assert_eq!(code, 7021);
-    assert_eq!(errors, [("Device.LocalAgent.Subscription.2.InvalidParameter".to_owned(), 7010)]);
-    assert_eq!(scene.value("Device.LocalAgent.Subscription.1.NotifRetry"), "true");
+    assert_eq!(
+        errors,
+        [(
+            "Device.LocalAgent.Subscription.2.InvalidParameter".to_owned(),
+            7010
+        )]
+    );
+    assert_eq!(
+        scene.value("Device.LocalAgent.Subscription.1.NotifRetry"),
+        "true"
+    );
     assert_eq!(scene.kept(), before);
 }
 
@@ -84,11 +114,18 @@ fn partial_set_updates_what_it_can() {
     assert_eq!(pairs(&told[0].updated_params), [("NotifRetry", "true")]);
     let failure = outcomes[1].as_ref().unwrap_err();
     assert_eq!(failure.err_code, 7021);
-    let [instance] = &failure.updated_inst_failures[..] else { panic!("{failure:?}") };
+    let [instance] = &failure.updated_inst_failures[..] else {
+        panic!("{failure:?}")
+    };
     assert_eq!(instance.affected_path, SECOND);
-    let [error] = &instance.param_errs[..] else { panic!("{instance:?}") };
+    let [error] = &instance.param_errs[..] else {
+        panic!("{instance:?}")
+    };
     assert_eq!((&*error.param, error.err_code), ("InvalidParameter", 7010));
-    assert_eq!(scene.value("Device.LocalAgent.Subscription.2.NotifRetry"), "false");
+    assert_eq!(
+        scene.value("Device.LocalAgent.Subscription.2.NotifRetry"),
+        "false"
+    );
 }
 
 /// A parameter that was not required may fail by itself.
@@ -97,11 +134,18 @@ fn partial_set_updates_what_it_can() {
 #[test]
 fn a_failed_optional_parameter_is_told_beside_the_others() {
     let mut scene = with_subscriptions();
-    let request = set(FIRST).required("NotifRetry", "true").with("InvalidParameter", "1").partial();
+    let request = set(FIRST)
+        .required("NotifRetry", "true")
+        .with("InvalidParameter", "1")
+        .partial();
     let success = scene.ask(request).updated().remove(0).unwrap();
-    let [result] = &success.updated_inst_results[..] else { panic!("{success:?}") };
+    let [result] = &success.updated_inst_results[..] else {
+        panic!("{success:?}")
+    };
     assert_eq!(pairs(&result.updated_params), [("NotifRetry", "true")]);
-    let [error] = &result.param_errs[..] else { panic!("{result:?}") };
+    let [error] = &result.param_errs[..] else {
+        panic!("{result:?}")
+    };
     assert_eq!((&*error.param, error.err_code), ("InvalidParameter", 7010));
 }
 
@@ -113,14 +157,23 @@ fn a_search_path_updates_every_match() {
     let mut scene = with_subscriptions();
     let request = set("Device.LocalAgent.Subscription.*.").required("NotifRetry", "true");
     let success = scene.ask(request).updated().remove(0).unwrap();
-    let paths: Vec<&str> =
-        success.updated_inst_results.iter().map(|result| &*result.affected_path).collect();
+    let paths: Vec<&str> = success
+        .updated_inst_results
+        .iter()
+        .map(|result| &*result.affected_path)
+        .collect();
     assert_eq!(paths, [FIRST, SECOND]);
     let request = set(r#"Device.LocalAgent.Subscription.[ID=="two"]."#).required("NotifRetry", "0");
     let success = scene.ask(request).updated().remove(0).unwrap();
     assert_eq!(success.updated_inst_results.len(), 1);
-    assert_eq!(scene.value("Device.LocalAgent.Subscription.1.NotifRetry"), "true");
-    assert_eq!(scene.value("Device.LocalAgent.Subscription.2.NotifRetry"), "false");
+    assert_eq!(
+        scene.value("Device.LocalAgent.Subscription.1.NotifRetry"),
+        "true"
+    );
+    assert_eq!(
+        scene.value("Device.LocalAgent.Subscription.2.NotifRetry"),
+        "false"
+    );
 }
 
 /// A search path is all or nothing even with allow_partial; other paths are not touched by that.
@@ -132,10 +185,15 @@ fn a_search_path_is_all_or_nothing_whatever_the_flag() {
     scene.done(add("Device.Link.").with("Name", "one"));
     scene.done(add("Device.Link.").with("Name", "two"));
     // The new name fits the first match alone.
-    let everyone = set("Device.Link.*.").required("Name", "three").required("Level", "5");
+    let everyone = set("Device.Link.*.")
+        .required("Name", "three")
+        .required("Level", "5");
     let (code, errors) = scene.ask(everyone.clone()).error();
     assert_eq!(code, 7025);
-    assert!(errors.contains(&("Device.Link.2.Name".to_owned(), 7025)), "{errors:?}");
+    assert!(
+        errors.contains(&("Device.Link.2.Name".to_owned(), 7025)),
+        "{errors:?}"
+    );
     let request = everyone.and(FIRST).required("NotifRetry", "true").partial();
     let outcomes = scene.ask(request).updated();
     let failure = outcomes[0].as_ref().unwrap_err();
@@ -143,13 +201,19 @@ fn a_search_path_is_all_or_nothing_whatever_the_flag() {
     assert!(outcomes[1].is_ok());
     assert_eq!(scene.value("Device.Link.1.Name"), "one");
     assert_eq!(scene.value("Device.Link.1.Level"), "0");
-    assert_eq!(scene.value("Device.LocalAgent.Subscription.1.NotifRetry"), "true");
+    assert_eq!(
+        scene.value("Device.LocalAgent.Subscription.1.NotifRetry"),
+        "true"
+    );
 
     let wrong = set("Device.LocalAgent.Subscription.*.").required("Enable", "InvalidValue");
     assert_eq!(scene.ask(wrong.clone()).error().0, 7021);
     let failure = scene.ask(wrong.partial()).updated().remove(0).unwrap_err();
     assert_eq!(failure.updated_inst_failures.len(), 2);
-    assert_eq!(failure.updated_inst_failures[0].param_errs[0].err_code, 7011);
+    assert_eq!(
+        failure.updated_inst_failures[0].param_errs[0].err_code,
+        7011
+    );
 }
 
 /// No match is an empty success.
@@ -158,7 +222,8 @@ fn a_search_path_is_all_or_nothing_whatever_the_flag() {
 #[test]
 fn a_search_without_a_match_is_an_empty_success() {
     let mut scene = with_subscriptions();
-    let request = set(r#"Device.LocalAgent.Subscription.[ID=="none"]."#).required("NotifRetry", "1");
+    let request =
+        set(r#"Device.LocalAgent.Subscription.[ID=="none"]."#).required("NotifRetry", "1");
     assert_eq!(scene.ask(request).updated(), [Ok(Default::default())]);
 }
 
@@ -186,13 +251,22 @@ fn functional_keys_stay_unique_after_the_whole_request() {
     let first = scene.done(add("Device.Link.").with("Name", "one"));
     let second = scene.done(add("Device.Link.").with("Name", "two"));
     let (code, errors) = scene.ask(set(&first).required("Name", "two")).error();
-    assert_eq!((code, &*errors), (7025, &[(format!("{first}Name"), 7025)][..]));
-    let swap = set(&first).required("Name", "two").and(&second).required("Name", "one");
+    assert_eq!(
+        (code, &*errors),
+        (7025, &[(format!("{first}Name"), 7025)][..])
+    );
+    let swap = set(&first)
+        .required("Name", "two")
+        .and(&second)
+        .required("Name", "one");
     assert!(scene.ask(swap).updated().iter().all(Result::is_ok));
     assert_eq!(scene.value(&format!("{first}Name")), "two");
     // The second cannot have what the first keeps; the first is not hindered by that.
-    let partial =
-        set(&first).required("Level", "3").and(&second).required("Name", "two").partial();
+    let partial = set(&first)
+        .required("Level", "3")
+        .and(&second)
+        .required("Name", "two")
+        .partial();
     let outcomes = scene.ask(partial).updated();
     assert!(outcomes[0].is_ok());
     assert_eq!(outcomes[1].as_ref().unwrap_err().err_code, 7025);
@@ -240,7 +314,11 @@ fn a_wrong_path_has_the_code_of_what_is_wrong() {
         let request = set(path).required("Enable", "true");
         let (found, errors) = scene.ask(request.clone()).error();
         assert_eq!((found, errors.len()), (code, 1), "{path}");
-        let failure = scene.ask(request.partial()).updated().remove(0).unwrap_err();
+        let failure = scene
+            .ask(request.partial())
+            .updated()
+            .remove(0)
+            .unwrap_err();
         assert_eq!(failure.err_code, code, "{path}");
     }
 }
@@ -254,11 +332,15 @@ fn references_are_checked_when_they_are_set() {
     let link = scene.done(add("Device.Link.").with("Name", "wan"));
     let dangling = set(&link).required("Upper", "Device.Link.9.");
     assert_eq!(scene.ask(dangling).error().1[0].1, 7012);
-    let request =
-        set(&link).required("Upper", r#"Device.Link.[Name=="wan"]."#).required("Hint", "Device.Link.9.");
+    let request = set(&link)
+        .required("Upper", r#"Device.Link.[Name=="wan"]."#)
+        .required("Hint", "Device.Link.9.");
     let success = scene.ask(request).updated().remove(0).unwrap();
     let told = pairs(&success.updated_inst_results[0].updated_params);
-    assert_eq!(told, [("Hint", "Device.Link.9"), ("Upper", "Device.Link.1")]);
+    assert_eq!(
+        told,
+        [("Hint", "Device.Link.9"), ("Upper", "Device.Link.1")]
+    );
 }
 
 /// The instance number is no parameter and cannot be altered.
@@ -267,8 +349,13 @@ fn references_are_checked_when_they_are_set() {
 #[test]
 fn an_object_keeps_its_number_whatever_is_set() {
     let mut scene = Scene::new();
-    scene.ask(set("Device.LocalAgent.Controller.1.").required("EndpointID", "proto::renamed")).updated();
+    scene
+        .ask(set("Device.LocalAgent.Controller.1.").required("EndpointID", "proto::renamed"))
+        .updated();
     assert_eq!(scene.rows(CONTROLLERS), ["Device.LocalAgent.Controller.1."]);
     let scene = &mut scene.restarted();
-    assert_eq!(scene.value("Device.LocalAgent.Controller.1.EndpointID"), "proto::renamed");
+    assert_eq!(
+        scene.value("Device.LocalAgent.Controller.1.EndpointID"),
+        "proto::renamed"
+    );
 }
