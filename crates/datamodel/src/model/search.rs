@@ -11,7 +11,8 @@ use crate::tree::ObjectId;
 #[derive(Debug, Default)]
 pub(super) struct Matched {
     object: Option<ObjectId>,
-    holds: Vec<bool>,
+    /// `None` until somebody asks.
+    holds: Vec<Option<bool>>,
 }
 
 impl Matched {
@@ -46,19 +47,23 @@ impl Transaction<'_> {
         node: NodeId,
         object: ObjectId,
     ) -> Rights {
+        let mut holds = core::mem::take(&mut self.matched.holds);
         if self.matched.object != Some(object) {
-            let mut holds = core::mem::take(&mut self.matched.holds);
             holds.clear();
-            for predicate in access.predicates() {
-                holds.push(self.predicate_holds(predicate, object));
-            }
-            self.matched.holds = holds;
+            holds.resize(access.predicates().len(), None);
             self.matched.object = Some(object);
         }
-        let holds = &self.matched.holds;
-        access.conditional(node, |predicate| {
-            holds.get(predicate).copied().unwrap_or(false)
-        })
+        // Only what decides about this node is evaluated, and once for all parameters of the object.
+        let rights = access.conditional(node, |at| match holds[at] {
+            Some(known) => known,
+            None => {
+                let found = self.predicate_holds(&access.predicates()[at], object);
+                holds[at] = Some(found);
+                found
+            }
+        });
+        self.matched.holds = holds;
+        rights
     }
 
     fn predicate_holds(&mut self, predicate: &Predicate, object: ObjectId) -> bool {
