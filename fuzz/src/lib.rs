@@ -10,6 +10,7 @@ pub mod random;
 pub mod seeds;
 pub mod wire;
 
+mod agent;
 mod message;
 mod path;
 mod record;
@@ -18,6 +19,7 @@ mod values;
 
 use std::ops::AddAssign;
 
+pub use agent::agent;
 pub use message::message;
 pub use path::path;
 pub use record::record;
@@ -40,7 +42,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub static TARGETS: [Target; 4] = [
+pub static TARGETS: [Target; 5] = [
     Target {
         name: "record",
         run: record,
@@ -61,6 +63,13 @@ pub static TARGETS: [Target; 4] = [
         input: path::input,
         corpus: path::corpus,
         short: 20_000,
+    },
+    Target {
+        name: "agent",
+        run: agent,
+        input: agent::input,
+        corpus: agent::corpus,
+        short: 400,
     },
     Target {
         name: "store",

@@ -59,13 +59,18 @@ pub(crate) fn corpus() -> Vec<Vec<u8>> {
 pub(crate) fn changed(corpus: &[Vec<u8>], random: &mut Random) -> Vec<u8> {
     let mut bytes = corpus[random.below(corpus.len())].clone();
     let donor = &corpus[random.below(corpus.len())];
+    change(&mut bytes, donor, random);
+    bytes
+}
+
+/// Changes encoded protobuf, most often so that it stays protobuf.
+pub(crate) fn change(bytes: &mut Vec<u8>, donor: &[u8], random: &mut Random) {
     if random.chance(80) {
-        wire::mutate(&mut bytes, &seeds::WORDS, donor, random);
+        wire::mutate(bytes, &seeds::WORDS, donor, random);
     }
     if random.chance(35) {
-        mutate::bytes(&mut bytes, &seeds::WORDS, donor, random);
+        mutate::bytes(bytes, &seeds::WORDS, donor, random);
     }
-    bytes
 }
 
 /// Whether the first look at the wire refused it. What passes that look must be decodable.

@@ -45,3 +45,8 @@ fn path() {
 fn store() {
     short("store", 10);
 }
+
+#[test]
+fn agent() {
+    short("agent", 60);
+}
