@@ -50,6 +50,13 @@ impl ValueType {
                 spelling => canonical.push_str(&spelling),
             }
         }
+        // One item without any bytes cannot be told from no item.
+        if items > 0 && canonical.is_empty() {
+            return Err(ValueError::Lexical {
+                value: Clipped::new(text),
+                base: self.base,
+            });
+        }
         check_size(
             &canonical,
             canonical.chars().count(),

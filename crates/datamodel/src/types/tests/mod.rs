@@ -440,6 +440,14 @@ fn a_missing_declaration_means_zero() {
     }
 }
 
+/// Found by fuzzing (`path`, seed 1795393167729186787): a blank that belongs to an item is nothing in
+/// Base64, and a list of that one item would have become a list of none.
+#[test]
+fn a_list_of_one_item_does_not_become_a_list_of_none() {
+    refused(&BASE64.list(), &["%20", "%0A"]);
+    spelled(&BASE64.list(), &[("aA==,%20", "aA==,"), ("", "")]);
+}
+
 #[test]
 fn list_items_survive_their_commas_and_blanks() {
     let items = [
