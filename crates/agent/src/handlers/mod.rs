@@ -24,8 +24,6 @@ use usphere_datamodel::{Access, Transaction};
 use usphere_proto::ErrorCode;
 use usphere_proto::msg::{ParamError, RequestType, ResponseType};
 
-pub(crate) use protocol::SUPPORTED_VERSIONS;
-
 /// Who asks.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
