@@ -319,8 +319,8 @@ impl LiveAgent {
     pub fn ask(&mut self, name: &str, request: impl Into<RequestType>) -> Msg {
         self.named += 1;
         let msg_id = format!("ask-{}", self.named);
-        self.request(name, &msg_id, request);
         let link = self.link(name);
+        self.request(name, &msg_id, request);
         let answers = self.take_messages(link);
         let answer = answers.into_iter().find(|answer| answer.msg_id() == msg_id);
         answer.unwrap_or_else(|| panic!("{name} got no answer"))

@@ -41,8 +41,8 @@ impl Agent {
         }
     }
 
-    /// Learns who is at the other end of a link. Whether it can be spoken to.
-    pub(super) fn identify(&mut self, link: LinkId, id: &EndpointId, now: Moment) -> bool {
+    /// Learns who is at the other end of a link. Who cannot be spoken to is hung up.
+    pub(super) fn identify(&mut self, link: LinkId, id: &EndpointId, now: Moment) {
         let found = self.controllers.iter().find(|(_, controller)| controller.id == *id);
         let reason = match found {
             _ if *id == self.own => HangupReason::OurEndpointId,
@@ -51,7 +51,6 @@ impl Agent {
         };
         self.links.remove(&link);
         self.hang_up(link, reason);
-        false
     }
 
     fn dialled(&mut self, link: LinkId, dial: DialId, peer: PeerIdentity, now: Moment) {
@@ -65,8 +64,7 @@ impl Agent {
             _ => {
                 let stage = Stage::Unknown { until: now + CONNECT_PATIENCE };
                 self.links.insert(link, Link::new(Origin::Dialled(dial), peer, stage));
-                self.attach(link, instance, now);
-                return;
+                return self.attach(link, instance, now);
             }
         };
         self.hang_up(link, reason);
@@ -74,17 +72,16 @@ impl Agent {
     }
 
     /// Makes `link` the session of the Controller, and says that we are there. (R-WS.4, R-MTP.6)
-    fn attach(&mut self, link: LinkId, instance: u32, now: Moment) -> bool {
+    fn attach(&mut self, link: LinkId, instance: u32, now: Moment) {
         let (Some(controller), Some(new)) = (self.controllers.get_mut(&instance), self.links.get(&link)) else {
-            return false;
+            return;
         };
         let (trusted, dialled) = (new.is_trusted(), matches!(new.origin, Origin::Dialled(_)));
         let controller_id = controller.id.clone();
         if let Some(old) = controller.link {
             if !trusted && self.links.get(&old).is_some_and(Link::is_trusted) {
                 self.links.remove(&link);
-                self.hang_up(link, HangupReason::Superfluous);
-                return false;
+                return self.hang_up(link, HangupReason::Superfluous);
             }
             self.links.remove(&old);
             let notice = Notice::Replaced { controller: controller_id.clone(), old, new: link };
@@ -97,7 +94,6 @@ impl Agent {
         self.open(link, Party { instance, id: controller_id.clone() });
         self.note(Notice::Connected { controller: controller_id, link });
         self.publish_retries(instance, now);
-        true
     }
 
     /// Sends the Connect Record, after which Records may be exchanged. (R-MTP.6, R-MTP.8)

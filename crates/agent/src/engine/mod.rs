@@ -155,7 +155,7 @@ impl Agent {
                 self.model.handle(ModelInput::Operated { ticket, result }, now);
             }
             Input::Received { link, record } => self.received(link, record, now),
-            Input::Refused { link, refusal } => self.refused(link, &refusal),
+            Input::Refused { link, refusal } => self.refused(link, *refusal, now),
             Input::Shutdown => self.shut_down(),
             Input::Tick => {}
         }

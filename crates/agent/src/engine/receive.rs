@@ -13,7 +13,7 @@ use super::{Agent, Asked, Held};
 use crate::event::{LinkId, Output};
 use crate::handlers::{self, Answer, Caller};
 use crate::limits::{ANSWER_BYTES_MAX, CONNECT_PATIENCE, REQUESTS_MAX};
-use crate::links::{Party, Stage};
+use crate::links::Stage;
 use crate::notice::{Ignored, Notice, clip};
 use crate::records::{Content, content_of};
 
@@ -22,10 +22,14 @@ impl Agent {
         if !self.links.contains_key(&link) {
             return;
         }
-        if let Err((from, why)) = self.admit(link, &record, now) {
-            return self.ignore(link, &from, why);
+        if record.to_id != self.own.as_str() {
+            let text = format!("to_id is {}, we are {}", clip(&record.to_id), self.own);
+            return self.ignore(link, &record.from_id, Ignored::Erroneous(text));
         }
-        let Some(known) = self.links.get_mut(&link) else { return };
+        if let Err(why) = self.admit(link, &record.from_id, now) {
+            return self.ignore(link, &record.from_id, why);
+        }
+        let Some(known) = self.links.get(&link) else { return };
         let (instance, parted) = match &known.stage {
             Stage::Open(party) => (party.instance, None),
             Stage::Parted { party, .. } => (party.instance, Some(party.clone())),
@@ -43,45 +47,38 @@ impl Agent {
         }
     }
 
-    /// A Record of which only the fault is known: told to the Controller at the other end if it sent
-    /// it and asked something in it, passed over otherwise. (R-MTP.5)
-    pub(super) fn refused(&mut self, link: LinkId, refusal: &Refusal) {
-        let Some(party) = self.links.get(&link).and_then(|link| link.party()) else {
-            return self.ignore(link, "", Ignored::Erroneous(refusal.to_string()));
+    /// What came breaks a rule of the encoding. It is answered where it can be. (R-MTP.5)
+    pub(super) fn refused(&mut self, link: LinkId, refusal: Refusal, now: Moment) {
+        if !self.links.contains_key(&link) {
+            return;
+        }
+        let erroneous = Ignored::Erroneous(clip(&refusal.reason.to_string()));
+        let Some(from) = refusal.from else {
+            return self.ignore_known(link, erroneous);
         };
-        let from_party = refusal.from.as_ref() == Some(&party.id);
-        match &refusal.reaction {
-            Reaction::Answer { msg_id, code, text } if from_party => {
-                self.refuse(link, msg_id, *code, text.clone());
-            }
-            Reaction::Answer { .. } | Reaction::Ignore => {
-                self.ignore_known(link, Ignored::Erroneous(refusal.to_string()));
-            }
+        if let Err(why) = self.admit(link, from.as_str(), now) {
+            return self.ignore(link, from.as_str(), why);
+        }
+        let parted = matches!(self.links.get(&link).map(|link| &link.stage), Some(Stage::Parted { .. }));
+        match refusal.reaction {
+            Reaction::Answer { .. } if parted => self.ignore_known(link, Ignored::BeforeConnect),
+            Reaction::Answer { msg_id, code, text } => self.refuse(link, &msg_id, code, text),
+            Reaction::Ignore => self.ignore_known(link, erroneous),
         }
     }
 
-    /// Sees to it that the Record is for us and from the Controller at the other end, which it may
-    /// tell by this very Record. Otherwise says who it claims to be from, and what is wrong.
-    fn admit(&mut self, link: LinkId, record: &Record, now: Moment) -> Result<(), (String, Ignored)> {
-        if record.to_id != self.own.as_str() {
-            let text = format!("to_id is {}, we are {}", clip(&record.to_id), self.own);
-            return Err((record.from_id.clone(), Ignored::Erroneous(text)));
-        }
+    /// Sees to it that `from` is the Controller at the other end, which it may tell by this very Record.
+    /// Otherwise says what is wrong.
+    fn admit(&mut self, link: LinkId, from: &str, now: Moment) -> Result<(), Ignored> {
         let Some(known) = self.links.get(&link) else { return Ok(()) };
         let party = known.party();
-        if party.is_some_and(|party| party.id.as_str() == record.from_id) {
+        if party.is_some_and(|party| party.id.as_str() == from) {
             return Ok(());
         }
-        let wrong = |why| Err((record.from_id.clone(), why));
-        let from = match EndpointId::from_wire(&record.from_id) {
-            Ok(from) => from,
-            Err(error) => return wrong(Ignored::Erroneous(clip(&error.to_string()))),
-        };
-        if let Err(refusal) = may_speak(&known.peer, &from, &self.own) {
-            return wrong(Ignored::Forbidden(clip(&refusal.to_string())));
-        }
+        let from = EndpointId::from_wire(from).map_err(|error| Ignored::Erroneous(clip(&error.to_string())))?;
+        may_speak(&known.peer, &from, &self.own).map_err(|refusal| Ignored::Forbidden(clip(&refusal.to_string())))?;
         if let Some(party) = party {
-            return wrong(Ignored::Forbidden(format!("{} is there", party.id)));
+            return Err(Ignored::Forbidden(format!("{} is there", party.id)));
         }
         self.identify(link, &from, now);
         Ok(())
@@ -183,13 +180,13 @@ impl Agent {
             return;
         }
         let Stage::Open(party) = &known.stage else { return };
-        let party: Party = party.clone();
+        let to = party.id.clone();
         let payload = match answer {
             Answer::Silence => return,
             Answer::Response(response) => Msg::response(&*asked.msg_id, response).to_payload(),
             Answer::Error { code, text, param_errs } => error(&asked.msg_id, code, text, param_errs),
         };
-        self.send(link, &party.id, &asked.msg_id, payload);
+        self.send(link, &to, &asked.msg_id, payload);
     }
 
     fn send(&mut self, link: LinkId, to: &EndpointId, msg_id: &str, payload: Bytes) {

@@ -1,7 +1,7 @@
 //! Requests: each is answered once, by its own name, on the road that it came.
 
 use usphere_proto::msg::{
-    Add, Delete, Deregister, Get, GetInstances, GetSupportedDm, GetSupportedProtocol, Header, Notify, Operate,
+    Add, Delete, Deregister, Event, Get, GetInstances, GetSupportedDm, GetSupportedProtocol, Header, Notification, Notify, Operate,
     Register, RequestType, ResponseType, Set,
 };
 use usphere_proto::{Msg, MsgType, Record, RecordType};
@@ -65,7 +65,9 @@ fn an_answer_is_a_record_as_the_request_was_with_all_that_is_required() {
 fn requests_for_controllers_are_answered_with_7001() {
     let mut live = Scene::new().controller("operator").agent();
     live.connect("operator");
-    for request in [RequestType::Notify(Notify::default()), RequestType::Register(Register::default())] {
+    let boot = Event { obj_path: AGENT.to_owned(), event_name: "Boot!".to_owned(), ..Event::default() };
+    let notify = Notify { notification: Some(Notification::Event(boot)), ..Notify::default() };
+    for request in [RequestType::Notify(notify), RequestType::Register(Register::default())] {
         assert_eq!(live.error("operator", request).err_code, 7001);
     }
 }
@@ -166,15 +168,13 @@ fn answers_for_a_controller_that_is_gone_go_nowhere() {
     assert!(live.hangups.iter().all(|(_, reason)| *reason != HangupReason::Replaced));
 }
 
-/// A Get that names the same large object again and again comes to more than a link can carry.
+/// A Get whose paths are so long that to repeat them with their errors is more than a link can carry.
 #[test]
 fn an_answer_that_is_too_large_is_replaced_by_7005() {
     let mut live = Scene::new().controller("operator").agent();
     live.connect("operator");
-    let text = "x".repeat(60_000);
-    live.response("operator", set("Device.LocalAgent.MTP.1.WebSocket.", &[("Path", &text)]));
-    let path = "Device.LocalAgent.MTP.1.WebSocket.Path".to_owned();
-    let error = live.error("operator", Get { param_paths: vec![path; 200], max_depth: 0 });
+    let path = format!("Device.{}", "x".repeat(8_180));
+    let error = live.error("operator", Get { param_paths: vec![path; 1_020], max_depth: 0 });
     assert_eq!(error.err_code, 7005);
 }
 
