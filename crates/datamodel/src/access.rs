@@ -4,8 +4,12 @@
 //! the compiled [`Access`] through the transaction. Nothing here reads values: what a search predicate
 //! needs is evaluated by the transaction, which may have to gather.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::model::Holds;
 use crate::path::{End, Expression, Path, Segment};
-use crate::schema::{NodeId, SchemaView};
+use crate::schema::{Node, NodeId, SchemaView, generic};
 
 /// What may be done with a node, as TR-181's four permission strings say.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -59,6 +63,11 @@ impl Rights {
         self.0 & wanted.0 == wanted.0
     }
 
+    /// What both grant.
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
     /// What either grants.
     pub const fn or(self, other: Self) -> Self {
         Self(self.0 | other.0)
@@ -77,7 +86,7 @@ pub struct Role {
 /// What one Permission row grants.
 #[derive(Clone, Debug)]
 pub struct Permission {
-    /// Larger wins over smaller.
+    /// Larger wins over smaller; of equal ones, the later.
     pub order: u32,
     /// Where.
     pub targets: Vec<Path>,
@@ -89,27 +98,27 @@ pub struct Permission {
 #[derive(Clone, Debug)]
 pub struct Access {
     parts: Vec<Vec<NodeRule>>,
-    predicates: Vec<Predicate>,
+    predicates: Arc<[Predicate]>,
     secured: bool,
     unrestricted: bool,
 }
 
 impl Access {
     /// May do everything. For the Agent's own plans.
-    pub const fn unrestricted() -> Self {
+    pub fn unrestricted() -> Self {
         Self {
             parts: Vec::new(),
-            predicates: Vec::new(),
+            predicates: Arc::default(),
             secured: true,
             unrestricted: true,
         }
     }
 
     /// May do nothing.
-    pub const fn nothing() -> Self {
+    pub fn nothing() -> Self {
         Self {
             parts: Vec::new(),
-            predicates: Vec::new(),
+            predicates: Arc::default(),
             secured: false,
             unrestricted: false,
         }
@@ -125,11 +134,35 @@ impl Access {
             secured: roles.iter().any(|role| role.secured),
             ..Self::nothing()
         };
+        let places: Vec<(&Node, Cow<'_, str>)> = view
+            .nodes()
+            .map(|node| (node, generic(&node.path)))
+            .collect();
+        let mut predicates = Vec::new();
         for role in roles {
-            let layers = access.layers_of(view, role);
+            let layers = layers_of(view, &places, role, &mut predicates);
             access.unite(layers);
         }
+        access.predicates = predicates.into();
         access
+    }
+
+    /// A target of a permission as it is written in the model: a path name of an object with or without
+    /// the dot at its end, of a parameter, a command or an event. `None` when it is none of these.
+    pub fn target(view: &SchemaView, text: &str) -> Option<Path> {
+        if *text == *view.root().name {
+            return Path::parse(&view.root().path).ok();
+        }
+        let path = Path::parse(text).ok()?;
+        if !matches!(path.end, End::Parameter(_)) {
+            return Some(path);
+        }
+        let object = path.clone().into_object();
+        let supported = supported(&object);
+        let is_object = view.nodes().any(|node| {
+            node.object().is_some() && is_row_or_table(&generic(&node.path), &supported)
+        });
+        Some(if is_object { object } else { path })
     }
 
     /// Whether secured parameters show their values.
@@ -148,22 +181,26 @@ impl Access {
         rule.layers.is_empty().then_some(rule.rights)
     }
 
-    /// Rights on `node` where `matches` tells which predicates hold for the instance.
+    /// Rights on `node` where `matches` tells which predicates hold for the instance; where it does not
+    /// know, only what is granted either way is.
     pub(crate) fn conditional(
         &self,
         node: NodeId,
-        mut matches: impl FnMut(usize) -> bool,
+        mut matches: impl FnMut(usize) -> Holds,
     ) -> Rights {
         let Some(rule) = self.rule(node) else {
             return Rights::NONE;
         };
         rule.layers.iter().fold(rule.rights, |rights, layer| {
-            let last = layer
-                .overlays
-                .iter()
-                .rev()
-                .find(|(predicate, _)| matches(*predicate));
-            rights.or(last.map_or(layer.base, |(_, rights)| *rights))
+            let mut either = Rights::ALL;
+            for (predicate, role) in layer.overlays.iter().rev() {
+                match matches(*predicate) {
+                    Holds::No => {}
+                    Holds::Unasked | Holds::Unknown => either = either.and(*role),
+                    Holds::Yes => return rights.or(either.and(*role)),
+                }
+            }
+            rights.or(either.and(layer.base))
         })
     }
 
@@ -184,41 +221,12 @@ impl Access {
         })
     }
 
-    pub(crate) fn predicates(&self) -> &[Predicate] {
+    pub(crate) fn predicates(&self) -> &Arc<[Predicate]> {
         &self.predicates
     }
 
     fn rule(&self, node: NodeId) -> Option<&NodeRule> {
         self.parts.get(node.part())?.get(node.index())
-    }
-
-    /// One role's layer for every node that the role names.
-    fn layers_of(&mut self, view: &SchemaView, role: &Role) -> Vec<(NodeId, Layer)> {
-        let mut permissions: Vec<&Permission> = role.permissions.iter().collect();
-        permissions.sort_by_key(|permission| permission.order);
-        let mut layers: Vec<Vec<Option<Layer>>> =
-            view.part_sizes().map(|size| vec![None; size]).collect();
-        for permission in permissions {
-            for target in &permission.targets {
-                let Some(mut place) = Place::of(view, target) else {
-                    continue;
-                };
-                let predicate = place
-                    .predicate
-                    .take()
-                    .map(|predicate| self.predicate(predicate));
-                for node in view.nodes().filter(|node| place.covers(&node.path)) {
-                    let layer = layers[node.id.part()][node.id.index()].get_or_insert_default();
-                    layer.lay(predicate, permission.rights);
-                }
-            }
-        }
-        let named = view.nodes().filter_map(|node| {
-            layers[node.id.part()][node.id.index()]
-                .take()
-                .map(|layer| (node.id, layer))
-        });
-        named.collect()
     }
 
     fn unite(&mut self, layers: Vec<(NodeId, Layer)>) {
@@ -231,16 +239,49 @@ impl Access {
             }
         }
     }
+}
 
-    fn predicate(&mut self, predicate: Predicate) -> usize {
-        self.predicates
-            .iter()
-            .position(|known| *known == predicate)
-            .unwrap_or_else(|| {
-                self.predicates.push(predicate);
-                self.predicates.len() - 1
-            })
+/// One role's layer for every node that the role names. `places` has all nodes with the paths where they
+/// are looked for.
+fn layers_of(
+    view: &SchemaView,
+    places: &[(&Node, Cow<'_, str>)],
+    role: &Role,
+    predicates: &mut Vec<Predicate>,
+) -> Vec<(NodeId, Layer)> {
+    let mut permissions: Vec<&Permission> = role.permissions.iter().collect();
+    permissions.sort_by_key(|permission| permission.order);
+    let mut layers: Vec<Vec<Option<Layer>>> =
+        view.part_sizes().map(|size| vec![None; size]).collect();
+    for permission in permissions {
+        for target in &permission.targets {
+            let Some(mut place) = Place::of(places, target) else {
+                continue;
+            };
+            let predicate = place
+                .predicate
+                .take()
+                .map(|predicate| index_of(predicates, predicate));
+            for (node, _) in places.iter().filter(|(_, path)| place.covers(path)) {
+                let layer = layers[node.id.part()][node.id.index()].get_or_insert_default();
+                layer.lay(predicate, permission.rights);
+            }
+        }
     }
+    let named = places.iter().filter_map(|(node, _)| {
+        layers[node.id.part()][node.id.index()]
+            .take()
+            .map(|layer| (node.id, layer))
+    });
+    named.collect()
+}
+
+fn index_of(predicates: &mut Vec<Predicate>, predicate: Predicate) -> usize {
+    let known = predicates.iter().position(|known| *known == predicate);
+    known.unwrap_or_else(|| {
+        predicates.push(predicate);
+        predicates.len() - 1
+    })
 }
 
 #[derive(Clone, Debug, Default)]
@@ -273,7 +314,7 @@ impl Layer {
 /// Instances that a target selects: every step has to hold for an instance or one of those above it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Predicate {
-    pub(crate) steps: Vec<(NodeId, Selector)>,
+    pub(crate) steps: Vec<(Vec<NodeId>, Selector)>,
 }
 
 /// Which rows of one table.
@@ -291,37 +332,28 @@ struct Place {
 }
 
 impl Place {
-    fn of(view: &SchemaView, target: &Path) -> Option<Self> {
+    /// `None` when the target makes no sense: it follows references, or goes through a table without
+    /// saying which rows.
+    fn of(places: &[(&Node, Cow<'_, str>)], target: &Path) -> Option<Self> {
         let mut path = String::new();
         let mut steps = Vec::new();
         for segment in &target.segments {
-            match segment {
+            let selector = match segment {
                 Segment::Name(name) => {
-                    let table = view
-                        .find(&path)
-                        .and_then(|node| node.object())
-                        .is_some_and(|object| object.table);
-                    if table && !path.ends_with("{i}.") {
-                        return None;
-                    }
                     path.push_str(name);
                     path.push('.');
+                    continue;
                 }
-                Segment::Instance(number) => {
-                    select(view, &mut path, &mut steps, Some(Selector::Row(*number)))?
-                }
-                Segment::Search(expression) => {
-                    select(
-                        view,
-                        &mut path,
-                        &mut steps,
-                        Some(Selector::Search(expression.clone())),
-                    )?;
-                }
-                Segment::Placeholder | Segment::Wildcard => {
-                    select(view, &mut path, &mut steps, None)?
-                }
+                Segment::Instance(number) => Some(Selector::Row(*number)),
+                Segment::Search(expression) => Some(Selector::Search(expression.clone())),
+                Segment::Placeholder | Segment::Wildcard => None,
                 Segment::Follow { .. } => return None,
+            };
+            path.push_str("{i}.");
+            if let Some(selector) = selector {
+                let tables = places.iter().filter(|(_, place)| **place == *path);
+                let tables: Vec<NodeId> = tables.map(|(node, _)| node.id).collect();
+                steps.push((tables, selector));
             }
         }
         let whole = match &target.end {
@@ -348,16 +380,22 @@ impl Place {
     }
 }
 
-fn select(
-    view: &SchemaView,
-    path: &mut String,
-    steps: &mut Vec<(NodeId, Selector)>,
-    selector: Option<Selector>,
-) -> Option<()> {
-    path.push_str("{i}.");
-    let table = view.find(path)?.id;
-    steps.extend(selector.map(|selector| (table, selector)));
-    Some(())
+/// The path of the supported model that `path` is an instance of, as far as it is one.
+fn supported(path: &Path) -> String {
+    let mut supported = String::new();
+    for segment in &path.segments {
+        match segment {
+            Segment::Name(name) => supported.push_str(name),
+            _ => supported.push_str("{i}"),
+        }
+        supported.push('.');
+    }
+    supported
+}
+
+/// Whether the object at `node` is named by `path`, which names a table without `{i}`.
+fn is_row_or_table(node: &str, path: &str) -> bool {
+    node == path || node.strip_suffix("{i}.") == Some(path)
 }
 
 fn nibble(text: &str) -> Option<u16> {

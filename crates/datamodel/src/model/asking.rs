@@ -48,6 +48,9 @@ impl<A> Model<A> {
                 depends,
             }
         };
+        for unit in &run.needs.fresh {
+            plan.memo.units.insert(*unit, Ok(()));
+        }
         let unasked = unasked(&plan.memo, &run.owned);
         if run.needs.is_empty() && unasked.is_none() {
             self.finish(id, plan, run, now);

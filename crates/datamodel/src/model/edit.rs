@@ -2,14 +2,16 @@
 //!
 //! Permissions are the caller's to check: which right a failure means differs from request to request.
 
+use std::collections::BTreeSet;
+
 use super::journal::Step;
 use super::owned::OwnedChange;
 use super::resolve::{ResolvedKind, Sight};
 use super::transaction::Transaction;
 use crate::declare::ParameterAccess;
 use crate::fault::{Fault, FaultKind};
-use crate::limits::{Clipped, ROWS_MAX};
-use crate::path::Path;
+use crate::limits::{Clipped, OBJECTS_MAX, ROWS_MAX};
+use crate::path::{End, Operator, Path, Segment};
 use crate::schema::{Node, NodeId, ParameterNode};
 use crate::tree::ObjectId;
 use crate::types::{self, Reference, ValueError};
@@ -58,7 +60,7 @@ impl Transaction<'_> {
         };
         let (count, next) = (rows.rows().len(), rows.next());
         self.depends = self.depends.max(rows.changed);
-        if count >= ROWS_MAX || next == u32::MAX {
+        if count >= ROWS_MAX || next == u32::MAX || self.tree.len() >= OBJECTS_MAX {
             return Err(self.fault(
                 FaultKind::ResourcesExceeded,
                 parent,
@@ -191,6 +193,8 @@ impl Transaction<'_> {
             return Ok(());
         }
         let others = self.rows(parent, node.id)?;
+        // Whether a key is taken may be news that are not kept yet.
+        others.iter().for_each(|other| self.touch(*other));
         for key in &object.unique {
             let same = |transaction: &Self, other: ObjectId| {
                 key.iter().all(|parameter| {
@@ -264,6 +268,10 @@ impl Transaction<'_> {
     pub fn delete_row(&mut self, row: ObjectId) -> Result<(), Fault> {
         let node = self.node_of(row);
         self.may_write(row, node)?;
+        if !self.tree.is_linked(self.view, row) {
+            let text = "this row is deleted already";
+            return Err(Fault::new(FaultKind::NotInstantiated, self.path(row), text));
+        }
         if let Some(parent) = self.parent(row) {
             self.gather(node, parent)?;
         }
@@ -311,13 +319,15 @@ impl Transaction<'_> {
             types::Base::String => "cpe-",
             _ => "",
         };
+        let taken: BTreeSet<&str> = others
+            .iter()
+            .filter(|other| **other != row)
+            .map(|other| self.tree.value(self.view, *other, parameter))
+            .collect();
         let mut number = self.instance(row);
         loop {
             let value = format!("{prefix}{number}");
-            let taken = others.iter().any(|other| {
-                *other != row && self.tree.value(self.view, *other, parameter) == value
-            });
-            if !taken {
+            if !taken.contains(&*value) {
                 return Ok(value);
             }
             number = number.wrapping_add(1);
@@ -325,6 +335,11 @@ impl Transaction<'_> {
     }
 
     fn put(&mut self, object: ObjectId, parameter: NodeId, of: &ParameterNode, value: String) {
+        // Nothing is written where nothing changes, which spares the flash.
+        // (What was given for an assigned one counts as given, even when it is the default.)
+        if !of.assigned && self.tree.value(self.view, object, parameter) == value {
+            return;
+        }
         let old = self.tree.put(object, of.slot, Some(value.into()));
         self.note(Step::Value {
             object,
@@ -375,6 +390,9 @@ impl Transaction<'_> {
             format!("{text}.")
         };
         let found = Path::parse_object(&written).ok().and_then(|path| {
+            if !self.is_addressed_by_keys(&path) {
+                return None;
+            }
             let resolved = self.resolve(&path, text, Sight::Everything).ok()?;
             let one = resolved.kind == ResolvedKind::Object && resolved.targets.len() == 1;
             one.then(|| resolved.targets[0].object)
@@ -393,6 +411,39 @@ impl Transaction<'_> {
             }
             None => Ok(text.trim_end_matches('.').to_owned()),
         }
+    }
+
+    /// Whether the searches of a path are unique keys. Who may write a reference could otherwise find out
+    /// by it what he may not read. (R-ARC.11)
+    fn is_addressed_by_keys(&self, path: &Path) -> bool {
+        debug_assert_eq!(path.end, End::Object);
+        let mut supported = String::new();
+        path.segments.iter().all(|segment| {
+            match segment {
+                Segment::Name(name) => supported.push_str(name),
+                Segment::Instance(_) => supported.push_str("{i}"),
+                Segment::Search(expression) => {
+                    let Some(table) = self.view.find(&supported).and_then(Node::object) else {
+                        return false;
+                    };
+                    supported.push_str("{i}");
+                    let by_key = expression.comparisons.iter().all(|comparison| {
+                        let parameter = table
+                            .member(&comparison.path.parameter)
+                            .and_then(|node| self.view.node(node).parameter());
+                        comparison.operator == Operator::Equal
+                            && comparison.path.segments.is_empty()
+                            && parameter.is_some_and(|of| of.key && !of.secured)
+                    });
+                    if !by_key {
+                        return false;
+                    }
+                }
+                Segment::Follow { .. } | Segment::Placeholder | Segment::Wildcard => return false,
+            }
+            supported.push('.');
+            true
+        })
     }
 
     /// Empties strong references to what was below `gone`, and prunes lists of them.

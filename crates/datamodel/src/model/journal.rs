@@ -94,12 +94,7 @@ impl Journal {
                 Some(Step::Next { parent, table, old }) => {
                     give_back(view, tree, parent, table, old)
                 }
-                Some(Step::Unlinked { row }) => {
-                    // An owner may have given the row anew meanwhile.
-                    if tree.exists(row) && !tree.link(view, row) {
-                        tree.discard(row);
-                    }
-                }
+                Some(Step::Unlinked { row }) => relink(view, tree, row),
                 Some(Step::Value {
                     object,
                     parameter,
@@ -257,6 +252,13 @@ fn mark_row(view: &SchemaView, tree: &mut Tree, row: ObjectId, sequence: u64) {
     // The parent's counter has another value.
     if let Some(parent) = tree.object_mut(parent) {
         parent.changed = sequence;
+    }
+}
+
+/// Puts a row back, unless its owner has given it anew meanwhile.
+fn relink(view: &SchemaView, tree: &mut Tree, row: ObjectId) {
+    if tree.exists(row) && !tree.link(view, row) {
+        tree.discard(row);
     }
 }
 

@@ -34,6 +34,7 @@ pub use edit::Setting;
 pub use journal::Change;
 pub use owned::{Outputs, OwnedChange, OwnerError, Phase, Snapshot, SnapshotObject, Ticket};
 pub use resolve::{Resolved, ResolvedKind, Sight, Target};
+pub(crate) use search::Holds;
 pub use transaction::{Gather, Savepoint, Transaction};
 
 use crate::entry::{Entry, LoadProblem};

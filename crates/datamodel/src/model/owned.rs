@@ -141,6 +141,8 @@ pub(super) struct Invocation {
 pub(super) struct Needs {
     pub(super) units: Vec<UnitId>,
     pub(super) operations: Vec<Invocation>,
+    /// Not missing: units that were fresh, and count as such until the plan is through.
+    pub(super) fresh: Vec<UnitId>,
 }
 
 impl Needs {

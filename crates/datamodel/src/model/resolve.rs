@@ -3,10 +3,10 @@
 use super::transaction::Transaction;
 use crate::access::{Access, Rights};
 use crate::fault::{Fault, FaultKind};
-use crate::limits::Clipped;
+use crate::limits::{Clipped, TARGETS_MAX};
 use crate::path::{End, Path, Segment, Which};
 use crate::schema::{Node, NodeId, SchemaView};
-use crate::tree::{Content, ObjectId};
+use crate::tree::{Content, ObjectId, instance_number};
 use crate::types::{self, Reference};
 
 /// What a path resolved to.
@@ -116,9 +116,19 @@ impl Transaction<'_> {
             let mut next = Vec::new();
             for spot in spots {
                 self.step(spot, segment, sight, &mut next)?;
+                if next.len() > TARGETS_MAX {
+                    let reason = format!("this means more than {TARGETS_MAX} objects");
+                    let kind = FaultKind::ResourcesExceeded;
+                    return Err(Fault::new(kind, Clipped::new(text).to_string(), reason));
+                }
             }
             if next.is_empty() {
                 return self.nothing(path, text, sight);
+            }
+            if matches!(segment, Segment::Follow { .. }) {
+                // Two references to one object are one match.
+                next.sort();
+                next.dedup();
             }
             spots = next;
         }
@@ -133,14 +143,6 @@ impl Transaction<'_> {
             if !path.is_search() {
                 return Err(unsupported(text));
             }
-        }
-        if path
-            .segments
-            .iter()
-            .any(|segment| matches!(segment, Segment::Follow { .. }))
-        {
-            targets.sort();
-            targets.dedup();
         }
         Ok(Resolved { kind, targets })
     }
@@ -160,7 +162,7 @@ impl Transaction<'_> {
                 break;
             }
             if kind == ResolvedKind::Table {
-                object = self.row(object, node, number(name)?).ok()??;
+                object = self.row(object, node, instance_number(name)?).ok()??;
                 kind = ResolvedKind::Object;
                 self.visible_row(object, sight).then_some(())?;
                 continue;
@@ -223,6 +225,7 @@ impl Transaction<'_> {
         let items: Vec<String> = types::list::items(&value)
             .map(|item| item.into_owned())
             .collect();
+        self.spend(items.len())?;
         let chosen = match which {
             Which::All => &items[..],
             Which::Only => items.get(..1).unwrap_or_default(),
@@ -255,6 +258,7 @@ impl Transaction<'_> {
         sight: Sight<'_>,
         next: &mut Vec<Spot>,
     ) -> Result<(), Fault> {
+        self.spend(1)?;
         match (spot, segment) {
             (Spot::Object(object), Segment::Name(name)) => {
                 let Some(node) = self.member(object, name) else {
@@ -293,7 +297,9 @@ impl Transaction<'_> {
                 );
             }
             (Spot::Table(parent, table), Segment::Search(expression)) => {
-                for row in self.rows(parent, table)? {
+                let rows = self.rows(parent, table)?;
+                self.spend(rows.len())?;
+                for row in rows {
                     if self.visible_row(row, sight)
                         && self.holds(expression, row, sight.access())?
                     {
@@ -302,7 +308,9 @@ impl Transaction<'_> {
                 }
             }
             (Spot::Table(parent, table), Segment::Placeholder | Segment::Wildcard) => {
-                for row in self.rows(parent, table)? {
+                let rows = self.rows(parent, table)?;
+                self.spend(rows.len())?;
+                for row in rows {
                     if self.visible_row(row, sight) {
                         next.push(Spot::Object(row));
                     }
@@ -326,7 +334,11 @@ impl Transaction<'_> {
                 } else {
                     ResolvedKind::Object
                 };
-                let targets = spots.iter().map(|spot| match *spot {
+                // References may have led to both; then it is the first that counts.
+                let same = spots
+                    .iter()
+                    .filter(|spot| matches!(spot, Spot::Table(..)) == tables);
+                let targets = same.map(|spot| match *spot {
                     Spot::Object(object) => Target {
                         object,
                         node: self.tree.object(object).node,
@@ -388,7 +400,12 @@ impl Transaction<'_> {
     }
 
     fn hides_parameter(&mut self, object: ObjectId, name: &str, sight: Sight<'_>) -> bool {
-        let (Some(access), Some(parameter)) = (sight.access(), self.parameter(object, name)) else {
+        self.hides(object, name, sight.access())
+    }
+
+    /// Whether there is a parameter `name` that `access` may not read.
+    pub(super) fn hides(&mut self, object: ObjectId, name: &str, access: Option<&Access>) -> bool {
+        let (Some(access), Some(parameter)) = (access, self.parameter(object, name)) else {
             return false;
         };
         !self
@@ -398,7 +415,7 @@ impl Transaction<'_> {
 }
 
 /// Where resolving has got to.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 enum Spot {
     Object(ObjectId),
     Table(ObjectId, NodeId),
@@ -416,10 +433,14 @@ pub(super) fn supported(
 ) -> Result<ResolvedKind, Fault> {
     let mut at = view.root();
     let mut in_table = false;
+    // The path of the one instance so far, as long as it is one: its supported model may diverge.
+    let mut instance = Some(at.path.to_string());
     for segment in &path.segments[1..] {
+        let here = instance.take();
         match segment {
             Segment::Name(name) if !in_table => {
-                let node = view.member(at.id, name, None).map(|node| view.node(node));
+                let node = member(view, at, name, here.as_deref());
+                instance = here.map(|path| format!("{path}{name}."));
                 at = node
                     .filter(|node| node.object().is_some())
                     .ok_or_else(|| unsupported(text))?;
@@ -443,8 +464,12 @@ pub(super) fn supported(
             }
             Segment::Name(_) | Segment::Follow { .. } => return Err(unsupported(text)),
             _ if in_table => {
-                if let Segment::Search(expression) = segment {
-                    searchable(view, at, expression, text)?;
+                match segment {
+                    Segment::Search(expression) => searchable(view, at, expression, text)?,
+                    Segment::Instance(number) => {
+                        instance = here.map(|path| format!("{path}{number}."));
+                    }
+                    _ => {}
                 }
                 in_table = false;
             }
@@ -473,6 +498,20 @@ pub(super) fn supported(
     }
 }
 
+/// The member called `name` that the instance at `instance` has, or any instance at all.
+fn member<'v>(
+    view: &'v SchemaView,
+    object: &Node,
+    name: &str,
+    instance: Option<&str>,
+) -> Option<&'v Node> {
+    let node = match instance {
+        Some(path) => view.member(object.id, name, Some(path)),
+        None => view.member_anywhere(object.id, name),
+    };
+    node.map(|node| view.node(node))
+}
+
 /// Checks the parts of an expression that can be judged without a row: a search of an empty table
 /// for what is not supported is an error all the same. (R-GET.0)
 fn searchable(
@@ -489,8 +528,7 @@ fn searchable(
                 known = false;
                 break;
             };
-            let node = view.member(at.id, name, None).map(|node| view.node(node));
-            at = node
+            at = member(view, at, name, None)
                 .filter(|node| node.object().is_some())
                 .ok_or_else(|| unsupported(text))?;
         }
@@ -541,12 +579,4 @@ fn unsupported(text: &str) -> Fault {
         text,
         "the supported data model has no such path",
     )
-}
-
-/// An instance number as the grammar writes it: no sign, no leading zero, at least 1.
-fn number(text: &str) -> Option<u32> {
-    match text.as_bytes() {
-        [b'1'..=b'9', rest @ ..] if rest.iter().all(u8::is_ascii_digit) => text.parse().ok(),
-        _ => None,
-    }
 }

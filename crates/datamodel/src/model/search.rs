@@ -1,5 +1,7 @@
 //! Which rows a search expression or a permission's condition holds for.
 
+use std::sync::Arc;
+
 use super::transaction::Transaction;
 use crate::access::{Access, Predicate, Rights, Selector};
 use crate::fault::{Fault, FaultKind};
@@ -7,12 +9,23 @@ use crate::path::{Comparison, Expression, Segment};
 use crate::schema::NodeId;
 use crate::tree::ObjectId;
 
-/// The predicates of the caller's permissions that hold for the object asked about last.
+/// Which predicates of the caller's permissions hold for the object asked about last.
 #[derive(Debug, Default)]
 pub(super) struct Matched {
     object: Option<ObjectId>,
-    /// `None` until somebody asks.
-    holds: Vec<Option<bool>>,
+    predicates: Arc<[Predicate]>,
+    holds: Vec<Holds>,
+}
+
+/// Whether a predicate selects an object.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Holds {
+    No,
+    /// Nobody asked yet.
+    Unasked,
+    /// An owner did not say.
+    Unknown,
+    Yes,
 }
 
 impl Matched {
@@ -48,42 +61,55 @@ impl Transaction<'_> {
         object: ObjectId,
     ) -> Rights {
         let mut holds = core::mem::take(&mut self.matched.holds);
-        if self.matched.object != Some(object) {
+        let same = Arc::ptr_eq(&self.matched.predicates, access.predicates());
+        if !same || self.matched.object != Some(object) {
             holds.clear();
-            holds.resize(access.predicates().len(), None);
+            holds.resize(access.predicates().len(), Holds::Unasked);
             self.matched.object = Some(object);
+            if !same {
+                self.matched.predicates = Arc::clone(access.predicates());
+            }
         }
         // Only what decides about this node is evaluated, and once for all parameters of the object.
         let rights = access.conditional(node, |at| match holds[at] {
-            Some(known) => known,
-            None => {
-                let found = self.predicate_holds(&access.predicates()[at], object);
-                holds[at] = Some(found);
-                found
+            Holds::Unasked => {
+                holds[at] = self.predicate_holds(&access.predicates()[at], object);
+                holds[at]
             }
+            known => known,
         });
         self.matched.holds = holds;
         rights
     }
 
-    fn predicate_holds(&mut self, predicate: &Predicate, object: ObjectId) -> bool {
-        predicate.steps.iter().all(|(table, selector)| {
-            let Some(row) = self.ancestor(object, *table) else {
-                return false;
+    fn predicate_holds(&mut self, predicate: &Predicate, object: ObjectId) -> Holds {
+        let mut all = Holds::Yes;
+        for (tables, selector) in &predicate.steps {
+            let Some(row) = self.ancestor(object, tables) else {
+                return Holds::No;
             };
-            match selector {
-                Selector::Row(number) => self.tree.object(row).instance == *number,
-                Selector::Search(expression) => self.holds(expression, row, None).unwrap_or(false),
+            let holds = match selector {
+                Selector::Row(number) => Ok(self.tree.object(row).instance == *number),
+                Selector::Search(expression) => self.holds(expression, row, None),
+            };
+            match holds {
+                Ok(true) => {}
+                Ok(false) => return Holds::No,
+                // Such a condition makes no sense, so it selects nothing.
+                Err(fault) if fault.kind == FaultKind::PathUnsupported => return Holds::No,
+                Err(fault) if fault.kind == FaultKind::PathInvalid => return Holds::No,
+                Err(_) => all = Holds::Unknown,
             }
-        })
+        }
+        all
     }
 
-    /// `object` or the object above it that is an instance of `node`.
-    fn ancestor(&self, object: ObjectId, node: NodeId) -> Option<ObjectId> {
+    /// `object` or the object above it that is an instance of one of `nodes`.
+    fn ancestor(&self, object: ObjectId, nodes: &[NodeId]) -> Option<ObjectId> {
         let mut at = Some(object);
         while let Some(id) = at {
             let object = self.tree.object(id);
-            if object.node == node {
+            if nodes.contains(&object.node) {
                 return Some(id);
             }
             at = object.parent;
@@ -99,7 +125,8 @@ impl Transaction<'_> {
     ) -> Result<bool, Fault> {
         let mut objects = vec![row];
         for segment in &comparison.path.segments {
-            objects = self.step_inside(&objects, segment, comparison)?;
+            self.spend(objects.len())?;
+            objects = self.step_inside(&objects, segment, comparison, access)?;
         }
         for object in objects {
             let Some(parameter) = self.parameter(object, &comparison.path.parameter) else {
@@ -142,17 +169,24 @@ impl Transaction<'_> {
         objects: &[ObjectId],
         segment: &Segment,
         comparison: &Comparison,
+        access: Option<&Access>,
     ) -> Result<Vec<ObjectId>, Fault> {
         let mut found = Vec::new();
         for object in objects {
             match segment {
                 Segment::Name(name) => {
                     let node = self.member(*object, name);
-                    let single = node.and_then(|node| self.single(*object, node));
-                    found.push(single.ok_or_else(|| self.no_such(*object, name))?);
+                    match node.and_then(|node| self.single(*object, node)) {
+                        Some(single) => found.push(single),
+                        // Another instance may have it.
+                        None if self.may_diverge(*object, name) => {}
+                        None => return Err(self.no_such(*object, name)),
+                    }
                 }
                 Segment::Follow { parameter, which } => {
-                    self.follow(*object, parameter, *which, &mut found)?;
+                    if !self.hides(*object, parameter, access) {
+                        self.follow(*object, parameter, *which, &mut found)?;
+                    }
                 }
                 Segment::Instance(_)
                 | Segment::Placeholder
@@ -166,7 +200,16 @@ impl Transaction<'_> {
                 }
             }
         }
+        if matches!(segment, Segment::Follow { .. }) {
+            found.sort();
+            found.dedup();
+        }
         Ok(found)
+    }
+
+    fn may_diverge(&self, object: ObjectId, name: &str) -> bool {
+        let node = self.view.member_anywhere(self.node_of(object).id, name);
+        node.is_some_and(|node| self.view.node(node).object().is_some())
     }
 
     fn no_such(&self, object: ObjectId, name: &str) -> Fault {

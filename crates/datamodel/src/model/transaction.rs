@@ -8,9 +8,10 @@ use super::owned::{Invocation, Memo, Needs, Outputs, OwnedChange, Units};
 use super::search::Matched;
 use crate::access::{Access, Rights};
 use crate::fault::{Fault, FaultKind};
+use crate::limits::RESOLVING_STEPS_MAX;
 use crate::moment::Moment;
 use crate::schema::{Node, NodeId, SchemaView};
-use crate::tree::{Content, ObjectId, Tree};
+use crate::tree::{Content, ObjectId, Tree, instance_number};
 
 /// One run of a plan.
 pub struct Transaction<'m> {
@@ -24,6 +25,8 @@ pub struct Transaction<'m> {
     pub(super) needs: Needs,
     pub(super) depends: u64,
     pub(super) matched: Matched,
+    /// What is left of [`RESOLVING_STEPS_MAX`].
+    pub(super) steps_left: u32,
 }
 
 /// A place to come back to.
@@ -70,6 +73,7 @@ impl<'m> Transaction<'m> {
             needs: Needs::default(),
             depends: 0,
             matched: Matched::default(),
+            steps_left: RESOLVING_STEPS_MAX,
         }
     }
 
@@ -96,13 +100,24 @@ impl<'m> Transaction<'m> {
     /// The object at exactly this path with instance numbers. Values are not looked at; rows that an
     /// owner gives are found where they are known already.
     pub fn find(&mut self, path: &str) -> Option<ObjectId> {
-        let found = self.tree.find(self.view, path);
-        let mut at = found;
-        while let Some(id) = at {
-            self.touch(id);
-            at = self.tree.object(id).parent;
+        let mut at = self.root();
+        self.touch(at);
+        let rest = path.strip_prefix(self.path(at))?;
+        let mut steps = rest.split_terminator('.');
+        while let Some(name) = steps.next() {
+            let node = self.member(at, name)?;
+            let position = self.view.node(node).object()?.position;
+            at = match &self.tree.object(at).child(node, position)?.content {
+                Content::Single(single) => *single,
+                Content::Table(rows) => {
+                    // That there is no such row may be news that are not kept yet.
+                    self.depends = self.depends.max(rows.changed);
+                    rows.row(instance_number(steps.next()?)?)?
+                }
+            };
+            self.touch(at);
         }
-        found
+        path.ends_with('.').then_some(at)
     }
 
     /// The path of an object, with instance numbers and a dot at its end. (R-MSG.3)
@@ -274,18 +289,38 @@ impl<'m> Transaction<'m> {
         }
         for at in 0..self.tree.object(id).children().len() {
             let child = &self.tree.object(id).children()[at];
-            let (node, single) = match child.content {
-                Content::Single(single) => (child.node, Some(single)),
-                Content::Table(_) => (child.node, None),
-            };
-            match single {
-                Some(single) => self.visit_quietly(single, levels, access, out),
-                None => {
-                    for row in self.rows(id, node).unwrap_or_default() {
-                        self.visit_quietly(row, levels, access, out);
+            match &child.content {
+                Content::Single(single) => {
+                    let single = *single;
+                    self.visit_quietly(single, levels, access, out);
+                }
+                Content::Table(table) => {
+                    self.depends = self.depends.max(table.changed);
+                    if self.gather(self.view.node(child.node), id).is_ok() {
+                        self.visit_rows(id, at, levels, access, out);
                     }
                 }
             }
+        }
+    }
+
+    fn visit_rows(
+        &mut self,
+        id: ObjectId,
+        child: usize,
+        levels: u32,
+        access: &Access,
+        out: &mut dyn Gather,
+    ) {
+        // Visiting changes nothing, so a place in the table stays the place of its row.
+        for at in 0.. {
+            let Content::Table(table) = &self.tree.object(id).children()[child].content else {
+                return;
+            };
+            let Some((_, row)) = table.rows().get(at).copied() else {
+                return;
+            };
+            self.visit_quietly(row, levels, access, out);
         }
     }
 
@@ -302,15 +337,43 @@ impl<'m> Transaction<'m> {
     /// Makes sure that what `node` shows may answer this request, or notes that it has to be fetched.
     pub(super) fn gather(&mut self, node: &Node, object: ObjectId) -> Result<(), Fault> {
         let Some(unit) = node.unit else { return Ok(()) };
+        if self.needs.fresh.last() == Some(&unit) {
+            return Ok(());
+        }
         match self.memo.units.get(&unit) {
             Some(Ok(())) => Ok(()),
             Some(Err(error)) => Err(error.at(&format!("{}{}", self.path(object), node.name))),
-            None if self.units.is_fresh(self.view, unit, self.now) => Ok(()),
+            None if self.units.is_fresh(self.view, unit, self.now) => {
+                // The last one is the one asked about next, nearly always.
+                self.needs.fresh.retain(|known| *known != unit);
+                self.needs.fresh.push(unit);
+                Ok(())
+            }
             None => {
                 if !self.needs.units.contains(&unit) {
                     self.needs.units.push(unit);
                 }
                 Ok(())
+            }
+        }
+    }
+
+    /// Counts the objects that resolving looks at.
+    ///
+    /// # Errors
+    /// When they are too many for one plan.
+    pub(super) fn spend(&mut self, steps: usize) -> Result<(), Fault> {
+        let steps = u32::try_from(steps).unwrap_or(u32::MAX);
+        match self.steps_left.checked_sub(steps) {
+            Some(left) => {
+                self.steps_left = left;
+                Ok(())
+            }
+            None => {
+                self.steps_left = 0;
+                let root = &*self.view.root().path;
+                let text = "this search looks at too many objects, ask for less at a time";
+                Err(Fault::new(FaultKind::ResourcesExceeded, root, text))
             }
         }
     }
@@ -351,7 +414,9 @@ impl Transaction<'_> {
             Some(Ok(outputs)) => Ok(outputs.clone()),
             Some(Err(error)) => Err(error.at(&invocation.command)),
             None => {
-                self.needs.operations.push(invocation);
+                if !self.needs.operations.contains(&invocation) {
+                    self.needs.operations.push(invocation);
+                }
                 Ok(Outputs::new())
             }
         }
