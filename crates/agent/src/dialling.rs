@@ -89,12 +89,24 @@ impl Dialler {
         let mut known = std::mem::take(&mut self.tries);
         self.tries = ways
             .into_iter()
-            .map(|way| match known.iter().position(|old| old.way.leads_to_the_same(&way)) {
-                Some(place) => Try { way, ..known.swap_remove(place) },
-                None => Try { way, retries: 0, ready: now },
-            })
+            .map(
+                |way| match known.iter().position(|old| old.way.leads_to_the_same(&way)) {
+                    Some(place) => Try {
+                        way,
+                        ..known.swap_remove(place)
+                    },
+                    None => Try {
+                        way,
+                        retries: 0,
+                        ready: now,
+                    },
+                },
+            )
             .collect();
-        if let Some((dial, _)) = self.underway.take_if(|(_, way)| !leads_there(&self.tries, way)) {
+        if let Some((dial, _)) = self
+            .underway
+            .take_if(|(_, way)| !leads_there(&self.tries, way))
+        {
             return Some(Upset::Attempt(dial));
         }
         let gone = matches!(&self.connected, Some(Some(way)) if !leads_there(&self.tries, way));
@@ -121,12 +133,16 @@ impl Dialler {
 
     /// Whether the attempt `dial` is the one under way.
     pub(crate) fn is_underway(&self, dial: DialId) -> bool {
-        self.underway.as_ref().is_some_and(|(underway, _)| *underway == dial)
+        self.underway
+            .as_ref()
+            .is_some_and(|(underway, _)| *underway == dial)
     }
 
     /// The attempt under way failed. How often in a row its way has failed now.
     pub(crate) fn failed(&mut self, now: Moment, random: &mut Random) -> u32 {
-        let Some((_, way)) = self.underway.take() else { return 0 };
+        let Some((_, way)) = self.underway.take() else {
+            return 0;
+        };
         self.put_off(Some(&way), now, random)
     }
 
@@ -134,7 +150,9 @@ impl Dialler {
     /// and the attempt under way, which is returned, is to be given up. (R-WS.4, R-WS.20)
     pub(crate) fn connected(&mut self, dialled: bool) -> Option<DialId> {
         let underway = self.underway.take();
-        self.tries.iter_mut().for_each(|attempt| attempt.retries = 0);
+        self.tries
+            .iter_mut()
+            .for_each(|attempt| attempt.retries = 0);
         let (dial, way) = underway.map_or((None, None), |(dial, way)| (Some(dial), Some(way)));
         self.connected = Some(way.filter(|_| dialled));
         dial.filter(|_| !dialled)
@@ -154,7 +172,9 @@ impl Dialler {
 
     /// Failures in a row of every way. (`CurrentRetryCount`)
     pub(crate) fn retries(&self) -> impl Iterator<Item = (u32, u32)> {
-        self.tries.iter().map(|attempt| (attempt.way.instance, attempt.retries))
+        self.tries
+            .iter()
+            .map(|attempt| (attempt.way.instance, attempt.retries))
     }
 
     /// Lets `way` wait, or all ways.
@@ -172,18 +192,34 @@ impl Dialler {
 }
 
 fn leads_there(tries: &[Try], way: &Way) -> bool {
-    tries.iter().any(|attempt| attempt.way.leads_to_the_same(way))
+    tries
+        .iter()
+        .any(|attempt| attempt.way.leads_to_the_same(way))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const RETRY: Retry = Retry { minimum_seconds: 5, multiplier: 2_000 };
+    const RETRY: Retry = Retry {
+        minimum_seconds: 5,
+        multiplier: 2_000,
+    };
 
     fn way(instance: u32, order: u32) -> Way {
-        let target = Target { host: format!("host{instance}"), port: 80, path: "/".to_owned(), encryption: false };
-        Way { instance, order, target, ping_interval: Duration::from_secs(30), retry: RETRY }
+        let target = Target {
+            host: format!("host{instance}"),
+            port: 80,
+            path: "/".to_owned(),
+            encryption: false,
+        };
+        Way {
+            instance,
+            order,
+            target,
+            ping_interval: Duration::from_secs(30),
+            retry: RETRY,
+        }
     }
 
     fn at(seconds: u64) -> Moment {
@@ -196,18 +232,39 @@ mod tests {
     #[test]
     fn waits_are_spread_over_the_ranges_of_the_table() {
         let mut random = Random::new(1);
-        for (retry, least, most) in [(1, 5, 10), (2, 10, 20), (5, 80, 160), (9, 1280, 2560), (10, 2560, 5120), (99, 2560, 5120)] {
-            let waits: Vec<f64> = (0..2_000).map(|_| RETRY.wait(retry, &mut random).as_secs_f64()).collect();
+        for (retry, least, most) in [
+            (1, 5, 10),
+            (2, 10, 20),
+            (5, 80, 160),
+            (9, 1280, 2560),
+            (10, 2560, 5120),
+            (99, 2560, 5120),
+        ] {
+            let waits: Vec<f64> = (0..2_000)
+                .map(|_| RETRY.wait(retry, &mut random).as_secs_f64())
+                .collect();
             let (least, most) = (f64::from(least), f64::from(most));
-            assert!(waits.iter().all(|wait| (least..=most).contains(wait)), "retry {retry}");
-            let low = waits.iter().filter(|wait| **wait < (least + most) / 2.0).count();
-            assert!((800..1_200).contains(&low), "retry {retry}: {low} of 2000 in the lower half");
+            assert!(
+                waits.iter().all(|wait| (least..=most).contains(wait)),
+                "retry {retry}"
+            );
+            let low = waits
+                .iter()
+                .filter(|wait| **wait < (least + most) / 2.0)
+                .count();
+            assert!(
+                (800..1_200).contains(&low),
+                "retry {retry}: {low} of 2000 in the lower half"
+            );
         }
     }
 
     #[test]
     fn the_largest_parameters_do_not_overflow() {
-        let largest = Retry { minimum_seconds: 65_535, multiplier: 65_535 };
+        let largest = Retry {
+            minimum_seconds: 65_535,
+            multiplier: 65_535,
+        };
         assert_eq!(largest.wait(u32::MAX, &mut Random::new(1)), RETRY_WAIT_MAX);
     }
 
@@ -216,13 +273,22 @@ mod tests {
         let mut random = Random::new(1);
         let mut dialler = Dialler::default();
         assert_eq!(dialler.follow(vec![way(1, 2), way(2, 1)], at(0)), None);
-        assert_eq!(dialler.begin(DialId(1), at(0)).map(|way| way.instance), Some(2));
+        assert_eq!(
+            dialler.begin(DialId(1), at(0)).map(|way| way.instance),
+            Some(2)
+        );
         assert!(dialler.begin(DialId(2), at(0)).is_none(), "one at a time");
         assert_eq!(dialler.failed(at(1), &mut random), 1);
-        assert_eq!(dialler.begin(DialId(2), at(1)).map(|way| way.instance), Some(1));
+        assert_eq!(
+            dialler.begin(DialId(2), at(1)).map(|way| way.instance),
+            Some(1)
+        );
         assert_eq!(dialler.failed(at(2), &mut random), 1);
         assert!(dialler.begin(DialId(3), at(5)).is_none());
-        assert_eq!(dialler.begin(DialId(3), at(11)).map(|way| way.instance), Some(2));
+        assert_eq!(
+            dialler.begin(DialId(3), at(11)).map(|way| way.instance),
+            Some(2)
+        );
     }
 
     #[test]
@@ -251,11 +317,18 @@ mod tests {
         dialler.begin(DialId(7), at(0));
         let mut moved = way(1, 1);
         moved.target.port = 81;
-        assert_eq!(dialler.follow(vec![moved.clone()], at(0)), Some(Upset::Attempt(DialId(7))));
+        assert_eq!(
+            dialler.follow(vec![moved.clone()], at(0)),
+            Some(Upset::Attempt(DialId(7)))
+        );
         assert!(dialler.begin(DialId(8), at(0)).is_some());
         dialler.connected(true);
         moved.retry.minimum_seconds = 9;
-        assert_eq!(dialler.follow(vec![moved], at(0)), None, "how it is retried does not matter now");
+        assert_eq!(
+            dialler.follow(vec![moved], at(0)),
+            None,
+            "how it is retried does not matter now"
+        );
         assert_eq!(dialler.follow(Vec::new(), at(0)), Some(Upset::Connection));
     }
 }

@@ -35,6 +35,10 @@ pub enum Origin {
 
 /// What the engine is told.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "an Input is taken apart at once; a box would cost every Record an allocation"
+)]
 pub enum Input {
     /// What an owner says to [`Output::Apply`]: one result per change, in their order.
     Applied {
@@ -248,7 +252,9 @@ impl HangupReason {
         const GOING_AWAY: u16 = 1001;
         const POLICY: u16 = 1008;
         match self {
-            Self::Reconfigured | Self::Replaced | Self::ShuttingDown | Self::Superfluous => GOING_AWAY,
+            Self::Reconfigured | Self::Replaced | Self::ShuttingDown | Self::Superfluous => {
+                GOING_AWAY
+            }
             Self::Disabled
             | Self::NotListening
             | Self::NotWhoWasDialled
@@ -264,7 +270,9 @@ impl fmt::Display for HangupReason {
         f.write_str(match self {
             Self::Disabled => "the Controller was deleted, disabled or banned",
             Self::NotListening => "no Controller may dial in here",
-            Self::NotWhoWasDialled => "another Endpoint is there than the Controller that was dialled",
+            Self::NotWhoWasDialled => {
+                "another Endpoint is there than the Controller that was dialled"
+            }
             Self::OurEndpointId => "the peer uses this Agent's own Endpoint ID",
             Self::Reconfigured => "the Controller's MTP was changed",
             Self::Replaced => "the Controller opened a newer connection",

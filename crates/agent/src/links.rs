@@ -45,7 +45,12 @@ pub(crate) struct Party {
 
 impl Link {
     pub(crate) fn new(origin: Origin, peer: PeerIdentity, stage: Stage) -> Self {
-        Self { origin, peer, stage, notices: 0 }
+        Self {
+            origin,
+            peer,
+            stage,
+            notices: 0,
+        }
     }
 
     /// Who is there, if that is known.

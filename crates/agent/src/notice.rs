@@ -132,8 +132,15 @@ impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Connected { controller, link } => write!(f, "{link}: connected to {controller}"),
-            Self::DialFailed { controller, retries, reason } => {
-                write!(f, "{controller} was not reached, failure {retries} in a row: {reason}")
+            Self::DialFailed {
+                controller,
+                retries,
+                reason,
+            } => {
+                write!(
+                    f,
+                    "{controller} was not reached, failure {retries} in a row: {reason}"
+                )
             }
             Self::Disconnected { link, reason } => write!(f, "{link}: ended: {reason}"),
             Self::HungUp { link, reason } => write!(f, "{link}: closed: {reason}"),
@@ -146,8 +153,15 @@ impl fmt::Display for Notice {
             Self::NotLoaded(problem) => write!(f, "left out of the data model: {problem}"),
             Self::NotSeeded { reason } => write!(f, "the configuration was not applied: {reason}"),
             Self::Refused { link, code, text } => write!(f, "{link}: answered with {code}: {text}"),
-            Self::Replaced { controller, old, new } => {
-                write!(f, "{controller} connected anew ({new}); its older connection ({old}) is closed")
+            Self::Replaced {
+                controller,
+                old,
+                new,
+            } => {
+                write!(
+                    f,
+                    "{controller} connected anew ({new}); its older connection ({old}) is closed"
+                )
             }
             Self::Trouble { owner, text } => write!(f, "{owner}: {text}"),
         }
@@ -157,7 +171,9 @@ impl fmt::Display for Notice {
 impl fmt::Display for Ignored {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::BeforeConnect => f.write_str("no Connect Record came since the Disconnect Record"),
+            Self::BeforeConnect => {
+                f.write_str("no Connect Record came since the Disconnect Record")
+            }
             Self::Duplicate(msg_id) => write!(f, "a request with msg_id {msg_id} is in progress"),
             Self::Erroneous(why) => f.write_str(why),
             Self::Forbidden(why) => write!(f, "it may not speak here: {why}"),
@@ -170,9 +186,19 @@ impl fmt::Display for Ignored {
 
 /// `text`, cut to what a line of a log can bear, without control characters.
 pub(crate) fn clip(text: &str) -> String {
-    let printable = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+    let printable = |c: char| {
+        if c.is_control() {
+            char::REPLACEMENT_CHARACTER
+        } else {
+            c
+        }
+    };
     let mut characters = text.chars();
-    let mut kept: String = characters.by_ref().take(NOTICE_TEXT_MAX).map(printable).collect();
+    let mut kept: String = characters
+        .by_ref()
+        .take(NOTICE_TEXT_MAX)
+        .map(printable)
+        .collect();
     if characters.next().is_some() {
         kept.push('…');
     }
@@ -186,7 +212,10 @@ mod tests {
     #[test]
     fn what_peers_say_is_cut_before_it_is_logged() {
         assert_eq!(clip("self::a\nb"), "self::a\u{fffd}b");
-        assert_eq!(clip(&"x".repeat(NOTICE_TEXT_MAX)).chars().count(), NOTICE_TEXT_MAX);
+        assert_eq!(
+            clip(&"x".repeat(NOTICE_TEXT_MAX)).chars().count(),
+            NOTICE_TEXT_MAX
+        );
         assert!(clip(&"x".repeat(1_000_000)).ends_with("x…"));
     }
 }

@@ -3,9 +3,9 @@
 //! Everything here is a function of the Record; who may send what is judged by the engine.
 
 use bytes::Bytes;
+use usphere_proto::RecordError;
 use usphere_proto::record::{PayloadSecurity, Record, RecordType};
 use usphere_proto::{EndpointId, ErrorCode, Msg};
-use usphere_proto::RecordError;
 
 use crate::notice::Ignored;
 
@@ -55,7 +55,10 @@ pub(crate) fn content_of(record: Record, own: &EndpointId) -> Content {
 /// Whether all that can be wrong with an ordinary Record is seen to be right, so that it need not be
 /// looked at in full.
 fn is_plain(record: &Record) -> bool {
-    let known = matches!(&*record.version, "1.0" | "1.1" | "1.2" | "1.3" | "1.4" | "1.5");
+    let known = matches!(
+        &*record.version,
+        "1.0" | "1.1" | "1.2" | "1.3" | "1.4" | "1.5"
+    );
     let full = record.payload().is_some_and(|payload| !payload.is_empty());
     known && full && record.payload_security == PayloadSecurity::Plaintext as i32
 }
@@ -68,18 +71,25 @@ fn refusal_of(record: &Record, error: &RecordError) -> Content {
         | RecordError::FromId(_)
         | RecordError::FromSelf { .. }
         | RecordError::NoType
-        | RecordError::NotOurs { .. } => return Content::Ignored(Ignored::Erroneous(error.to_string())),
+        | RecordError::NotOurs { .. } => {
+            return Content::Ignored(Ignored::Erroneous(error.to_string()));
+        }
         RecordError::SecuredOutsideSession => ErrorCode::SecureSessionNotSupported,
         RecordError::Missing { .. }
         | RecordError::PayloadSecurity { .. }
         | RecordError::Version { .. }
         | RecordError::WildcardTopic { .. } => ErrorCode::InvalidRecordValue,
     };
-    let peek = record.payload().map(|payload| Msg::peek(payload)).unwrap_or_default();
+    let peek = record
+        .payload()
+        .map(|payload| Msg::peek(payload))
+        .unwrap_or_default();
     match peek.msg_id {
-        Some(msg_id) if peek.is_request => {
-            Content::Refused { msg_id: msg_id.to_owned(), code, text: error.to_string() }
-        }
+        Some(msg_id) if peek.is_request => Content::Refused {
+            msg_id: msg_id.to_owned(),
+            code,
+            text: error.to_string(),
+        },
         _ => Content::Ignored(Ignored::Erroneous(error.to_string())),
     }
 }

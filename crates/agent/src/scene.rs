@@ -13,7 +13,8 @@ use usphere_proto::{EndpointId, Msg, Record, RecordType};
 use usphere_trust::{Channel, PeerIdentity};
 
 use crate::{
-    Agent, Config, DialId, HangupReason, Input, KnownController, LinkId, ListenerId, Notice, Origin, Output, Target,
+    Agent, Config, DialId, HangupReason, Input, KnownController, LinkId, ListenerId, Notice,
+    Origin, Output, Target,
 };
 
 /// What an Agent is started with.
@@ -75,26 +76,48 @@ impl Default for Scene {
 impl Scene {
     /// An Agent that listens, knows nobody and has never run.
     pub fn new() -> Self {
-        let listen = Target { host: String::new(), port: 9002, path: "/usp".to_owned(), encryption: false };
+        let listen = Target {
+            host: String::new(),
+            port: 9002,
+            path: "/usp".to_owned(),
+            encryption: false,
+        };
         let config = Config {
             endpoint_id: id("agent"),
             software_version: "1.2.3".to_owned(),
             controllers: Vec::new(),
             listen: Some(listen),
         };
-        Self { config, schema: None, host: Vec::new(), seed: 1, store: BTreeMap::new() }
+        Self {
+            config,
+            schema: None,
+            host: Vec::new(),
+            seed: 1,
+            store: BTreeMap::new(),
+        }
     }
 
     /// With a Controller that dials in.
     pub fn controller(mut self, name: &str) -> Self {
-        self.config.controllers.push(KnownController { endpoint_id: id(name), target: None });
+        self.config.controllers.push(KnownController {
+            endpoint_id: id(name),
+            target: None,
+        });
         self
     }
 
     /// With a Controller that is dialled at `host`.
     pub fn dialled(mut self, name: &str, host: &str) -> Self {
-        let target = Target { host: host.to_owned(), port: 8081, path: "/usp".to_owned(), encryption: false };
-        self.config.controllers.push(KnownController { endpoint_id: id(name), target: Some(target) });
+        let target = Target {
+            host: host.to_owned(),
+            port: 8081,
+            path: "/usp".to_owned(),
+            encryption: false,
+        };
+        self.config.controllers.push(KnownController {
+            endpoint_id: id(name),
+            target: Some(target),
+        });
         self
     }
 
@@ -134,10 +157,22 @@ impl Scene {
     }
 
     fn start(mut self, holding: bool) -> LiveAgent {
-        let schema = self.schema.get_or_insert_with(|| Agent::schema(&self.host).expect("the declarations fit"));
-        let entries = self.store.iter().map(|(key, value)| Entry::put(key, value)).collect();
+        let schema = self
+            .schema
+            .get_or_insert_with(|| Agent::schema(&self.host).expect("the declarations fit"));
+        let entries = self
+            .store
+            .iter()
+            .map(|(key, value)| Entry::put(key, value))
+            .collect();
         let now = Moment::from_micros(1_000_000);
-        let agent = Agent::new(self.config.clone(), Arc::clone(schema), entries, self.seed, now);
+        let agent = Agent::new(
+            self.config.clone(),
+            Arc::clone(schema),
+            entries,
+            self.seed,
+            now,
+        );
         let mut live = LiveAgent {
             agent,
             now,
@@ -206,12 +241,18 @@ impl LiveAgent {
     /// The store cannot keep what waits.
     pub fn fail(&mut self, reason: &str) {
         self.commits.clear();
-        self.tell(Input::CommitFailed { reason: reason.to_owned() });
+        self.tell(Input::CommitFailed {
+            reason: reason.to_owned(),
+        });
     }
 
     /// The power goes, and comes back: what was not kept is lost.
     pub fn restart(self) -> Self {
-        Scene { store: self.store, ..self.scene }.agent()
+        Scene {
+            store: self.store,
+            ..self.scene
+        }
+        .agent()
     }
 
     fn absorb(&mut self) {
@@ -219,16 +260,30 @@ impl LiveAgent {
             match output {
                 Output::CancelDial { dial } => self.dials.retain(|dialled| dialled.dial != dial),
                 Output::Commit { sequence, entries } => self.commits.push_back((sequence, entries)),
-                Output::Dial { dial, controller, target, ping_interval } => {
-                    self.dials.push_back(Dialled { dial, controller, target, ping_interval });
+                Output::Dial {
+                    dial,
+                    controller,
+                    target,
+                    ping_interval,
+                } => {
+                    self.dials.push_back(Dialled {
+                        dial,
+                        controller,
+                        target,
+                        ping_interval,
+                    });
                 }
                 Output::Hangup { link, reason, .. } => {
                     self.hangups.push((link, reason));
                     self.links.retain(|_, known| *known != link);
                 }
-                Output::Listen { listener, target, .. } => drop(self.listeners.insert(listener, target)),
+                Output::Listen {
+                    listener, target, ..
+                } => drop(self.listeners.insert(listener, target)),
                 Output::Note(notice) => self.notices.push(notice),
-                Output::Send { link, record } => self.inboxes.entry(link).or_default().push_back(record),
+                Output::Send { link, record } => {
+                    self.inboxes.entry(link).or_default().push_back(record)
+                }
                 Output::StopListening { listener } => drop(self.listeners.remove(&listener)),
                 output @ (Output::Apply { .. } | Output::Fetch { .. } | Output::Operate { .. }) => {
                     self.questions.push_back(output);
@@ -247,15 +302,25 @@ impl LiveAgent {
     pub fn connect(&mut self, name: &str) -> LinkId {
         let link = self.arrive(Some(name), Channel::PlainLoopback);
         let first = self.take(link);
-        assert!(first.first().is_some_and(Record::is_connect), "{name} got {first:?}");
+        assert!(
+            first.first().is_some_and(Record::is_connect),
+            "{name} got {first:?}"
+        );
         link
     }
 
     /// Somebody dials in.
     pub fn arrive(&mut self, claimed: Option<&str>, channel: Channel) -> LinkId {
-        let peer = PeerIdentity { endpoint_id: claimed.map(id), channel };
+        let peer = PeerIdentity {
+            endpoint_id: claimed.map(id),
+            channel,
+        };
         let link = self.name_link(claimed);
-        self.tell(Input::Connected { link, origin: Origin::Accepted, peer });
+        self.tell(Input::Connected {
+            link,
+            origin: Origin::Accepted,
+            peer,
+        });
         link
     }
 
@@ -264,21 +329,34 @@ impl LiveAgent {
         let dialled = self.dials.pop_front().expect("nobody is dialled");
         let name = dialled.controller.instance_id().to_owned();
         let link = self.name_link(Some(&name));
-        let peer = PeerIdentity { endpoint_id: None, channel: Channel::PlainLoopback };
-        self.tell(Input::Connected { link, origin: Origin::Dialled(dialled.dial), peer });
+        let peer = PeerIdentity {
+            endpoint_id: None,
+            channel: Channel::PlainLoopback,
+        };
+        self.tell(Input::Connected {
+            link,
+            origin: Origin::Dialled(dialled.dial),
+            peer,
+        });
         link
     }
 
     /// The oldest attempt to connect fails.
     pub fn turn_down(&mut self) {
         let dialled = self.dials.pop_front().expect("nobody is dialled");
-        self.tell(Input::DialFailed { dial: dialled.dial, reason: "refused".to_owned() });
+        self.tell(Input::DialFailed {
+            dial: dialled.dial,
+            reason: "refused".to_owned(),
+        });
     }
 
     /// A connection breaks.
     pub fn cut(&mut self, link: LinkId) {
         self.links.retain(|_, known| *known != link);
-        self.tell(Input::Disconnected { link, reason: "cut".to_owned() });
+        self.tell(Input::Disconnected {
+            link,
+            reason: "cut".to_owned(),
+        });
     }
 
     /// A Record comes on `link`.
@@ -329,29 +407,43 @@ impl LiveAgent {
     /// As [`Self::ask`], where it must not fail as a whole.
     pub fn response(&mut self, name: &str, request: impl Into<RequestType>) -> ResponseType {
         let answer = self.ask(name, request);
-        answer.as_response().cloned().unwrap_or_else(|| panic!("not a response: {answer:?}"))
+        answer
+            .as_response()
+            .cloned()
+            .unwrap_or_else(|| panic!("not a response: {answer:?}"))
     }
 
     /// As [`Self::ask`], where it has to fail as a whole.
     pub fn error(&mut self, name: &str, request: impl Into<RequestType>) -> Error {
         let answer = self.ask(name, request);
-        answer.as_error().cloned().unwrap_or_else(|| panic!("not an Error: {answer:?}"))
+        answer
+            .as_error()
+            .cloned()
+            .unwrap_or_else(|| panic!("not an Error: {answer:?}"))
     }
 
     /// The values that the Controller `name` reads at `path`, by full path.
     pub fn values(&mut self, name: &str, path: &str) -> BTreeMap<String, String> {
-        let get = Get { param_paths: vec![path.to_owned()], ..Get::default() };
+        let get = Get {
+            param_paths: vec![path.to_owned()],
+            ..Get::default()
+        };
         values_of(&self.ask(name, get))
     }
 
     /// The one value that the Controller `name` reads at `path`.
     pub fn value(&mut self, name: &str, path: &str) -> String {
-        self.values(name, path).remove(path).unwrap_or_else(|| panic!("{name} reads nothing at {path}"))
+        self.values(name, path)
+            .remove(path)
+            .unwrap_or_else(|| panic!("{name} reads nothing at {path}"))
     }
 
     /// The link of a Controller that is connected.
     pub fn link(&self, name: &str) -> LinkId {
-        *self.links.get(name).unwrap_or_else(|| panic!("{name} is not connected"))
+        *self
+            .links
+            .get(name)
+            .unwrap_or_else(|| panic!("{name} is not connected"))
     }
 }
 
@@ -362,7 +454,11 @@ pub fn id(name: &str) -> EndpointId {
 
 /// The Record by which the Controller `name` asks for something.
 pub fn request_record(name: &str, msg_id: &str, request: impl Into<RequestType>) -> Record {
-    Record::no_session(&id("agent"), &id(name), Msg::request(msg_id, request).to_payload())
+    Record::no_session(
+        &id("agent"),
+        &id(name),
+        Msg::request(msg_id, request).to_payload(),
+    )
 }
 
 /// The Message in a Record, if there is one.
@@ -380,10 +476,16 @@ pub fn values_of(answer: &Msg) -> BTreeMap<String, String> {
     let Some(ResponseType::GetResp(response)) = answer.as_response() else {
         panic!("not a GetResp: {answer:?}");
     };
-    let results = response.req_path_results.iter().flat_map(|result| &result.resolved_path_results);
+    let results = response
+        .req_path_results
+        .iter()
+        .flat_map(|result| &result.resolved_path_results);
     let values = results.flat_map(|result| {
         let name = |parameter: &String| format!("{}{parameter}", result.resolved_path);
-        result.result_params.iter().map(move |(parameter, value)| (name(parameter), value.clone()))
+        result
+            .result_params
+            .iter()
+            .map(move |(parameter, value)| (name(parameter), value.clone()))
     });
     values.collect()
 }

@@ -21,7 +21,13 @@ use crate::links::{Link, Party, Stage};
 use crate::notice::Notice;
 
 impl Agent {
-    pub(super) fn connected(&mut self, link: LinkId, origin: Origin, peer: PeerIdentity, now: Moment) {
+    pub(super) fn connected(
+        &mut self,
+        link: LinkId,
+        origin: Origin,
+        peer: PeerIdentity,
+        now: Moment,
+    ) {
         match origin {
             _ if self.closing => self.hang_up(link, HangupReason::ShuttingDown),
             Origin::Accepted => self.accepted(link, peer, now),
@@ -34,8 +40,11 @@ impl Agent {
             return self.hang_up(link, HangupReason::NotListening);
         }
         let claimed = peer.endpoint_id.clone();
-        let stage = Stage::Unknown { until: now + CONNECT_PATIENCE };
-        self.links.insert(link, Link::new(Origin::Accepted, peer, stage));
+        let stage = Stage::Unknown {
+            until: now + CONNECT_PATIENCE,
+        };
+        self.links
+            .insert(link, Link::new(Origin::Accepted, peer, stage));
         if let Some(id) = claimed {
             self.identify(link, &id, now);
         }
@@ -43,7 +52,10 @@ impl Agent {
 
     /// Learns who is at the other end of a link. Who cannot be spoken to is hung up.
     pub(super) fn identify(&mut self, link: LinkId, id: &EndpointId, now: Moment) {
-        let found = self.controllers.iter().find(|(_, controller)| controller.id == *id);
+        let found = self
+            .controllers
+            .iter()
+            .find(|(_, controller)| controller.id == *id);
         let reason = match found {
             _ if *id == self.own => HangupReason::OurEndpointId,
             Some((instance, _)) => return self.attach(link, *instance, now),
@@ -54,7 +66,10 @@ impl Agent {
     }
 
     fn dialled(&mut self, link: LinkId, dial: DialId, peer: PeerIdentity, now: Moment) {
-        let found = self.controllers.iter().find(|(_, controller)| controller.dialler.is_underway(dial));
+        let found = self
+            .controllers
+            .iter()
+            .find(|(_, controller)| controller.dialler.is_underway(dial));
         let Some((&instance, controller)) = found else {
             return self.hang_up(link, HangupReason::Superfluous);
         };
@@ -62,8 +77,11 @@ impl Agent {
             Some(id) if *id == self.own => HangupReason::OurEndpointId,
             Some(id) if *id != controller.id => HangupReason::NotWhoWasDialled,
             _ => {
-                let stage = Stage::Unknown { until: now + CONNECT_PATIENCE };
-                self.links.insert(link, Link::new(Origin::Dialled(dial), peer, stage));
+                let stage = Stage::Unknown {
+                    until: now + CONNECT_PATIENCE,
+                };
+                self.links
+                    .insert(link, Link::new(Origin::Dialled(dial), peer, stage));
                 return self.attach(link, instance, now);
             }
         };
@@ -73,7 +91,9 @@ impl Agent {
 
     /// Makes `link` the session of the Controller, and says that we are there. (R-WS.4, R-MTP.6)
     fn attach(&mut self, link: LinkId, instance: u32, now: Moment) {
-        let (Some(controller), Some(new)) = (self.controllers.get_mut(&instance), self.links.get(&link)) else {
+        let (Some(controller), Some(new)) =
+            (self.controllers.get_mut(&instance), self.links.get(&link))
+        else {
             return;
         };
         let (trusted, dialled) = (new.is_trusted(), matches!(new.origin, Origin::Dialled(_)));
@@ -84,36 +104,58 @@ impl Agent {
                 return self.hang_up(link, HangupReason::Superfluous);
             }
             self.links.remove(&old);
-            let notice = Notice::Replaced { controller: controller_id.clone(), old, new: link };
+            let notice = Notice::Replaced {
+                controller: controller_id.clone(),
+                old,
+                new: link,
+            };
             self.outputs.push_back(Output::Note(notice));
             self.outputs.push_back(hangup(old, HangupReason::Replaced));
         }
         controller.link = Some(link);
         let superfluous = controller.dialler.connected(dialled);
-        self.outputs.extend(superfluous.map(|dial| Output::CancelDial { dial }));
-        self.open(link, Party { instance, id: controller_id.clone() });
-        self.note(Notice::Connected { controller: controller_id, link });
+        self.outputs
+            .extend(superfluous.map(|dial| Output::CancelDial { dial }));
+        self.open(
+            link,
+            Party {
+                instance,
+                id: controller_id.clone(),
+            },
+        );
+        self.note(Notice::Connected {
+            controller: controller_id,
+            link,
+        });
         self.publish_retries(instance, now);
     }
 
     /// Sends the Connect Record, after which Records may be exchanged. (R-MTP.6, R-MTP.8)
     pub(super) fn open(&mut self, link: LinkId, party: Party) {
-        let Some(known) = self.links.get_mut(&link) else { return };
+        let Some(known) = self.links.get_mut(&link) else {
+            return;
+        };
         let record = Record::websocket_connect(&party.id, &self.own);
         known.stage = Stage::Open(party);
         self.outputs.push_back(Output::Send { link, record });
     }
 
     pub(super) fn disconnected(&mut self, link: LinkId, reason: String, now: Moment) {
-        let Some(gone) = self.links.remove(&link) else { return };
+        let Some(gone) = self.links.remove(&link) else {
+            return;
+        };
         self.note(Notice::Disconnected { link, reason });
         self.leave(&gone, now);
     }
 
     /// The session of a Controller is over, and not by our wish.
     pub(super) fn leave(&mut self, gone: &Link, now: Moment) {
-        let Some(instance) = gone.party().map(|party| party.instance) else { return };
-        let Some(controller) = self.controllers.get_mut(&instance) else { return };
+        let Some(instance) = gone.party().map(|party| party.instance) else {
+            return;
+        };
+        let Some(controller) = self.controllers.get_mut(&instance) else {
+            return;
+        };
         controller.link = None;
         controller.dialler.lost(now, &mut self.random);
         self.publish_retries(instance, now);
@@ -122,10 +164,16 @@ impl Agent {
     pub(super) fn dial_failed(&mut self, dial: DialId, reason: String, now: Moment) {
         let mut controllers = self.controllers.iter_mut();
         let found = controllers.find(|(_, controller)| controller.dialler.is_underway(dial));
-        let Some((&instance, controller)) = found else { return };
+        let Some((&instance, controller)) = found else {
+            return;
+        };
         let retries = controller.dialler.failed(now, &mut self.random);
         let controller = controller.id.clone();
-        self.note(Notice::DialFailed { controller, retries, reason });
+        self.note(Notice::DialFailed {
+            controller,
+            retries,
+            reason,
+        });
         self.publish_retries(instance, now);
     }
 
@@ -153,7 +201,11 @@ impl Agent {
         match upset {
             Upset::Attempt(dial) => self.outputs.push_back(Output::CancelDial { dial }),
             Upset::Connection => {
-                if let Some(link) = self.controllers.get(&instance).and_then(|controller| controller.link) {
+                if let Some(link) = self
+                    .controllers
+                    .get(&instance)
+                    .and_then(|controller| controller.link)
+                {
                     self.part_ways(link, HangupReason::Reconfigured);
                 }
             }
@@ -163,11 +215,20 @@ impl Agent {
     /// Closes a link from our side: a Disconnect Record where Records may be exchanged, then the
     /// connection. It may be made again at once. (R-MTP.7)
     pub(super) fn part_ways(&mut self, link: LinkId, reason: HangupReason) {
-        let Some(gone) = self.links.remove(&link) else { return };
+        let Some(gone) = self.links.remove(&link) else {
+            return;
+        };
         if let Stage::Open(party) = &gone.stage {
-            self.say_goodbye(link, &party.id.clone(), ErrorCode::SessionContextTerminated, reason.to_string());
+            self.say_goodbye(
+                link,
+                &party.id.clone(),
+                ErrorCode::SessionContextTerminated,
+                reason.to_string(),
+            );
         }
-        let controller = gone.party().and_then(|party| self.controllers.get_mut(&party.instance));
+        let controller = gone
+            .party()
+            .and_then(|party| self.controllers.get_mut(&party.instance));
         if let Some(controller) = controller {
             controller.link = None;
             controller.dialler.released();
@@ -175,7 +236,13 @@ impl Agent {
         self.hang_up(link, reason);
     }
 
-    pub(super) fn say_goodbye(&mut self, link: LinkId, to: &EndpointId, code: ErrorCode, text: String) {
+    pub(super) fn say_goodbye(
+        &mut self,
+        link: LinkId,
+        to: &EndpointId,
+        code: ErrorCode,
+        text: String,
+    ) {
         let record = Record::disconnect(to, &self.own, code, text);
         self.outputs.push_back(Output::Send { link, record });
     }
@@ -187,24 +254,37 @@ impl Agent {
 
     /// A Controller is gone, or may not be spoken to any more.
     pub(super) fn dismiss(&mut self, instance: u32) {
-        if let Some(link) = self.controllers.get(&instance).and_then(|controller| controller.link) {
+        if let Some(link) = self
+            .controllers
+            .get(&instance)
+            .and_then(|controller| controller.link)
+        {
             self.part_ways(link, HangupReason::Disabled);
         }
         let gone: Option<Controller> = self.controllers.remove(&instance);
         let underway = gone.and_then(|mut controller| controller.dialler.connected(false));
-        self.outputs.extend(underway.map(|dial| Output::CancelDial { dial }));
+        self.outputs
+            .extend(underway.map(|dial| Output::CancelDial { dial }));
     }
 
     /// Takes back the offer to dial in: connections that were opened that way are closed.
     pub(super) fn refuse_callers(&mut self) {
-        let accepted = self.links.iter().filter(|(_, link)| link.origin == Origin::Accepted);
+        let accepted = self
+            .links
+            .iter()
+            .filter(|(_, link)| link.origin == Origin::Accepted);
         let accepted: Vec<LinkId> = accepted.map(|(id, _)| *id).collect();
         for link in accepted {
             self.part_ways(link, HangupReason::NotListening);
         }
     }
 
-    pub(super) fn listening(&mut self, listener: ListenerId, result: Result<(), String>, now: Moment) {
+    pub(super) fn listening(
+        &mut self,
+        listener: ListenerId,
+        result: Result<(), String>,
+        now: Moment,
+    ) {
         let status = match result {
             Ok(()) => "Up",
             Err(reason) => {
@@ -236,7 +316,8 @@ impl Agent {
         for controller in self.controllers.values_mut() {
             controller.link = None;
             let underway = controller.dialler.connected(false);
-            self.outputs.extend(underway.map(|dial| Output::CancelDial { dial }));
+            self.outputs
+                .extend(underway.map(|dial| Output::CancelDial { dial }));
         }
         for listener in std::mem::take(&mut self.listeners).into_keys() {
             self.outputs.push_back(Output::StopListening { listener });
@@ -245,5 +326,9 @@ impl Agent {
 }
 
 fn hangup(link: LinkId, reason: HangupReason) -> Output {
-    Output::Hangup { link, code: reason.close_code(), reason }
+    Output::Hangup {
+        link,
+        code: reason.close_code(),
+        reason,
+    }
 }

@@ -105,7 +105,13 @@ impl Agent {
 
     /// An Agent with what its store has kept. `seed` spreads its retries: no two Agents should have
     /// the same. Drain [`poll`](Self::poll) at once: the first start has something to store.
-    pub fn new(config: Config, schema: Arc<Schema>, entries: Vec<Entry>, seed: u64, now: Moment) -> Self {
+    pub fn new(
+        config: Config,
+        schema: Arc<Schema>,
+        entries: Vec<Entry>,
+        seed: u64,
+        now: Moment,
+    ) -> Self {
         let first = entries.is_empty();
         let (model, problems) = Model::new(SchemaView::new(schema), entries);
         let watch = Watch::new(model.view());
@@ -140,19 +146,26 @@ impl Agent {
     pub fn handle(&mut self, input: Input, now: Moment) {
         match input {
             Input::Applied { ticket, results } => {
-                self.model.handle(ModelInput::Applied { ticket, results }, now);
+                self.model
+                    .handle(ModelInput::Applied { ticket, results }, now);
             }
-            Input::CommitFailed { reason } => self.model.handle(ModelInput::CommitFailed { reason }, now),
-            Input::Committed { sequence } => self.model.handle(ModelInput::Committed { sequence }, now),
+            Input::CommitFailed { reason } => {
+                self.model.handle(ModelInput::CommitFailed { reason }, now)
+            }
+            Input::Committed { sequence } => {
+                self.model.handle(ModelInput::Committed { sequence }, now)
+            }
             Input::Connected { link, origin, peer } => self.connected(link, origin, peer, now),
             Input::DialFailed { dial, reason } => self.dial_failed(dial, reason, now),
             Input::Disconnected { link, reason } => self.disconnected(link, reason, now),
             Input::Fetched { ticket, result } => {
-                self.model.handle(ModelInput::Fetched { ticket, result }, now);
+                self.model
+                    .handle(ModelInput::Fetched { ticket, result }, now);
             }
             Input::Listening { listener, result } => self.listening(listener, result, now),
             Input::Operated { ticket, result } => {
-                self.model.handle(ModelInput::Operated { ticket, result }, now);
+                self.model
+                    .handle(ModelInput::Operated { ticket, result }, now);
             }
             Input::Received { link, record } => self.received(link, record, now),
             Input::Refused { link, refusal } => self.refused(link, *refusal, now),
@@ -173,7 +186,10 @@ impl Agent {
         if self.closing {
             return self.model.deadline();
         }
-        let dials = self.controllers.values().filter_map(|controller| controller.dialler.deadline());
+        let dials = self
+            .controllers
+            .values()
+            .filter_map(|controller| controller.dialler.deadline());
         let links = self.links.values().filter_map(Link::until);
         dials.chain(links).chain(self.model.deadline()).min()
     }
@@ -185,12 +201,20 @@ impl Agent {
 
     /// Ends what has waited long enough.
     fn expire(&mut self, now: Moment) {
-        if self.model.deadline().is_some_and(|deadline| deadline <= now) {
+        if self
+            .model
+            .deadline()
+            .is_some_and(|deadline| deadline <= now)
+        {
             self.model.handle(ModelInput::Tick, now);
         }
         let is_over = |link: &Link| link.until().is_some_and(|until| until <= now);
-        let over: Vec<LinkId> =
-            self.links.iter().filter(|(_, link)| is_over(link)).map(|(id, _)| *id).collect();
+        let over: Vec<LinkId> = self
+            .links
+            .iter()
+            .filter(|(_, link)| is_over(link))
+            .map(|(id, _)| *id)
+            .collect();
         for link in over {
             if let Some(gone) = self.links.remove(&link) {
                 self.hang_up(link, HangupReason::Silent);

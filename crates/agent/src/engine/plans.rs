@@ -42,21 +42,32 @@ pub(super) fn submit_request(
     mut work: Work<Answer>,
     now: Moment,
 ) -> PlanId {
-    let plan = model.submit(Box::new(move |transaction| Conclusion::Answer(work(transaction))), now);
+    let plan = model.submit(
+        Box::new(move |transaction| Conclusion::Answer(work(transaction))),
+        now,
+    );
     purposes.insert(plan, Purpose::Request(instance));
     plan
 }
 
 impl Agent {
     pub(super) fn submit_seed(&mut self, config: Config, first: bool, now: Moment) {
-        let work = Box::new(move |transaction: &mut Transaction<'_>| Conclusion::Seeded(seed::seed(transaction, &config, first)));
+        let work = Box::new(move |transaction: &mut Transaction<'_>| {
+            Conclusion::Seeded(seed::seed(transaction, &config, first))
+        });
         self.submit_own(work, now);
         // The survey is to see what is seeded.
         self.surveying = true;
     }
 
     /// Puts `value` into a parameter that only the Agent writes, if it is still there.
-    pub(super) fn publish(&mut self, object: String, name: &'static str, value: String, now: Moment) {
+    pub(super) fn publish(
+        &mut self,
+        object: String,
+        name: &'static str,
+        value: String,
+        now: Moment,
+    ) {
         let work = move |transaction: &mut Transaction<'_>| {
             if let Some(found) = transaction.find(&object)
                 && let Some(parameter) = transaction.parameter(found, name)
@@ -71,10 +82,17 @@ impl Agent {
 
     /// Shows how often each way to the Controller has failed in a row. (R-WS.19 to R-WS.21)
     pub(super) fn publish_retries(&mut self, instance: u32, now: Moment) {
-        let Some(controller) = self.controllers.get_mut(&instance) else { return };
+        let Some(controller) = self.controllers.get_mut(&instance) else {
+            return;
+        };
         let mut changed = Vec::new();
         for (mtp, retries) in controller.dialler.retries() {
-            if controller.published.insert(mtp, retries).unwrap_or_default() != retries {
+            if controller
+                .published
+                .insert(mtp, retries)
+                .unwrap_or_default()
+                != retries
+            {
                 changed.push((format!("{}MTP.{mtp}.WebSocket.", controller.path), retries));
             }
         }
@@ -94,7 +112,9 @@ impl Agent {
             }
             self.surveying = true;
             let rights = std::mem::take(&mut self.stale) == Stale::Rights;
-            let work = move |transaction: &mut Transaction<'_>| Conclusion::Survey(survey::survey(transaction, rights));
+            let work = move |transaction: &mut Transaction<'_>| {
+                Conclusion::Survey(survey::survey(transaction, rights))
+            };
             self.submit_own(Box::new(work), now);
         }
         self.dial(now);
@@ -112,21 +132,60 @@ impl Agent {
 
     fn obey(&mut self, output: ModelOutput<Conclusion>, now: Moment) {
         let output = match output {
-            ModelOutput::Done { plan, answer, changes } => return self.conclude(plan, answer, &changes, now),
+            ModelOutput::Done {
+                plan,
+                answer,
+                changes,
+            } => return self.conclude(plan, answer, &changes, now),
             ModelOutput::Commit { sequence, entries } => Output::Commit { sequence, entries },
-            ModelOutput::Fetch { ticket, owner, unit, .. } if owner == OWNER => {
+            ModelOutput::Fetch {
+                ticket,
+                owner,
+                unit,
+                ..
+            } if owner == OWNER => {
                 let result = self.own_unit(&unit, now);
-                return self.model.handle(ModelInput::Fetched { ticket, result }, now);
+                return self
+                    .model
+                    .handle(ModelInput::Fetched { ticket, result }, now);
             }
-            ModelOutput::Fetch { ticket, owner, unit, deadline } => {
-                Output::Fetch { ticket, owner, unit, deadline }
-            }
-            ModelOutput::Apply { ticket, owner, phase, changes, deadline } => {
-                Output::Apply { ticket, owner, phase, changes, deadline }
-            }
-            ModelOutput::Operate { ticket, owner, command, arguments, deadline } => {
-                Output::Operate { ticket, owner, command, arguments, deadline }
-            }
+            ModelOutput::Fetch {
+                ticket,
+                owner,
+                unit,
+                deadline,
+            } => Output::Fetch {
+                ticket,
+                owner,
+                unit,
+                deadline,
+            },
+            ModelOutput::Apply {
+                ticket,
+                owner,
+                phase,
+                changes,
+                deadline,
+            } => Output::Apply {
+                ticket,
+                owner,
+                phase,
+                changes,
+                deadline,
+            },
+            ModelOutput::Operate {
+                ticket,
+                owner,
+                command,
+                arguments,
+                deadline,
+            } => Output::Operate {
+                ticket,
+                owner,
+                command,
+                arguments,
+                deadline,
+            },
             ModelOutput::Trouble { owner, text } => Output::Note(Notice::Trouble { owner, text }),
         };
         self.outputs.push_back(output);
@@ -139,8 +198,14 @@ impl Agent {
         }
         let seconds = now.since(self.started).as_secs();
         let values = vec![("UpTime".into(), seconds.to_string())];
-        let object = SnapshotObject { path: "Device.LocalAgent.".into(), keys: Vec::new(), values };
-        Ok(Snapshot { objects: vec![object] })
+        let object = SnapshotObject {
+            path: "Device.LocalAgent.".into(),
+            keys: Vec::new(),
+            values,
+        };
+        Ok(Snapshot {
+            objects: vec![object],
+        })
     }
 
     fn conclude(&mut self, plan: PlanId, conclusion: Conclusion, changes: &[Change], now: Moment) {
@@ -158,7 +223,9 @@ impl Agent {
             Conclusion::Seeded(faults) => {
                 self.surveying = false;
                 for fault in faults {
-                    self.note(Notice::NotSeeded { reason: fault.to_string() });
+                    self.note(Notice::NotSeeded {
+                        reason: fault.to_string(),
+                    });
                 }
             }
             Conclusion::Survey(survey) => {
@@ -172,8 +239,13 @@ impl Agent {
     }
 
     fn answered(&mut self, instance: u32, plan: PlanId, answer: Answer) {
-        let Some(controller) = self.controllers.get_mut(&instance) else { return };
-        let place = controller.asked.iter().position(|asked| asked.plan == Some(plan));
+        let Some(controller) = self.controllers.get_mut(&instance) else {
+            return;
+        };
+        let place = controller
+            .asked
+            .iter()
+            .position(|asked| asked.plan == Some(plan));
         let Some(place) = place else { return };
         let asked = controller.asked.swap_remove(place);
         self.answer(instance, asked, answer);
@@ -190,21 +262,30 @@ impl Agent {
             self.untrusted = untrusted;
         }
         let stays = |instance: &u32, controller: &Controller| {
-            survey.controllers.iter().any(|found| found.instance == *instance && found.id == controller.id)
+            survey
+                .controllers
+                .iter()
+                .any(|found| found.instance == *instance && found.id == controller.id)
         };
-        let gone = self.controllers.iter().filter(|(instance, controller)| !stays(instance, controller));
+        let gone = self
+            .controllers
+            .iter()
+            .filter(|(instance, controller)| !stays(instance, controller));
         let gone: Vec<u32> = gone.map(|(instance, _)| *instance).collect();
         gone.into_iter().for_each(|instance| self.dismiss(instance));
         for found in survey.controllers {
-            let controller = self.controllers.entry(found.instance).or_insert_with(|| Controller {
-                path: found.path,
-                id: found.id,
-                access: self.untrusted.clone(),
-                link: None,
-                asked: Vec::new(),
-                dialler: Dialler::default(),
-                published: BTreeMap::new(),
-            });
+            let controller = self
+                .controllers
+                .entry(found.instance)
+                .or_insert_with(|| Controller {
+                    path: found.path,
+                    id: found.id,
+                    access: self.untrusted.clone(),
+                    link: None,
+                    asked: Vec::new(),
+                    dialler: Dialler::default(),
+                    published: BTreeMap::new(),
+                });
             if let Some(access) = found.access {
                 controller.access = access;
             }
@@ -220,14 +301,23 @@ impl Agent {
     fn follow_listeners(&mut self, found: Vec<(crate::ListenerId, survey::Offer)>, now: Moment) {
         let found: BTreeMap<_, _> = found.into_iter().collect();
         let before = std::mem::replace(&mut self.listeners, found.clone());
-        for listener in before.keys().filter(|listener| !found.contains_key(listener)) {
-            self.outputs.push_back(Output::StopListening { listener: *listener });
+        for listener in before
+            .keys()
+            .filter(|listener| !found.contains_key(listener))
+        {
+            self.outputs.push_back(Output::StopListening {
+                listener: *listener,
+            });
             self.publish(listener.to_string(), "Status", "Down".to_owned(), now);
         }
         for (listener, offer) in found {
             if before.get(&listener) != Some(&offer) {
                 let (target, ping_interval) = (offer.target, offer.ping_interval);
-                self.outputs.push_back(Output::Listen { listener, target, ping_interval });
+                self.outputs.push_back(Output::Listen {
+                    listener,
+                    target,
+                    ping_interval,
+                });
             }
         }
         if self.listeners.is_empty() {

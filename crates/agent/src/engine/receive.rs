@@ -29,7 +29,9 @@ impl Agent {
         if let Err(why) = self.admit(link, &record.from_id, now) {
             return self.ignore(link, &record.from_id, why);
         }
-        let Some(known) = self.links.get(&link) else { return };
+        let Some(known) = self.links.get(&link) else {
+            return;
+        };
         let (instance, parted) = match &known.stage {
             Stage::Open(party) => (party.instance, None),
             Stage::Parted { party, .. } => (party.instance, Some(party.clone())),
@@ -42,7 +44,9 @@ impl Agent {
             (Content::Ignored(why), _) => self.ignore_known(link, why),
             (_, Some(_)) => self.ignore_known(link, Ignored::BeforeConnect),
             (Content::Message(payload), None) => self.message(link, instance, payload, now),
-            (Content::Refused { msg_id, code, text }, None) => self.refuse(link, &msg_id, code, text),
+            (Content::Refused { msg_id, code, text }, None) => {
+                self.refuse(link, &msg_id, code, text)
+            }
             (Content::Session, None) => self.refuse_session(link),
         }
     }
@@ -59,7 +63,10 @@ impl Agent {
         if let Err(why) = self.admit(link, from.as_str(), now) {
             return self.ignore(link, from.as_str(), why);
         }
-        let parted = matches!(self.links.get(&link).map(|link| &link.stage), Some(Stage::Parted { .. }));
+        let parted = matches!(
+            self.links.get(&link).map(|link| &link.stage),
+            Some(Stage::Parted { .. })
+        );
         match refusal.reaction {
             Reaction::Answer { .. } if parted => self.ignore_known(link, Ignored::BeforeConnect),
             Reaction::Answer { msg_id, code, text } => self.refuse(link, &msg_id, code, text),
@@ -70,13 +77,17 @@ impl Agent {
     /// Sees to it that `from` is the Controller at the other end, which it may tell by this very Record.
     /// Otherwise says what is wrong.
     fn admit(&mut self, link: LinkId, from: &str, now: Moment) -> Result<(), Ignored> {
-        let Some(known) = self.links.get(&link) else { return Ok(()) };
+        let Some(known) = self.links.get(&link) else {
+            return Ok(());
+        };
         let party = known.party();
         if party.is_some_and(|party| party.id.as_str() == from) {
             return Ok(());
         }
-        let from = EndpointId::from_wire(from).map_err(|error| Ignored::Erroneous(clip(&error.to_string())))?;
-        may_speak(&known.peer, &from, &self.own).map_err(|refusal| Ignored::Forbidden(clip(&refusal.to_string())))?;
+        let from = EndpointId::from_wire(from)
+            .map_err(|error| Ignored::Erroneous(clip(&error.to_string())))?;
+        may_speak(&known.peer, &from, &self.own)
+            .map_err(|refusal| Ignored::Forbidden(clip(&refusal.to_string())))?;
         if let Some(party) = party {
             return Err(Ignored::Forbidden(format!("{} is there", party.id)));
         }
@@ -86,16 +97,23 @@ impl Agent {
 
     /// The peer said goodbye and leaves the connection open. (R-MTP.8)
     fn parted(&mut self, link: LinkId, now: Moment) {
-        let Some(known) = self.links.get_mut(&link) else { return };
+        let Some(known) = self.links.get_mut(&link) else {
+            return;
+        };
         if let Stage::Open(party) = &known.stage {
-            known.stage = Stage::Parted { party: party.clone(), until: now + CONNECT_PATIENCE };
+            known.stage = Stage::Parted {
+                party: party.clone(),
+                until: now + CONNECT_PATIENCE,
+            };
         }
     }
 
     /// Nobody may use session contexts. The Disconnect Record that says so asks for a Connect Record
     /// before anything else, so that comes with it. (R-E2E.6a, R-MTP.8)
     fn refuse_session(&mut self, link: LinkId) {
-        let Some(party) = self.links.get(&link).and_then(|link| link.party()).cloned() else { return };
+        let Some(party) = self.links.get(&link).and_then(|link| link.party()).cloned() else {
+            return;
+        };
         let code = ErrorCode::SessionContextNotAllowed;
         let text = "this Agent uses no session context, send the Message without one";
         self.say_goodbye(link, &party.id, code, text.to_owned());
@@ -107,7 +125,9 @@ impl Agent {
             Ok(msg) => msg,
             Err(refusal) => {
                 return match refusal.reaction {
-                    Reaction::Answer { msg_id, code, text } => self.refuse(link, &msg_id, code, text),
+                    Reaction::Answer { msg_id, code, text } => {
+                        self.refuse(link, &msg_id, code, text)
+                    }
                     Reaction::Ignore => {
                         self.ignore_known(link, Ignored::Erroneous(refusal.reason.to_string()));
                     }
@@ -129,9 +149,18 @@ impl Agent {
         }
     }
 
-    fn request(&mut self, link: LinkId, instance: u32, msg_id: String, request: RequestType, now: Moment) {
+    fn request(
+        &mut self,
+        link: LinkId,
+        instance: u32,
+        msg_id: String,
+        request: RequestType,
+        now: Moment,
+    ) {
         let is_current = self.is_current();
-        let Some(controller) = self.controllers.get_mut(&instance) else { return };
+        let Some(controller) = self.controllers.get_mut(&instance) else {
+            return;
+        };
         if controller.asked.iter().any(|asked| asked.msg_id == msg_id) {
             return self.ignore_known(link, Ignored::Duplicate(clip(&msg_id)));
         }
@@ -141,20 +170,36 @@ impl Agent {
         }
         let trusted = self.links.get(&link).is_some_and(|link| link.is_trusted());
         let held = (!is_current).then(|| msg_id.clone());
-        controller.asked.push(Asked { msg_id, trusted, plan: None });
+        controller.asked.push(Asked {
+            msg_id,
+            trusted,
+            plan: None,
+        });
         let place = controller.asked.len() - 1;
         match held {
-            Some(msg_id) => self.held.push_back(Held { instance, msg_id, request }),
+            Some(msg_id) => self.held.push_back(Held {
+                instance,
+                msg_id,
+                request,
+            }),
             None => self.carry_out(instance, place, request, now),
         }
     }
 
     /// Carries out what waited for the survey.
     pub(super) fn release_held(&mut self, now: Moment) {
-        for Held { instance, msg_id, request } in std::mem::take(&mut self.held) {
+        for Held {
+            instance,
+            msg_id,
+            request,
+        } in std::mem::take(&mut self.held)
+        {
             let controller = self.controllers.get(&instance);
             let place = controller.and_then(|controller| {
-                controller.asked.iter().position(|asked| asked.plan.is_none() && asked.msg_id == msg_id)
+                controller
+                    .asked
+                    .iter()
+                    .position(|asked| asked.plan.is_none() && asked.msg_id == msg_id)
             });
             if let Some(place) = place {
                 self.carry_out(instance, place, request, now);
@@ -163,35 +208,69 @@ impl Agent {
     }
 
     fn carry_out(&mut self, instance: u32, place: usize, request: RequestType, now: Moment) {
-        let Some(controller) = self.controllers.get_mut(&instance) else { return };
-        let Some(asked) = controller.asked.get_mut(place) else { return };
-        let access = if asked.trusted { &controller.access } else { &self.untrusted };
-        let caller = Caller { controller: controller.path.clone(), access: access.clone() };
+        let Some(controller) = self.controllers.get_mut(&instance) else {
+            return;
+        };
+        let Some(asked) = controller.asked.get_mut(place) else {
+            return;
+        };
+        let access = if asked.trusted {
+            &controller.access
+        } else {
+            &self.untrusted
+        };
+        let caller = Caller {
+            controller: controller.path.clone(),
+            access: access.clone(),
+        };
         let work = handlers::plan(request, caller);
-        asked.plan = Some(super::plans::submit_request(&mut self.model, &mut self.purposes, instance, work, now));
+        asked.plan = Some(super::plans::submit_request(
+            &mut self.model,
+            &mut self.purposes,
+            instance,
+            work,
+            now,
+        ));
     }
 
     /// Sends the answer of a request, on the link that the Controller has now. What was asked on a
     /// trusted link is answered on no other.
     pub(super) fn answer(&mut self, instance: u32, asked: Asked, answer: Answer) {
-        let Some(link) = self.controllers.get(&instance).and_then(|controller| controller.link) else { return };
-        let Some(known) = self.links.get(&link) else { return };
+        let Some(link) = self
+            .controllers
+            .get(&instance)
+            .and_then(|controller| controller.link)
+        else {
+            return;
+        };
+        let Some(known) = self.links.get(&link) else {
+            return;
+        };
         if asked.trusted && !known.is_trusted() {
             return;
         }
-        let Stage::Open(party) = &known.stage else { return };
+        let Stage::Open(party) = &known.stage else {
+            return;
+        };
         let to = party.id.clone();
         let payload = match answer {
             Answer::Silence => return,
             Answer::Response(response) => Msg::response(&*asked.msg_id, response).to_payload(),
-            Answer::Error { code, text, param_errs } => error(&asked.msg_id, code, text, param_errs),
+            Answer::Error {
+                code,
+                text,
+                param_errs,
+            } => error(&asked.msg_id, code, text, param_errs),
         };
         self.send(link, &to, &asked.msg_id, payload);
     }
 
     fn send(&mut self, link: LinkId, to: &EndpointId, msg_id: &str, payload: Bytes) {
         let payload = if payload.len() > ANSWER_BYTES_MAX {
-            let text = format!("the answer has {} bytes, at most {ANSWER_BYTES_MAX} can be sent: ask in parts", payload.len());
+            let text = format!(
+                "the answer has {} bytes, at most {ANSWER_BYTES_MAX} can be sent: ask in parts",
+                payload.len()
+            );
             error(msg_id, ErrorCode::ResourcesExceeded, text, Vec::new())
         } else {
             payload
@@ -202,12 +281,20 @@ impl Agent {
 
     /// Answers what cannot be processed. (R-MTP.5, R-MSG.1)
     fn refuse(&mut self, link: LinkId, msg_id: &str, code: ErrorCode, text: String) {
-        let Some(known) = self.links.get_mut(&link) else { return };
+        let Some(known) = self.links.get_mut(&link) else {
+            return;
+        };
         let noted = known.may_note();
-        let Stage::Open(party) = &known.stage else { return };
+        let Stage::Open(party) = &known.stage else {
+            return;
+        };
         let to = party.id.clone();
         if noted {
-            self.note(Notice::Refused { link, code: code.number(), text: clip(&text) });
+            self.note(Notice::Refused {
+                link,
+                code: code.number(),
+                text: clip(&text),
+            });
         }
         let payload = error(msg_id, code, text, Vec::new());
         self.send(link, &to, msg_id, payload);
@@ -220,8 +307,16 @@ impl Agent {
     }
 
     fn ignore(&mut self, link: LinkId, from: &str, why: Ignored) {
-        if self.links.get_mut(&link).is_some_and(|link| link.may_note()) {
-            self.note(Notice::Ignored { link, from: clip(from), why });
+        if self
+            .links
+            .get_mut(&link)
+            .is_some_and(|link| link.may_note())
+        {
+            self.note(Notice::Ignored {
+                link,
+                from: clip(from),
+                why,
+            });
         }
     }
 }

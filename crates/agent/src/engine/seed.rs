@@ -12,57 +12,92 @@ const FULL_ACCESS: &str = "Full access";
 const UNTRUSTED: &str = "Untrusted";
 
 /// Everything, everywhere; secured parameters excepted.
-const ALL_RIGHTS: [(&str, &str); 4] =
-    [("Param", "rw-n"), ("Obj", "rw-n"), ("InstantiatedObj", "rw-n"), ("CommandEvent", "r-xn")];
+const ALL_RIGHTS: [(&str, &str); 4] = [
+    ("Param", "rw-n"),
+    ("Obj", "rw-n"),
+    ("InstantiatedObj", "rw-n"),
+    ("CommandEvent", "r-xn"),
+];
 
 /// Enough to see with whom one speaks.
 const UNTRUSTED_TARGETS: &str =
     "Device.RootDataModelVersion,Device.LocalAgent.EndpointID,Device.LocalAgent.SoftwareVersion";
-const UNTRUSTED_RIGHTS: [(&str, &str); 4] =
-    [("Param", "r---"), ("Obj", "----"), ("InstantiatedObj", "----"), ("CommandEvent", "----")];
+const UNTRUSTED_RIGHTS: [(&str, &str); 4] = [
+    ("Param", "r---"),
+    ("Obj", "----"),
+    ("InstantiatedObj", "----"),
+    ("CommandEvent", "----"),
+];
 
 /// Seeds what `config` names and is not there. At the `first` start there is an untrusted role, too. A
 /// row that is there stays as it is, whatever was made of it. Returns what could not be seeded.
 pub(super) fn seed(transaction: &mut Transaction<'_>, config: &Config, first: bool) -> Vec<Fault> {
     let mut faults = Vec::new();
-    let mut attempt = |transaction: &mut Transaction<'_>, step: &dyn Fn(&mut Transaction<'_>) -> Result<(), Fault>| {
-        let savepoint = transaction.savepoint();
-        if let Err(fault) = step(transaction) {
-            transaction.rollback(savepoint);
-            faults.push(fault);
-        }
-    };
-    attempt(transaction, &|transaction| seed_identity(transaction, config));
+    let mut attempt =
+        |transaction: &mut Transaction<'_>,
+         step: &dyn Fn(&mut Transaction<'_>) -> Result<(), Fault>| {
+            let savepoint = transaction.savepoint();
+            if let Err(fault) = step(transaction) {
+                transaction.rollback(savepoint);
+                faults.push(fault);
+            }
+        };
+    attempt(transaction, &|transaction| {
+        seed_identity(transaction, config)
+    });
     if first {
         attempt(transaction, &seed_roles);
     }
     for known in &config.controllers {
-        attempt(transaction, &|transaction| seed_controller(transaction, known));
+        attempt(transaction, &|transaction| {
+            seed_controller(transaction, known)
+        });
     }
     if let Some(target) = &config.listen {
-        attempt(transaction, &|transaction| seed_listener(transaction, target));
+        attempt(transaction, &|transaction| {
+            seed_listener(transaction, target)
+        });
     }
     faults
 }
 
 fn seed_identity(transaction: &mut Transaction<'_>, config: &Config) -> Result<(), Fault> {
     let agent = find(transaction, LOCAL_AGENT)?;
-    assign(transaction, agent, "EndpointID", config.endpoint_id.as_str())?;
-    assign(transaction, agent, "SoftwareVersion", &config.software_version)
+    assign(
+        transaction,
+        agent,
+        "EndpointID",
+        config.endpoint_id.as_str(),
+    )?;
+    assign(
+        transaction,
+        agent,
+        "SoftwareVersion",
+        &config.software_version,
+    )
 }
 
 fn seed_roles(transaction: &mut Transaction<'_>) -> Result<(), Fault> {
     let trust = find(transaction, "Device.LocalAgent.ControllerTrust.")?;
     full_access(transaction)?;
     if row_with(transaction, trust, "Role", "Name", UNTRUSTED)?.is_none() {
-        let role = role(transaction, trust, UNTRUSTED, UNTRUSTED_TARGETS, UNTRUSTED_RIGHTS)?;
+        let role = role(
+            transaction,
+            trust,
+            UNTRUSTED,
+            UNTRUSTED_TARGETS,
+            UNTRUSTED_RIGHTS,
+        )?;
         let role = transaction.path(role).to_owned();
         assign(transaction, trust, "UntrustedRole", &role)?;
     }
     Ok(())
 }
 
-fn seed_controller(transaction: &mut Transaction<'_>, known: &KnownController) -> Result<(), Fault> {
+fn seed_controller(
+    transaction: &mut Transaction<'_>,
+    known: &KnownController,
+) -> Result<(), Fault> {
     let agent = find(transaction, LOCAL_AGENT)?;
     let id = known.endpoint_id.as_str();
     if row_with(transaction, agent, "Controller", "EndpointID", id)?.is_some() {
@@ -70,10 +105,19 @@ fn seed_controller(transaction: &mut Transaction<'_>, known: &KnownController) -
     }
     let role = full_access(transaction)?;
     let role = transaction.path(role).to_owned();
-    let values = [("EndpointID", id), ("Enable", "true"), ("AssignedRole", &role)];
+    let values = [
+        ("EndpointID", id),
+        ("Enable", "true"),
+        ("AssignedRole", &role),
+    ];
     let row = add(transaction, agent, "Controller", &values)?;
     if let Some(target) = &known.target {
-        let mtp = add(transaction, row, "MTP", &[("Enable", "true"), ("Protocol", WEBSOCKET)])?;
+        let mtp = add(
+            transaction,
+            row,
+            "MTP",
+            &[("Enable", "true"), ("Protocol", WEBSOCKET)],
+        )?;
         let socket = websocket(transaction, mtp)?;
         set(transaction, socket, "Host", &target.host)?;
         place(transaction, socket, target)?;
@@ -86,15 +130,29 @@ fn seed_listener(transaction: &mut Transaction<'_>, target: &Target) -> Result<(
     if row_with(transaction, agent, "MTP", "Protocol", WEBSOCKET)?.is_some() {
         return Ok(());
     }
-    let mtp = add(transaction, agent, "MTP", &[("Enable", "true"), ("Protocol", WEBSOCKET)])?;
+    let mtp = add(
+        transaction,
+        agent,
+        "MTP",
+        &[("Enable", "true"), ("Protocol", WEBSOCKET)],
+    )?;
     let socket = websocket(transaction, mtp)?;
     place(transaction, socket, target)
 }
 
-fn place(transaction: &mut Transaction<'_>, socket: ObjectId, target: &Target) -> Result<(), Fault> {
+fn place(
+    transaction: &mut Transaction<'_>,
+    socket: ObjectId,
+    target: &Target,
+) -> Result<(), Fault> {
     set(transaction, socket, "Port", &target.port.to_string())?;
     set(transaction, socket, "Path", &target.path)?;
-    set(transaction, socket, "EnableEncryption", if target.encryption { "true" } else { "false" })
+    set(
+        transaction,
+        socket,
+        "EnableEncryption",
+        if target.encryption { "true" } else { "false" },
+    )
 }
 
 /// The role that may do everything; it is made when there is none of its name.
@@ -113,7 +171,12 @@ fn role(
     targets: &str,
     rights: [(&str, &str); 4],
 ) -> Result<ObjectId, Fault> {
-    let role = add(transaction, trust, "Role", &[("Name", name), ("Enable", "true")])?;
+    let role = add(
+        transaction,
+        trust,
+        "Role",
+        &[("Name", name), ("Enable", "true")],
+    )?;
     let mut values = vec![("Enable", "true"), ("Order", "1"), ("Targets", targets)];
     values.extend(rights);
     add(transaction, role, "Permission", &values)?;
@@ -126,7 +189,9 @@ fn add(
     table: &str,
     values: &[(&str, &str)],
 ) -> Result<ObjectId, Fault> {
-    let node = transaction.member(parent, table).ok_or_else(|| missing(transaction, parent, table))?;
+    let node = transaction
+        .member(parent, table)
+        .ok_or_else(|| missing(transaction, parent, table))?;
     let row = transaction.add_row(parent, node)?;
     for (name, value) in values {
         set(transaction, row, name, value)?;
@@ -135,13 +200,27 @@ fn add(
     Ok(row)
 }
 
-fn set(transaction: &mut Transaction<'_>, object: ObjectId, name: &str, value: &str) -> Result<(), Fault> {
-    let parameter = transaction.parameter(object, name).ok_or_else(|| missing(transaction, object, name))?;
+fn set(
+    transaction: &mut Transaction<'_>,
+    object: ObjectId,
+    name: &str,
+    value: &str,
+) -> Result<(), Fault> {
+    let parameter = transaction
+        .parameter(object, name)
+        .ok_or_else(|| missing(transaction, object, name))?;
     transaction.set(object, parameter, value, Setting::Initial)
 }
 
-fn assign(transaction: &mut Transaction<'_>, object: ObjectId, name: &str, value: &str) -> Result<(), Fault> {
-    let parameter = transaction.parameter(object, name).ok_or_else(|| missing(transaction, object, name))?;
+fn assign(
+    transaction: &mut Transaction<'_>,
+    object: ObjectId,
+    name: &str,
+    value: &str,
+) -> Result<(), Fault> {
+    let parameter = transaction
+        .parameter(object, name)
+        .ok_or_else(|| missing(transaction, object, name))?;
     transaction.assign(object, parameter, value)
 }
 
@@ -152,9 +231,13 @@ fn row_with(
     name: &str,
     value: &str,
 ) -> Result<Option<ObjectId>, Fault> {
-    let node = transaction.member(parent, table).ok_or_else(|| missing(transaction, parent, table))?;
+    let node = transaction
+        .member(parent, table)
+        .ok_or_else(|| missing(transaction, parent, table))?;
     let rows = transaction.rows(parent, node)?;
-    Ok(rows.into_iter().find(|row| transaction.text(*row, name) == value))
+    Ok(rows
+        .into_iter()
+        .find(|row| transaction.text(*row, name) == value))
 }
 
 fn websocket(transaction: &mut Transaction<'_>, mtp: ObjectId) -> Result<ObjectId, Fault> {
@@ -164,7 +247,9 @@ fn websocket(transaction: &mut Transaction<'_>, mtp: ObjectId) -> Result<ObjectI
 }
 
 fn find(transaction: &mut Transaction<'_>, path: &str) -> Result<ObjectId, Fault> {
-    transaction.find(path).ok_or_else(|| Fault::new(FaultKind::Internal, path, "this is not declared"))
+    transaction
+        .find(path)
+        .ok_or_else(|| Fault::new(FaultKind::Internal, path, "this is not declared"))
 }
 
 fn missing(transaction: &Transaction<'_>, object: ObjectId, name: &str) -> Fault {

@@ -68,17 +68,21 @@ pub(crate) struct Offer {
 
 impl Watch {
     pub(crate) fn new(view: &SchemaView) -> Self {
-        let watched = view.nodes().filter_map(|node| Some((node.id, weight(&node.path)?)));
-        Self { nodes: watched.collect() }
+        let watched = view
+            .nodes()
+            .filter_map(|node| Some((node.id, weight(&node.path)?)));
+        Self {
+            nodes: watched.collect(),
+        }
     }
 
     /// How much the changes matter.
     pub(crate) fn weigh(&self, changes: &[Change], view: &SchemaView) -> Stale {
         let weigh = |change: &Change| match change {
             change if roles::concern(change, view) => Stale::Rights,
-            Change::Added { node, .. } | Change::Deleted { node, .. } | Change::Set { node, .. } => {
-                self.nodes.get(node).copied().unwrap_or_default()
-            }
+            Change::Added { node, .. }
+            | Change::Deleted { node, .. }
+            | Change::Set { node, .. } => self.nodes.get(node).copied().unwrap_or_default(),
         };
         changes.iter().map(weigh).max().unwrap_or_default()
     }
@@ -92,18 +96,28 @@ fn weight(path: &str) -> Option<Stale> {
     }
     match rest {
         "Controller.{i}.Enable" | "Controller.{i}.EndpointID" => Some(Stale::Rights),
-        _ if rest.starts_with("Controller.{i}.MTP.") || rest.starts_with("MTP.") => Some(Stale::Ways),
+        _ if rest.starts_with("Controller.{i}.MTP.") || rest.starts_with("MTP.") => {
+            Some(Stale::Ways)
+        }
         _ => None,
     }
 }
 
 /// Reads it all; the rights only where `rights` asks for them.
 pub(crate) fn survey(transaction: &mut Transaction<'_>, rights: bool) -> Survey {
-    let mut found = Survey { controllers: Vec::new(), listeners: Vec::new(), untrusted: None };
-    let Some(agent) = transaction.find(LOCAL_AGENT) else { return found };
+    let mut found = Survey {
+        controllers: Vec::new(),
+        listeners: Vec::new(),
+        untrusted: None,
+    };
+    let Some(agent) = transaction.find(LOCAL_AGENT) else {
+        return found;
+    };
     let banned = banned_role(transaction, agent);
     for row in rows(transaction, agent, "Controller") {
-        found.controllers.extend(controller(transaction, row, &banned, rights));
+        found
+            .controllers
+            .extend(controller(transaction, row, &banned, rights));
     }
     for row in rows(transaction, agent, "MTP") {
         found.listeners.extend(listener(transaction, row));
@@ -133,7 +147,10 @@ fn controller(
     Some(KnownController {
         instance: transaction.instance(row),
         access: rights.then(|| Arc::new(roles::access_of(transaction, &path))),
-        ways: ways.into_iter().filter_map(|way| self::way(transaction, way)).collect(),
+        ways: ways
+            .into_iter()
+            .filter_map(|way| self::way(transaction, way))
+            .collect(),
         path,
         id,
     })
@@ -189,13 +206,19 @@ fn place(transaction: &mut Transaction<'_>, socket: ObjectId) -> Target {
 }
 
 fn banned_role(transaction: &mut Transaction<'_>, agent: ObjectId) -> String {
-    let trust = transaction.member(agent, "ControllerTrust").and_then(|node| transaction.single(agent, node));
-    trust.map(|trust| transaction.text(trust, "BannedRole").to_owned()).unwrap_or_default()
+    let trust = transaction
+        .member(agent, "ControllerTrust")
+        .and_then(|node| transaction.single(agent, node));
+    trust
+        .map(|trust| transaction.text(trust, "BannedRole").to_owned())
+        .unwrap_or_default()
 }
 
 fn rows(transaction: &mut Transaction<'_>, parent: ObjectId, table: &str) -> Vec<ObjectId> {
     let table = transaction.member(parent, table);
-    table.and_then(|table| transaction.rows(parent, table).ok()).unwrap_or_default()
+    table
+        .and_then(|table| transaction.rows(parent, table).ok())
+        .unwrap_or_default()
 }
 
 fn number(transaction: &mut Transaction<'_>, object: ObjectId, name: &str) -> u32 {

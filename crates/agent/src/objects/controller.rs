@@ -32,28 +32,51 @@ pub(super) const MTP: Object = object("Device.LocalAgent.Controller.{i}.MTP.{i}.
     .parameters(&[
         parameter("Alias", ALIAS).write_once().assigned(),
         parameter("Enable", BOOLEAN).writable().default("false"),
-        parameter("Protocol", one_of(&[WEBSOCKET])).writable().default(WEBSOCKET),
-        parameter("Order", UNSIGNED_INT.at_least(1)).writable().default("1"),
+        parameter("Protocol", one_of(&[WEBSOCKET]))
+            .writable()
+            .default(WEBSOCKET),
+        parameter("Order", UNSIGNED_INT.at_least(1))
+            .writable()
+            .default("1"),
     ]);
 
 /// The Controller's WebSocket, and how it is tried again. (TR-181 2.19; TR-369, R-WS.5, R-WS.18 to R-WS.21)
 pub(super) const WEB_SOCKET: Object = object("Device.LocalAgent.Controller.{i}.MTP.{i}.WebSocket.")
     .parameters(&[
         parameter("Host", STRING.max(256)).writable(),
-        parameter("Port", UNSIGNED_INT.range(1, 65_535)).writable().default("443"),
-        parameter("Path", STRING).writable(),
-        parameter("EnableEncryption", BOOLEAN).writable().default("true"),
-        parameter("KeepAliveInterval", UNSIGNED_INT.at_least(1)).writable().default("30"),
-        parameter("CurrentRetryCount", UNSIGNED_INT).volatile(),
-        parameter("SessionRetryMinimumWaitInterval", UNSIGNED_INT.range(1, 65_535)).writable().default("5"),
-        parameter("SessionRetryIntervalMultiplier", UNSIGNED_INT.range(1_000, 65_535))
+        parameter("Port", UNSIGNED_INT.range(1, 65_535))
             .writable()
-            .default("2000"),
+            .default("443"),
+        parameter("Path", STRING).writable(),
+        parameter("EnableEncryption", BOOLEAN)
+            .writable()
+            .default("true"),
+        parameter("KeepAliveInterval", UNSIGNED_INT.at_least(1))
+            .writable()
+            .default("30"),
+        parameter("CurrentRetryCount", UNSIGNED_INT).volatile(),
+        parameter(
+            "SessionRetryMinimumWaitInterval",
+            UNSIGNED_INT.range(1, 65_535),
+        )
+        .writable()
+        .default("5"),
+        parameter(
+            "SessionRetryIntervalMultiplier",
+            UNSIGNED_INT.range(1_000, 65_535),
+        )
+        .writable()
+        .default("2000"),
     ]);
 
 /// Session contexts with the Controller. There are none yet, whatever SessionMode asks for, and each
 /// try is answered accordingly. (TR-181 2.19; TR-369, R-E2E.6a)
-pub(super) const E2E_SESSION: Object = object("Device.LocalAgent.Controller.{i}.E2ESession.").parameters(&[
-    parameter("SessionMode", one_of(&["Require", "Allow", "Forbid"])).writable().default("Forbid"),
-    parameter("Status", one_of(&["Up", "Down"])).volatile().default("Down"),
-]);
+pub(super) const E2E_SESSION: Object = object("Device.LocalAgent.Controller.{i}.E2ESession.")
+    .parameters(&[
+        parameter("SessionMode", one_of(&["Require", "Allow", "Forbid"]))
+            .writable()
+            .default("Forbid"),
+        parameter("Status", one_of(&["Up", "Down"]))
+            .volatile()
+            .default("Down"),
+    ]);

@@ -24,8 +24,11 @@ pub(super) const LOCAL_AGENT: Object = object("Device.LocalAgent.").parameters(&
     parameter("EndpointID", STRING).volatile(),
     parameter("SoftwareVersion", STRING.max(64)).volatile(),
     parameter("UpTime", UNSIGNED_INT).live(&UP_TIME),
-    parameter("SupportedProtocols", one_of(&["WebSocket", "STOMP", "MQTT", "UDS"]).list_of(1, 4))
-        .default(WEBSOCKET),
+    parameter(
+        "SupportedProtocols",
+        one_of(&["WebSocket", "STOMP", "MQTT", "UDS"]).list_of(1, 4),
+    )
+    .default(WEBSOCKET),
     parameter("MTPNumberOfEntries", UNSIGNED_INT).counts("MTP"),
     parameter("ControllerNumberOfEntries", UNSIGNED_INT).counts("Controller"),
 ]);

@@ -41,6 +41,13 @@ mod tests {
     #[test]
     fn the_declarations_fit_together() {
         let schema = Schema::build(&objects()).unwrap();
-        assert_eq!(schema.nodes().iter().filter(|node| node.object().is_some()).count(), objects().len());
+        assert_eq!(
+            schema
+                .nodes()
+                .iter()
+                .filter(|node| node.object().is_some())
+                .count(),
+            objects().len()
+        );
     }
 }

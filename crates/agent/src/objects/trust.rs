@@ -11,12 +11,13 @@ const ROLE_TABLE: &str = "Device.LocalAgent.ControllerTrust.Role.{i}.";
 const RIGHTS: usphere_datamodel::ValueType = STRING.size(4, 4);
 
 /// The roles with a meaning of their own. (TR-181 2.19)
-pub(super) const CONTROLLER_TRUST: Object = object("Device.LocalAgent.ControllerTrust.").parameters(&[
-    parameter("UntrustedRole", strong_reference(ROLE_TABLE).list_of(0, 1)).writable(),
-    parameter("BannedRole", strong_reference(ROLE_TABLE)).writable(),
-    parameter("SecuredRoles", strong_reference(ROLE_TABLE).list()).writable(),
-    parameter("RoleNumberOfEntries", UNSIGNED_INT).counts("Role"),
-]);
+pub(super) const CONTROLLER_TRUST: Object = object("Device.LocalAgent.ControllerTrust.")
+    .parameters(&[
+        parameter("UntrustedRole", strong_reference(ROLE_TABLE).list_of(0, 1)).writable(),
+        parameter("BannedRole", strong_reference(ROLE_TABLE)).writable(),
+        parameter("SecuredRoles", strong_reference(ROLE_TABLE).list()).writable(),
+        parameter("RoleNumberOfEntries", UNSIGNED_INT).counts("Role"),
+    ]);
 
 /// One row is one role that Controllers can have. (TR-181 2.19)
 pub(super) const ROLE: Object = object(ROLE_TABLE)
@@ -30,16 +31,22 @@ pub(super) const ROLE: Object = object(ROLE_TABLE)
     ]);
 
 /// One row is what a role permits somewhere; the largest Order counts. (TR-181 2.19)
-pub(super) const PERMISSION: Object = object("Device.LocalAgent.ControllerTrust.Role.{i}.Permission.{i}.")
-    .rows(Rows::ADDABLE.and(Rows::DELETABLE))
-    .unique(&[&["Order"], &["Alias"]])
-    .parameters(&[
-        parameter("Alias", ALIAS).write_once().assigned(),
-        parameter("Enable", BOOLEAN).writable().default("false"),
-        parameter("Order", UNSIGNED_INT).writable().default("0").assigned(),
-        parameter("Targets", STRING.list()).writable(),
-        parameter("Param", RIGHTS).writable().default("----"),
-        parameter("Obj", RIGHTS).writable().default("----"),
-        parameter("InstantiatedObj", RIGHTS).writable().default("----"),
-        parameter("CommandEvent", RIGHTS).writable().default("----"),
-    ]);
+pub(super) const PERMISSION: Object =
+    object("Device.LocalAgent.ControllerTrust.Role.{i}.Permission.{i}.")
+        .rows(Rows::ADDABLE.and(Rows::DELETABLE))
+        .unique(&[&["Order"], &["Alias"]])
+        .parameters(&[
+            parameter("Alias", ALIAS).write_once().assigned(),
+            parameter("Enable", BOOLEAN).writable().default("false"),
+            parameter("Order", UNSIGNED_INT)
+                .writable()
+                .default("0")
+                .assigned(),
+            parameter("Targets", STRING.list()).writable(),
+            parameter("Param", RIGHTS).writable().default("----"),
+            parameter("Obj", RIGHTS).writable().default("----"),
+            parameter("InstantiatedObj", RIGHTS)
+                .writable()
+                .default("----"),
+            parameter("CommandEvent", RIGHTS).writable().default("----"),
+        ]);

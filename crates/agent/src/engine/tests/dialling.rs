@@ -25,9 +25,19 @@ fn enabled_controllers_are_dialled_at_once() {
     assert_eq!(live.dials.len(), 1);
     let dialled = live.dials[0].clone();
     assert_eq!(dialled.controller, id("a"));
-    assert_eq!((&*dialled.target.host, dialled.target.port, &*dialled.target.path), ("there", 8081, "/usp"));
+    assert_eq!(
+        (
+            &*dialled.target.host,
+            dialled.target.port,
+            &*dialled.target.path
+        ),
+        ("there", 8081, "/usp")
+    );
     live.pick_up();
-    assert_eq!(live.value("a", "Device.LocalAgent.EndpointID"), "self::agent");
+    assert_eq!(
+        live.value("a", "Device.LocalAgent.EndpointID"),
+        "self::agent"
+    );
     live.wait(Duration::from_secs(100_000));
     assert!(live.dials.is_empty(), "who is connected is not dialled");
 }
@@ -40,7 +50,11 @@ fn the_ping_interval_is_what_the_data_model_says() {
     let link = live.pick_up();
     live.take(link);
     live.request("a", "1", set(SOCKET_1, &[("KeepAliveInterval", "7")]));
-    assert_eq!(live.dials[0].ping_interval, Duration::from_secs(7), "the session is begun anew with it");
+    assert_eq!(
+        live.dials[0].ping_interval,
+        Duration::from_secs(7),
+        "the session is begun anew with it"
+    );
     assert_eq!(live.hangups, [(link, HangupReason::Reconfigured)]);
 }
 
@@ -52,7 +66,10 @@ fn retries_wait_in_the_ranges_that_grow_until_the_tenth() {
         live.turn_down();
         let range = 5.0 * 2_f64.powi((retry - 1).min(9));
         let waited = wait_for_dial(&mut live);
-        assert!((range..=2.0 * range).contains(&waited), "retry {retry} came after {waited} s");
+        assert!(
+            (range..=2.0 * range).contains(&waited),
+            "retry {retry} came after {waited} s"
+        );
     }
 }
 
@@ -66,7 +83,12 @@ fn retries_are_not_the_same_for_every_agent() {
             wait_for_dial(&mut live)
         })
         .collect();
-    assert!(waits.windows(2).all(|pair| (pair[0] - pair[1]).abs() > 0.01), "{waits:?}");
+    assert!(
+        waits
+            .windows(2)
+            .all(|pair| (pair[0] - pair[1]).abs() > 0.01),
+        "{waits:?}"
+    );
 }
 
 /// Proves: R-WS.19
@@ -74,7 +96,10 @@ fn retries_are_not_the_same_for_every_agent() {
 fn the_parameters_of_the_back_off_are_followed() {
     let mut live = Scene::new().dialled("a", "there").controller("b").agent();
     live.connect("b");
-    let values = [("SessionRetryMinimumWaitInterval", "100"), ("SessionRetryIntervalMultiplier", "1500")];
+    let values = [
+        ("SessionRetryMinimumWaitInterval", "100"),
+        ("SessionRetryIntervalMultiplier", "1500"),
+    ];
     live.response("b", set(SOCKET_1, &values));
     for (least, most) in [(100.0, 150.0), (150.0, 225.0), (225.0, 337.5)] {
         live.turn_down();
@@ -145,8 +170,14 @@ fn an_attempt_is_given_up_when_its_target_changes() {
 fn a_change_of_the_retry_parameters_disturbs_no_session() {
     let mut live = Scene::new().dialled("a", "there").agent();
     live.pick_up();
-    live.response("a", set(SOCKET_1, &[("SessionRetryMinimumWaitInterval", "9")]));
-    live.response("a", set("Device.LocalAgent.Controller.1.MTP.1.", &[("Order", "3")]));
+    live.response(
+        "a",
+        set(SOCKET_1, &[("SessionRetryMinimumWaitInterval", "9")]),
+    );
+    live.response(
+        "a",
+        set("Device.LocalAgent.Controller.1.MTP.1.", &[("Order", "3")]),
+    );
     assert_eq!(live.hangups, []);
 }
 
@@ -176,8 +207,15 @@ fn a_controller_that_is_added_is_dialled() {
     let values = [("Enable", "true"), ("Protocol", "WebSocket")];
     live.response("b", add(&format!("{CONTROLLER_2}MTP."), &values));
     assert!(live.dials.is_empty(), "where is not known yet");
-    let values = [("Host", "there"), ("Port", "81"), ("EnableEncryption", "false")];
-    live.response("b", set(&format!("{CONTROLLER_2}MTP.1.WebSocket."), &values));
+    let values = [
+        ("Host", "there"),
+        ("Port", "81"),
+        ("EnableEncryption", "false"),
+    ];
+    live.response(
+        "b",
+        set(&format!("{CONTROLLER_2}MTP.1.WebSocket."), &values),
+    );
     assert_eq!(live.dials.len(), 1);
     assert_eq!(live.dials[0].controller, id("new"));
 }

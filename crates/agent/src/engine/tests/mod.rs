@@ -22,7 +22,10 @@ const CONTROLLER_2: &str = "Device.LocalAgent.Controller.2.";
 const SOCKET_1: &str = "Device.LocalAgent.Controller.1.MTP.1.WebSocket.";
 
 fn get(paths: &[&str]) -> Get {
-    Get { param_paths: paths.iter().map(|path| (*path).to_owned()).collect(), max_depth: 0 }
+    Get {
+        param_paths: paths.iter().map(|path| (*path).to_owned()).collect(),
+        max_depth: 0,
+    }
 }
 
 /// Sets parameters of one object; a failure of any is a failure of all.
@@ -37,7 +40,10 @@ fn set(object: &str, values: &[(&str, &str)]) -> Set {
         .collect();
     Set {
         allow_partial: false,
-        update_objs: vec![UpdateObject { obj_path: object.to_owned(), param_settings }],
+        update_objs: vec![UpdateObject {
+            obj_path: object.to_owned(),
+            param_settings,
+        }],
     }
 }
 
@@ -53,12 +59,18 @@ fn add(table: &str, values: &[(&str, &str)]) -> Add {
         .collect();
     Add {
         allow_partial: false,
-        create_objs: vec![CreateObject { obj_path: table.to_owned(), param_settings }],
+        create_objs: vec![CreateObject {
+            obj_path: table.to_owned(),
+            param_settings,
+        }],
     }
 }
 
 fn delete(path: &str) -> Delete {
-    Delete { allow_partial: false, obj_paths: vec![path.to_owned()] }
+    Delete {
+        allow_partial: false,
+        obj_paths: vec![path.to_owned()],
+    }
 }
 
 /// What was dropped on a link, as the log says it.

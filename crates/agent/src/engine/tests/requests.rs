@@ -1,8 +1,8 @@
 //! Requests: each is answered once, by its own name, on the road that it came.
 
 use usphere_proto::msg::{
-    Add, Delete, Deregister, Event, Get, GetInstances, GetSupportedDm, GetSupportedProtocol, Header, Notification, Notify, Operate,
-    Register, RequestType, ResponseType, Set,
+    Add, Delete, Deregister, Event, Get, GetInstances, GetSupportedDm, GetSupportedProtocol,
+    Header, Notification, Notify, Operate, Register, RequestType, ResponseType, Set,
 };
 use usphere_proto::{Msg, MsgType, Record, RecordType};
 use usphere_trust::Channel;
@@ -18,11 +18,24 @@ fn one_of_each() -> Vec<RequestType> {
         Delete::default().into(),
         Deregister::default().into(),
         get(&[AGENT]).into(),
-        GetInstances { obj_paths: vec!["Device.LocalAgent.Controller.".to_owned()], first_level_only: true }.into(),
-        GetSupportedDm { obj_paths: vec!["Device.".to_owned()], ..Default::default() }.into(),
+        GetInstances {
+            obj_paths: vec!["Device.LocalAgent.Controller.".to_owned()],
+            first_level_only: true,
+        }
+        .into(),
+        GetSupportedDm {
+            obj_paths: vec!["Device.".to_owned()],
+            ..Default::default()
+        }
+        .into(),
         GetSupportedProtocol::default().into(),
         Notify::default().into(),
-        Operate { command: "Device.Reboot()".to_owned(), send_resp: true, ..Default::default() }.into(),
+        Operate {
+            command: "Device.Reboot()".to_owned(),
+            send_resp: true,
+            ..Default::default()
+        }
+        .into(),
         Register::default().into(),
         Set::default().into(),
     ]
@@ -50,12 +63,24 @@ fn an_answer_is_a_record_as_the_request_was_with_all_that_is_required() {
     let link = live.connect("operator");
     live.request("operator", "1", get(&[AGENT]));
     let record = live.take(link).remove(0);
-    assert!(matches!(record.record_type, Some(RecordType::NoSessionContext(_))));
-    assert_eq!((&*record.to_id, &*record.from_id), (id("operator").as_str(), id("agent").as_str()));
+    assert!(matches!(
+        record.record_type,
+        Some(RecordType::NoSessionContext(_))
+    ));
+    assert_eq!(
+        (&*record.to_id, &*record.from_id),
+        (id("operator").as_str(), id("agent").as_str())
+    );
     assert_eq!(record.version, "1.4");
     assert_eq!(record.check(&id("operator")), Ok(()));
     let header = message_of(&record).unwrap().header.unwrap();
-    assert_eq!(header, Header { msg_id: "1".to_owned(), msg_type: MsgType::GetResp as i32 });
+    assert_eq!(
+        header,
+        Header {
+            msg_id: "1".to_owned(),
+            msg_type: MsgType::GetResp as i32
+        }
+    );
 }
 
 /// Requests to which an Agent has nothing to say. (Pitfall 29)
@@ -65,9 +90,19 @@ fn an_answer_is_a_record_as_the_request_was_with_all_that_is_required() {
 fn requests_for_controllers_are_answered_with_7001() {
     let mut live = Scene::new().controller("operator").agent();
     live.connect("operator");
-    let boot = Event { obj_path: AGENT.to_owned(), event_name: "Boot!".to_owned(), ..Event::default() };
-    let notify = Notify { notification: Some(Notification::Event(boot)), ..Notify::default() };
-    for request in [RequestType::Notify(notify), RequestType::Register(Register::default())] {
+    let boot = Event {
+        obj_path: AGENT.to_owned(),
+        event_name: "Boot!".to_owned(),
+        ..Event::default()
+    };
+    let notify = Notify {
+        notification: Some(Notification::Event(boot)),
+        ..Notify::default()
+    };
+    for request in [
+        RequestType::Notify(notify),
+        RequestType::Register(Register::default()),
+    ] {
         assert_eq!(live.error("operator", request).err_code, 7001);
     }
 }
@@ -80,45 +115,86 @@ fn the_body_tells_what_a_message_is() {
     for misleading in [MsgType::Error, MsgType::Set, MsgType::GetResp] {
         let mut msg = Msg::request("1", get(&[AGENT]));
         msg.header.as_mut().unwrap().msg_type = misleading as i32;
-        live.send(link, Record::no_session(&id("agent"), &id("operator"), msg.to_payload()));
+        live.send(
+            link,
+            Record::no_session(&id("agent"), &id("operator"), msg.to_payload()),
+        );
         let answers = live.take_messages(link);
-        assert!(matches!(answers[0].as_response(), Some(ResponseType::GetResp(_))), "{misleading:?}");
+        assert!(
+            matches!(answers[0].as_response(), Some(ResponseType::GetResp(_))),
+            "{misleading:?}"
+        );
     }
 }
 
 /// Proves: R-MSG.4
 #[test]
 fn a_request_is_not_taken_twice_while_it_is_in_progress() {
-    let mut live = Scene::new().controller("operator").controller("other").agent();
+    let mut live = Scene::new()
+        .controller("operator")
+        .controller("other")
+        .agent();
     let link = live.connect("operator");
     let other = live.connect("other");
     live.hold();
-    live.request("operator", "same", set(CONTROLLER_1, &[("ProvisioningCode", "a")]));
-    live.request("operator", "same", set(CONTROLLER_1, &[("ProvisioningCode", "b")]));
+    live.request(
+        "operator",
+        "same",
+        set(CONTROLLER_1, &[("ProvisioningCode", "a")]),
+    );
+    live.request(
+        "operator",
+        "same",
+        set(CONTROLLER_1, &[("ProvisioningCode", "b")]),
+    );
     live.request("other", "same", get(&["Device.RootDataModelVersion"]));
     assert_eq!(live.take(other).len(), 1, "each Controller counts its own");
-    assert_eq!(ignored(&live, link), ["a request with msg_id same is in progress"]);
+    assert_eq!(
+        ignored(&live, link),
+        ["a request with msg_id same is in progress"]
+    );
     live.keep();
     assert_eq!(live.take_messages(link).len(), 1);
-    assert_eq!(live.value("operator", "Device.LocalAgent.Controller.1.ProvisioningCode"), "a");
+    assert_eq!(
+        live.value(
+            "operator",
+            "Device.LocalAgent.Controller.1.ProvisioningCode"
+        ),
+        "a"
+    );
     live.request("operator", "same", get(&[AGENT]));
-    assert_eq!(live.take_messages(link).len(), 1, "an ID that was answered may come again");
+    assert_eq!(
+        live.take_messages(link).len(),
+        1,
+        "an ID that was answered may come again"
+    );
 }
 
 #[test]
 fn a_controller_that_asks_too_much_at_once_hears_7005() {
-    let mut live = Scene::new().controller("operator").controller("other").agent();
+    let mut live = Scene::new()
+        .controller("operator")
+        .controller("other")
+        .agent();
     let link = live.connect("operator");
     live.connect("other");
     live.hold();
     for place in 0..=REQUESTS_MAX {
-        live.request("operator", &place.to_string(), set(CONTROLLER_1, &[("ProvisioningCode", &place.to_string())]));
+        live.request(
+            "operator",
+            &place.to_string(),
+            set(CONTROLLER_1, &[("ProvisioningCode", &place.to_string())]),
+        );
     }
     let answers = live.take_messages(link);
     assert_eq!(answers.len(), 1);
     assert_eq!(answers[0].msg_id(), REQUESTS_MAX.to_string());
     assert_eq!(answers[0].as_error().unwrap().err_code, 7005);
-    assert_eq!(live.value("other", "Device.RootDataModelVersion"), "2.19", "others are not disturbed");
+    assert_eq!(
+        live.value("other", "Device.RootDataModelVersion"),
+        "2.19",
+        "others are not disturbed"
+    );
     live.keep();
     assert_eq!(live.take_messages(link).len(), REQUESTS_MAX);
 }
@@ -131,10 +207,18 @@ fn a_controller_that_reconnects_is_answered_on_its_new_connection() {
     let mut live = Scene::new().controller("operator").agent();
     let first = live.connect("operator");
     live.hold();
-    live.request("operator", "1", set(CONTROLLER_1, &[("ProvisioningCode", "a")]));
+    live.request(
+        "operator",
+        "1",
+        set(CONTROLLER_1, &[("ProvisioningCode", "a")]),
+    );
     live.cut(first);
     let second = live.connect("operator");
-    live.request("operator", "1", set(CONTROLLER_1, &[("ProvisioningCode", "a")]));
+    live.request(
+        "operator",
+        "1",
+        set(CONTROLLER_1, &[("ProvisioningCode", "a")]),
+    );
     live.keep();
     assert_eq!(live.take(first), []);
     let answers = live.take_messages(second);
@@ -148,7 +232,11 @@ fn an_answer_does_not_move_to_a_connection_that_is_worth_less() {
     let mut live = Scene::new().controller("operator").agent();
     let first = live.connect("operator");
     live.hold();
-    live.request("operator", "1", set(CONTROLLER_1, &[("ProvisioningCode", "a")]));
+    live.request(
+        "operator",
+        "1",
+        set(CONTROLLER_1, &[("ProvisioningCode", "a")]),
+    );
     live.cut(first);
     let second = live.arrive(Some("operator"), Channel::PlainInsecure);
     live.keep();
@@ -165,7 +253,11 @@ fn answers_for_a_controller_that_is_gone_go_nowhere() {
     live.cut(link);
     live.keep();
     assert_eq!(live.take(link), []);
-    assert!(live.hangups.iter().all(|(_, reason)| *reason != HangupReason::Replaced));
+    assert!(
+        live.hangups
+            .iter()
+            .all(|(_, reason)| *reason != HangupReason::Replaced)
+    );
 }
 
 /// A Get whose paths are so long that to repeat them with their errors is more than a link can carry.
@@ -174,7 +266,13 @@ fn an_answer_that_is_too_large_is_replaced_by_7005() {
     let mut live = Scene::new().controller("operator").agent();
     live.connect("operator");
     let path = format!("Device.{}", "x".repeat(8_180));
-    let error = live.error("operator", Get { param_paths: vec![path; 1_020], max_depth: 0 });
+    let error = live.error(
+        "operator",
+        Get {
+            param_paths: vec![path; 1_020],
+            max_depth: 0,
+        },
+    );
     assert_eq!(error.err_code, 7005);
 }
 
@@ -194,8 +292,15 @@ fn records_of_others_do_not_wait_for_a_request_in_progress() {
     let mut live = Scene::new().controller("operator").agent();
     let link = live.connect("operator");
     live.hold();
-    live.request("operator", "slow", set(CONTROLLER_1, &[("ProvisioningCode", "a")]));
-    live.send(link, request_record("operator", "quick", get(&["Device.LocalAgent.EndpointID"])));
+    live.request(
+        "operator",
+        "slow",
+        set(CONTROLLER_1, &[("ProvisioningCode", "a")]),
+    );
+    live.send(
+        link,
+        request_record("operator", "quick", get(&["Device.LocalAgent.EndpointID"])),
+    );
     let answers = live.take_messages(link);
     assert_eq!(answers.len(), 1);
     assert_eq!(answers[0].msg_id(), "quick");

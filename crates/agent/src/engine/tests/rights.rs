@@ -11,17 +11,35 @@ const CODE_1: &str = "Device.LocalAgent.Controller.1.ProvisioningCode";
 
 /// An operator that may do everything, and a guest that may read the ProvisioningCodes.
 fn scene() -> LiveAgent {
-    let mut live = Scene::new().controller("operator").controller("guest").agent();
+    let mut live = Scene::new()
+        .controller("operator")
+        .controller("guest")
+        .agent();
     live.connect("operator");
     live.connect("guest");
-    live.response("operator", add(&format!("{TRUST}Role."), &[("Name", "Guest"), ("Enable", "true")]));
+    live.response(
+        "operator",
+        add(
+            &format!("{TRUST}Role."),
+            &[("Name", "Guest"), ("Enable", "true")],
+        ),
+    );
     let permission = [
         ("Enable", "true"),
         ("Targets", "Device.LocalAgent.Controller.*.ProvisioningCode"),
         ("Param", "r---"),
     ];
-    live.response("operator", add(&format!("{TRUST}Role.3.Permission."), &permission));
-    live.response("operator", set(CONTROLLER_2, &[("AssignedRole", "Device.LocalAgent.ControllerTrust.Role.3")]));
+    live.response(
+        "operator",
+        add(&format!("{TRUST}Role.3.Permission."), &permission),
+    );
+    live.response(
+        "operator",
+        set(
+            CONTROLLER_2,
+            &[("AssignedRole", "Device.LocalAgent.ControllerTrust.Role.3")],
+        ),
+    );
     live
 }
 
@@ -34,8 +52,16 @@ fn can_read(live: &mut LiveAgent, name: &str, path: &str) -> bool {
 fn controllers_have_the_rights_of_their_roles() {
     let mut live = scene();
     assert!(can_read(&mut live, "guest", CODE_1));
-    assert!(!can_read(&mut live, "guest", "Device.LocalAgent.EndpointID"));
-    assert!(can_read(&mut live, "operator", "Device.LocalAgent.EndpointID"));
+    assert!(!can_read(
+        &mut live,
+        "guest",
+        "Device.LocalAgent.EndpointID"
+    ));
+    assert!(can_read(
+        &mut live,
+        "operator",
+        "Device.LocalAgent.EndpointID"
+    ));
     live.error("guest", set(CONTROLLER_1, &[("ProvisioningCode", "x")]));
     assert_eq!(live.value("operator", CODE_1), "");
 }
@@ -48,10 +74,22 @@ fn a_change_of_roles_counts_at_once() {
     let permission = format!("{TRUST}Role.3.Permission.1.");
     let role = format!("{TRUST}Role.3.");
     let rest = [
-        (set(&permission, &[("Param", "----")]), set(&permission, &[("Param", "r---")])),
-        (set(&permission, &[("Enable", "false")]), set(&permission, &[("Enable", "true")])),
-        (set(&permission, &[("Targets", "Device.DeviceInfo.")]), set(&permission, &[("Targets", "Device.")])),
-        (set(&role, &[("Enable", "false")]), set(&role, &[("Enable", "true")])),
+        (
+            set(&permission, &[("Param", "----")]),
+            set(&permission, &[("Param", "r---")]),
+        ),
+        (
+            set(&permission, &[("Enable", "false")]),
+            set(&permission, &[("Enable", "true")]),
+        ),
+        (
+            set(&permission, &[("Targets", "Device.DeviceInfo.")]),
+            set(&permission, &[("Targets", "Device.")]),
+        ),
+        (
+            set(&role, &[("Enable", "false")]),
+            set(&role, &[("Enable", "true")]),
+        ),
         (
             set(CONTROLLER_2, &[("AssignedRole", "")]),
             set(CONTROLLER_2, &[("AssignedRole", &role)]),
@@ -76,15 +114,26 @@ fn rights_that_are_taken_away_are_not_used_by_requests_that_come_after_the_answe
     let guest = live.link("guest");
     live.hold();
     live.request("operator", "1", set(CONTROLLER_2, &[("AssignedRole", "")]));
-    live.request("operator", "2", set(CONTROLLER_2, &[("ProvisioningCode", "secret")]));
+    live.request(
+        "operator",
+        "2",
+        set(CONTROLLER_2, &[("ProvisioningCode", "secret")]),
+    );
     live.keep_next();
     // The first change is kept and answered; the row that the rights are read from has yet another
     // change, which is not kept.
-    live.request("guest", "3", super::get(&["Device.LocalAgent.Controller.1.ProvisioningCode"]));
+    live.request(
+        "guest",
+        "3",
+        super::get(&["Device.LocalAgent.Controller.1.ProvisioningCode"]),
+    );
     live.keep();
     let answers = live.take_messages(guest);
     assert_eq!(answers.len(), 1);
-    assert!(crate::scene::values_of(&answers[0]).is_empty(), "{answers:?}");
+    assert!(
+        crate::scene::values_of(&answers[0]).is_empty(),
+        "{answers:?}"
+    );
 }
 
 /// Who comes in through a plain door that anybody can reach is not believed.
@@ -95,7 +144,11 @@ fn a_controller_that_dials_in_unprotected_has_the_untrusted_role() {
     let mut live = Scene::new().controller("operator").agent();
     let link = live.arrive(Some("operator"), Channel::PlainInsecure);
     live.take(link);
-    assert!(can_read(&mut live, "operator", "Device.LocalAgent.EndpointID"));
+    assert!(can_read(
+        &mut live,
+        "operator",
+        "Device.LocalAgent.EndpointID"
+    ));
     assert!(!can_read(&mut live, "operator", CODE_1));
     live.error("operator", set(CONTROLLER_1, &[("ProvisioningCode", "x")]));
     live.cut(link);
@@ -106,14 +159,24 @@ fn a_controller_that_dials_in_unprotected_has_the_untrusted_role() {
     live.cut(link);
     let link = live.arrive(Some("operator"), Channel::PlainInsecure);
     live.take(link);
-    assert!(!can_read(&mut live, "operator", "Device.LocalAgent.EndpointID"));
+    assert!(!can_read(
+        &mut live,
+        "operator",
+        "Device.LocalAgent.EndpointID"
+    ));
 }
 
 #[test]
 fn a_banned_controller_is_not_spoken_to() {
     let mut live = scene();
     let guest = live.link("guest");
-    live.response("operator", set(TRUST, &[("BannedRole", "Device.LocalAgent.ControllerTrust.Role.3.")]));
+    live.response(
+        "operator",
+        set(
+            TRUST,
+            &[("BannedRole", "Device.LocalAgent.ControllerTrust.Role.3.")],
+        ),
+    );
     assert_eq!(live.hangups, [(guest, HangupReason::Disabled)]);
     let again = live.arrive(Some("guest"), Channel::PlainLoopback);
     assert_eq!(live.hangups.last(), Some(&(again, HangupReason::Stranger)));
@@ -127,7 +190,10 @@ fn a_banned_controller_is_not_spoken_to() {
 fn a_row_that_gets_another_endpoint_id_ends_the_session_of_the_first() {
     let mut live = scene();
     let guest = live.link("guest");
-    live.response("operator", set(CONTROLLER_2, &[("EndpointID", "self::newcomer")]));
+    live.response(
+        "operator",
+        set(CONTROLLER_2, &[("EndpointID", "self::newcomer")]),
+    );
     assert_eq!(live.hangups, [(guest, HangupReason::Disabled)]);
     live.connect("newcomer");
     assert!(can_read(&mut live, "newcomer", CODE_1));

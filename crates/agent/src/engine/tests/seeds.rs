@@ -22,21 +22,33 @@ fn a_first_start_seeds_roles_controllers_and_mtps() {
         ("MTP.1.WebSocket.EnableEncryption", "false"),
         ("Controller.1.EndpointID", "self::operator"),
         ("Controller.1.Enable", "true"),
-        ("Controller.1.AssignedRole", "Device.LocalAgent.ControllerTrust.Role.1"),
+        (
+            "Controller.1.AssignedRole",
+            "Device.LocalAgent.ControllerTrust.Role.1",
+        ),
         ("Controller.1.MTP.1.Enable", "true"),
         ("Controller.1.MTP.1.WebSocket.Host", "there"),
         ("Controller.1.MTP.1.WebSocket.Port", "8081"),
-        ("ControllerTrust.UntrustedRole", "Device.LocalAgent.ControllerTrust.Role.2"),
+        (
+            "ControllerTrust.UntrustedRole",
+            "Device.LocalAgent.ControllerTrust.Role.2",
+        ),
         ("ControllerTrust.Role.1.Permission.1.Targets", "Device."),
         ("ControllerTrust.Role.1.Permission.1.CommandEvent", "r-xn"),
     ] {
-        assert_eq!(values[&format!("Device.LocalAgent.{path}")], value, "{path}");
+        assert_eq!(
+            values[&format!("Device.LocalAgent.{path}")],
+            value,
+            "{path}"
+        );
     }
 }
 
 #[test]
 fn nobody_is_dialled_before_the_seeds_are_kept() {
-    let mut live = Scene::new().dialled("operator", "there").agent_on_a_slow_store();
+    let mut live = Scene::new()
+        .dialled("operator", "there")
+        .agent_on_a_slow_store();
     assert!(live.dials.is_empty() && live.listeners.is_empty());
     assert_eq!(live.commits.len(), 1, "everything is kept at once");
     live.keep();
@@ -47,7 +59,10 @@ fn nobody_is_dialled_before_the_seeds_are_kept() {
 fn a_store_that_cannot_keep_the_seeds_is_survived() {
     let mut live = Scene::new().controller("operator").agent_on_a_slow_store();
     live.fail("the disk is full");
-    let failures = live.notices.iter().filter(|notice| matches!(notice, Notice::NotSeeded { .. }));
+    let failures = live
+        .notices
+        .iter()
+        .filter(|notice| matches!(notice, Notice::NotSeeded { .. }));
     assert!(failures.count() > 0);
     assert!(live.store.is_empty());
 }
@@ -57,16 +72,28 @@ fn what_was_set_is_not_seeded_again() {
     let scene = Scene::new().dialled("operator", "there");
     let mut live = scene.agent();
     live.pick_up();
-    live.response("operator", set(&format!("{CONTROLLER_1}MTP.1.WebSocket."), &[("Host", "elsewhere")]));
+    live.response(
+        "operator",
+        set(
+            &format!("{CONTROLLER_1}MTP.1.WebSocket."),
+            &[("Host", "elsewhere")],
+        ),
+    );
     live.pick_up();
-    live.response("operator", set("Device.LocalAgent.MTP.1.WebSocket.", &[("Port", "1")]));
+    live.response(
+        "operator",
+        set("Device.LocalAgent.MTP.1.WebSocket.", &[("Port", "1")]),
+    );
     live.response("operator", set(CONTROLLER_1, &[("AssignedRole", "")]));
     let live = live.restart();
     assert_eq!(live.dials.len(), 1);
     assert_eq!(live.dials[0].target.host, "elsewhere");
     assert_eq!(live.listeners.values().next().unwrap().port, 1);
     assert!(!live.store.contains_key("Device.LocalAgent.Controller.2."));
-    assert_eq!(live.store["Device.LocalAgent.Controller.1.AssignedRole"], "");
+    assert_eq!(
+        live.store["Device.LocalAgent.Controller.1.AssignedRole"],
+        ""
+    );
     assert!(live.commits.is_empty());
 }
 
@@ -74,7 +101,10 @@ fn what_was_set_is_not_seeded_again() {
 fn a_restart_with_nothing_new_keeps_nothing() {
     let live = Scene::new().dialled("operator", "there").agent();
     let before = live.store.clone();
-    let restarted = Scene::new().dialled("operator", "there").store(before).agent_on_a_slow_store();
+    let restarted = Scene::new()
+        .dialled("operator", "there")
+        .store(before)
+        .agent_on_a_slow_store();
     assert!(restarted.commits.is_empty());
     assert_eq!(restarted.dials.len(), 1, "and so it dials at once");
 }
@@ -82,14 +112,27 @@ fn a_restart_with_nothing_new_keeps_nothing() {
 #[test]
 fn a_controller_that_is_configured_later_is_seeded_then() {
     let store = Scene::new().controller("operator").agent().store;
-    let mut live = Scene::new().controller("operator").controller("second").store(store).agent();
+    let mut live = Scene::new()
+        .controller("operator")
+        .controller("second")
+        .store(store)
+        .agent();
     live.connect("second");
-    assert_eq!(live.value("second", "Device.LocalAgent.Controller.2.EndpointID"), id("second").as_str());
-    live.response("second", delete("Device.LocalAgent.ControllerTrust.Role.2."));
+    assert_eq!(
+        live.value("second", "Device.LocalAgent.Controller.2.EndpointID"),
+        id("second").as_str()
+    );
+    live.response(
+        "second",
+        delete("Device.LocalAgent.ControllerTrust.Role.2."),
+    );
     let mut live = live.restart();
     live.connect("operator");
     assert_eq!(
-        live.value("operator", "Device.LocalAgent.ControllerTrust.RoleNumberOfEntries"),
+        live.value(
+            "operator",
+            "Device.LocalAgent.ControllerTrust.RoleNumberOfEntries"
+        ),
         "1",
         "the untrusted role was deleted for good"
     );
@@ -98,9 +141,18 @@ fn a_controller_that_is_configured_later_is_seeded_then() {
 /// What is wrong in the configuration is told, and nothing else fails for it.
 #[test]
 fn what_cannot_be_seeded_leaves_the_rest_whole() {
-    let mut live = Scene::new().dialled("far", &"x".repeat(300)).controller("operator").agent();
-    let failures = live.notices.iter().filter(|notice| matches!(notice, Notice::NotSeeded { .. }));
+    let mut live = Scene::new()
+        .dialled("far", &"x".repeat(300))
+        .controller("operator")
+        .agent();
+    let failures = live
+        .notices
+        .iter()
+        .filter(|notice| matches!(notice, Notice::NotSeeded { .. }));
     assert_eq!(failures.count(), 1);
     live.connect("operator");
-    assert_eq!(live.value("operator", "Device.LocalAgent.ControllerNumberOfEntries"), "1");
+    assert_eq!(
+        live.value("operator", "Device.LocalAgent.ControllerNumberOfEntries"),
+        "1"
+    );
 }
