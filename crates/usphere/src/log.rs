@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal};
 
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, ParseError, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -24,8 +24,8 @@ pub(crate) fn start(
     .into_iter()
     .find_map(|(source, text)| Some((source, text?)))
     .unwrap_or(("the default", default));
-    let filter: Targets = text.parse().map_err(|error| {
-        Failure::usage(format_args!("{source}: {text:?} is not a log filter: {error}"))
+    let filter = filter(text).map_err(|reason| {
+        Failure::usage(format_args!("{source}: {text:?} is not a log filter: {reason}"))
             .advise("expected a level (error, warn, info, debug, trace, off) or `module=level,…`, such as `info,usphere_mtp=debug`")
     })?;
     let lines = tracing_subscriber::fmt::layer()
@@ -39,6 +39,15 @@ pub(crate) fn start(
             .try_init(),
     );
     Ok(())
+}
+
+/// A word alone is a level; the library would take any other for a module that may say everything.
+fn filter(text: &str) -> Result<Targets, String> {
+    for word in text.split(',').filter(|word| !word.contains('=')) {
+        word.parse::<LevelFilter>()
+            .map_err(|_| format!("{word:?} is no level"))?;
+    }
+    text.parse().map_err(|error: ParseError| error.to_string())
 }
 
 /// Whether to colour what goes to a stream: on a terminal that can, unless NO_COLOR says otherwise.

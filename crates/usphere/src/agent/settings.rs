@@ -329,6 +329,17 @@ mod tests {
     }
 
     #[test]
+    fn the_configuration_that_the_book_shows_names_every_key() {
+        let book = include_str!("../../../../docs/cli.md");
+        let shown = book.split("```toml agent\n").nth(1).unwrap();
+        let shown = shown.split("```").next().unwrap();
+        merge(Options::default(), shown).unwrap();
+        let table: toml::Table = toml::from_str(shown).unwrap();
+        let missing = KEYS.iter().filter(|key| !table.contains_key(**key));
+        assert_eq!(missing.count(), 0);
+    }
+
+    #[test]
     fn a_made_id_is_a_uuid_of_version_4() {
         assert_eq!(
             new_id(u128::MAX),

@@ -107,14 +107,13 @@ pub(crate) fn advice(code: u32) -> Option<&'static str> {
     }
 }
 
-/// One line for something that failed.
+/// One line for something that failed. Many devices begin their text with the path.
 fn failed(what: &str, code: u32, text: &str) -> String {
-    let mut line = format!(
-        "{}: {} ({code}, {})",
-        clean(what),
-        clean(text),
-        code_name(code)
-    );
+    let subject = match text.starts_with(what) {
+        true => String::new(),
+        false => format!("{}: ", clean(what)),
+    };
+    let mut line = format!("{subject}{} ({code}, {})", clean(text), code_name(code));
     if let Some(advice) = advice(code) {
         let _ = write!(line, "; {advice}");
     }

@@ -1,0 +1,223 @@
+//! The table of defaults, from the constants that are used.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use usphere::defaults::{
+    AGENT_ROLE, ANSWER_BYTES_MAX, API_URL, API_VARIABLE, CONTROLLER_ID, DATA_VARIABLE,
+    DECODE_BYTES_MAX, ENDPOINT_ID_FILE, FIRST_USE_FILE, LOG_COMMANDS, LOG_DAEMONS, LOG_VARIABLE,
+    SERVER_ROLE, SPINNER_AFTER, TIMEOUT, TOKEN_FILE, TOKEN_VARIABLE,
+};
+use usphere_mtp::limits as mtp;
+use usphere_runtime::agent_host::STORE_FILE;
+use usphere_server::{Config, limits as server};
+
+/// `| what | default | changed by |`
+pub(crate) fn table() -> String {
+    let mut table = String::from("| what | default | changed by |\n|---|---|---|\n");
+    let rows = [identity(), places(), manners(), limits()];
+    for [what, default, by] in rows.into_iter().flatten() {
+        let _ = writeln!(table, "| {what} | {default} | {by} |");
+    }
+    table
+}
+
+type Row = [String; 3];
+
+fn row(what: &str, default: impl Into<String>, by: &str) -> Row {
+    [what.to_owned(), default.into(), by.to_owned()]
+}
+
+fn code(text: impl std::fmt::Display) -> String {
+    format!("`{text}`")
+}
+
+fn identity() -> Vec<Row> {
+    let made = "`uuid::` and a random UUID, made at first start and kept";
+    vec![
+        row(
+            "endpoint ID of a server",
+            made,
+            "`--endpoint-id`, `endpoint_id`; kept from then on",
+        ),
+        row(
+            "endpoint ID of an Agent",
+            made,
+            "`--endpoint-id`, `endpoint_id`; kept from then on",
+        ),
+        row(
+            "endpoint ID of a verb with `--agent` or `--listen`",
+            code(CONTROLLER_ID),
+            "`--as`",
+        ),
+        row(
+            "role of a Controller given by `--controller`",
+            "full access",
+            "`AssignedRole` in the Agent's Controller table",
+        ),
+        row(
+            "role of any other Controller",
+            "untrusted",
+            "`Device.LocalAgent.ControllerTrust.`",
+        ),
+    ]
+}
+
+fn places() -> Vec<Row> {
+    let config = Config::new("unused");
+    let folder = |role| {
+        format!(
+            "root: `/var/lib/usphere/{role}`; others: `$XDG_STATE_HOME/usphere/{role}`, else `~/.local/state/usphere/{role}`"
+        )
+    };
+    let in_folder = "not";
+    vec![
+        row("API of the server", code(config.api), "`--api`, `api`"),
+        row(
+            "USP door of the server",
+            format!("`ws://{}{}`", config.ws, config.ws_path),
+            "`--ws`, `ws`, `ws_path`",
+        ),
+        row(
+            "doors without TLS on other addresses than loopback",
+            code(config.insecure),
+            "`insecure` in the configuration file",
+        ),
+        row("USP door of an Agent", "none", "`--listen`, `listen`"),
+        row(
+            "server that verbs ask",
+            code(API_URL),
+            &format!("`--server`, `{API_VARIABLE}`"),
+        ),
+        row(
+            "token that verbs show",
+            format!("what the file `{TOKEN_FILE}` in the server's data folder says"),
+            &format!("`--token`, `{TOKEN_VARIABLE}`"),
+        ),
+        row(
+            "data folder of a server",
+            folder(SERVER_ROLE),
+            &format!("`--data`, `{DATA_VARIABLE}`, `data`"),
+        ),
+        row(
+            "data folder of an Agent",
+            folder(AGENT_ROLE),
+            "`--data`, `data`",
+        ),
+        row(
+            "files of a server",
+            format!("`{ENDPOINT_ID_FILE}`, `{TOKEN_FILE}` (mode 600), `server.db`, `lock`"),
+            in_folder,
+        ),
+        row(
+            "files of an Agent",
+            format!("`{ENDPOINT_ID_FILE}` (mode 600), `{STORE_FILE}`, `{FIRST_USE_FILE}`"),
+            in_folder,
+        ),
+        row("configuration file", "none", "`--config`"),
+    ]
+}
+
+fn manners() -> Vec<Row> {
+    vec![
+        row(
+            "time for each step of a verb: connecting, the answer",
+            seconds(TIMEOUT),
+            &format!("`--timeout`, at most {} s", server::OPERATION_SECONDS_MAX),
+        ),
+        row(
+            "time of an API request without `timeout`",
+            seconds(server::OPERATION_TIMEOUT),
+            "`?timeout=SECONDS`",
+        ),
+        row(
+            "a verb shows that it waits, on a terminal",
+            format!("after {}", seconds(SPINNER_AFTER)),
+            "not",
+        ),
+        row(
+            "log of `server` and `agent`",
+            code(LOG_DAEMONS),
+            &format!("`--log`, `{LOG_VARIABLE}`; for the Agent also `log`"),
+        ),
+        row(
+            "log of verbs",
+            code(LOG_COMMANDS),
+            &format!("`--log`, `{LOG_VARIABLE}`"),
+        ),
+        row("colours", "on a terminal", "`NO_COLOR`, `TERM=dumb`"),
+        row(
+            "time between WebSocket Pings",
+            seconds(mtp::PING_INTERVAL),
+            "of an Agent: `KeepAliveInterval`",
+        ),
+        row("time for a Pong", seconds(mtp::PONG_TIMEOUT), "not"),
+        row(
+            "time for connecting, and for the WebSocket handshake",
+            seconds(mtp::CONNECT_TIMEOUT),
+            "not",
+        ),
+        row(
+            "time for a Connect Record",
+            seconds(usphere_controller::limits::CONNECT_PATIENCE),
+            "not",
+        ),
+    ]
+}
+
+fn limits() -> Vec<Row> {
+    let config = Config::new("unused");
+    let proto = usphere_proto::Limits::DEFAULT;
+    let not = |what: &str, default: String| row(what, default, "not");
+    vec![
+        not("bytes of a Record", size(proto.record_bytes_max)),
+        not("bytes of a Message", size(proto.msg_bytes_max)),
+        not(
+            "bytes that wait to be sent on one connection",
+            size(mtp::QUEUE_BYTES_MAX),
+        ),
+        not(
+            "bytes of the body of an API request",
+            size(server::BODY_BYTES_MAX),
+        ),
+        not(
+            "bytes of an answer of the API that a verb reads",
+            size(ANSWER_BYTES_MAX),
+        ),
+        not("bytes that `decode` reads", size(DECODE_BYTES_MAX as usize)),
+        row(
+            "USP connections of a server",
+            config.connections_max.to_string(),
+            "`connections_max`",
+        ),
+        row(
+            "USP connections of a server from one address",
+            config.connections_per_source_max.to_string(),
+            "`connections_per_source_max`",
+        ),
+        not(
+            "API connections of a server",
+            server::API_CONNECTIONS_MAX.to_string(),
+        ),
+        not(
+            "operations that wait on one device",
+            usphere_controller::limits::OUTSTANDING_MAX.to_string(),
+        ),
+        not(
+            "requests of one Controller that wait in an Agent",
+            usphere_agent::limits::REQUESTS_MAX.to_string(),
+        ),
+        not(
+            "characters of an alias of a device",
+            usphere_store::limits::ALIAS_CHARACTERS_MAX.to_string(),
+        ),
+    ]
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{} s", time.as_secs())
+}
+
+fn size(bytes: usize) -> String {
+    format!("{} MiB", bytes >> 20)
+}

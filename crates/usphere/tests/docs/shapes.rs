@@ -1,0 +1,333 @@
+//! One example of every JSON shape, written by the types that are printed.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+use usphere_datamodel::operation::{
+    AddOutcome, AddResult, AddStatus, CommandKind, Created, DeleteOutcome, DeleteResult,
+    DeleteStatus, Deleted, Failure, GetOutcome, GetResult, GetStatus, Instance, InstanceFailure,
+    InstancesOutcome, InstancesResult, InstancesStatus, ObjectAccess, ObjectValues, OperateOutcome,
+    OperateResult, OperateStatus, OperationError, ParameterAccess, ParameterFailure, ParameterKind,
+    PathFailure, Refusal, SetFailure, SetOutcome, SetResult, SetStatus, Supported,
+    SupportedCommand, SupportedEvent, SupportedModelOutcome, SupportedModelResult,
+    SupportedModelStatus, SupportedObject, SupportedParameter, SupportedProtocolOutcome, Updated,
+    ValueChange,
+};
+use usphere_store::{Description, Device, Protocol};
+
+pub(crate) fn all() -> String {
+    let mut text = String::new();
+    let mut section = |name: &str, note: &str, shape: Value| {
+        let shape = serde_json::to_string_pretty(&shape).expect("plain data");
+        let _ = writeln!(text, "### `{name}`\n\n{note}\n\n```json\n{shape}\n```\n");
+    };
+    section(
+        "get --json",
+        "A result is `found` or `failed`. `found` is empty where a search finds nothing.",
+        json(get()),
+    );
+    section(
+        "set --json",
+        "A result is `updated` or `failed`; `failures` and `objects` are left out where there are none.",
+        json(set()),
+    );
+    section(
+        "add --json",
+        "A result is `created` or `failed`.",
+        json(add()),
+    );
+    section(
+        "delete --json",
+        "A result is `deleted` or `failed`.",
+        json(delete()),
+    );
+    section(
+        "operate --json",
+        "A result is `completed` with the output arguments, `started` with the path of the Request object, or `failed`.",
+        json(operate()),
+    );
+    section(
+        "instances --json",
+        "A result is `found` or `failed`.",
+        json(instances()),
+    );
+    section("schema --json", SCHEMA_NOTE, json(schema()));
+    section(
+        "protocol --json",
+        "The versions in the device's order.",
+        json(protocol()),
+    );
+    section(
+        "devices list --json",
+        "A list. Times are milliseconds since 1970; what the device did not tell is `null`.",
+        json!([device()]),
+    );
+    section(
+        "devices show --json, devices alias --json, devices remove --json",
+        "One device; for `remove`, as it was.",
+        device(),
+    );
+    section(
+        "decode --json",
+        "`record` or `msg`, with the names of the USP schema. The payload of a Record is the Message itself, where that can be read.",
+        record(),
+    );
+    section(
+        "what the device refused whole",
+        "With `--json` any verb on a device prints this to stdout when nothing came of it; `error` is one of `disconnected`, `invalid_answer`, `not_connected`, `overloaded`, `refused`, `timed_out`, `unsupported`.",
+        json(refused()),
+    );
+    text
+}
+
+const SCHEMA_NOTE: &str = "A result is `supported` or `failed`. Empty lists are left out. `access` of an object: `add_delete`, `add_only`, `delete_only`, `read_only`; of a parameter: `read_only`, `read_write`, `write_only`. `type` is a TR-106 name or `unknown`. `value_change`: `allowed`, `will_ignore`, `unknown`. `kind` of a command: `sync`, `async`, `unknown`.";
+
+fn json(value: impl Serialize) -> Value {
+    serde_json::to_value(value).expect("plain data")
+}
+
+fn failure() -> Failure {
+    Failure {
+        code: 7026,
+        text: "no such object".into(),
+    }
+}
+
+fn parameter_failure() -> ParameterFailure {
+    ParameterFailure {
+        parameter: "Port".into(),
+        code: 7012,
+        text: "not a number".into(),
+    }
+}
+
+fn values(values: &[(&str, &str)]) -> BTreeMap<String, String> {
+    values
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
+}
+
+fn get() -> GetOutcome {
+    let found = ObjectValues {
+        path: "Device.Time.".into(),
+        parameters: values(&[("Enable", "true")]),
+    };
+    GetOutcome {
+        results: vec![
+            GetResult {
+                requested: "Device.Time.".into(),
+                status: GetStatus::Found(vec![found]),
+            },
+            GetResult {
+                requested: "Device.Nothing.".into(),
+                status: GetStatus::Failed(failure()),
+            },
+        ],
+    }
+}
+
+fn set() -> SetOutcome {
+    let updated = Updated {
+        path: "Device.X.1.".into(),
+        parameters: values(&[("Name", "a")]),
+        failures: vec![parameter_failure()],
+    };
+    let failed = SetFailure {
+        code: 7021,
+        text: "required parameter failed".into(),
+        objects: vec![InstanceFailure {
+            path: "Device.X.2.".into(),
+            failures: vec![parameter_failure()],
+        }],
+    };
+    SetOutcome {
+        results: vec![
+            SetResult {
+                requested: "Device.X.1.".into(),
+                status: SetStatus::Updated(vec![updated]),
+            },
+            SetResult {
+                requested: "Device.X.2.".into(),
+                status: SetStatus::Failed(failed),
+            },
+        ],
+    }
+}
+
+fn add() -> AddOutcome {
+    let created = Created {
+        path: "Device.X.3.".into(),
+        unique_keys: values(&[("Alias", "cpe-3")]),
+        failures: vec![parameter_failure()],
+    };
+    AddOutcome {
+        results: vec![
+            AddResult {
+                requested: "Device.X.".into(),
+                status: AddStatus::Created(created),
+            },
+            AddResult {
+                requested: "Device.Nothing.".into(),
+                status: AddStatus::Failed(failure()),
+            },
+        ],
+    }
+}
+
+fn delete() -> DeleteOutcome {
+    let stayed = PathFailure {
+        path: "Device.X.4.".into(),
+        code: 7024,
+        text: "cannot be deleted".into(),
+    };
+    let deleted = Deleted {
+        paths: vec!["Device.X.3.".into()],
+        failures: vec![stayed],
+    };
+    DeleteOutcome {
+        results: vec![
+            DeleteResult {
+                requested: "Device.X.*.".into(),
+                status: DeleteStatus::Deleted(deleted),
+            },
+            DeleteResult {
+                requested: "Device.Nothing.1.".into(),
+                status: DeleteStatus::Failed(failure()),
+            },
+        ],
+    }
+}
+
+fn operate() -> OperateOutcome {
+    let result = |command: &str, status| OperateResult {
+        command: command.into(),
+        status,
+    };
+    OperateOutcome {
+        results: vec![
+            result(
+                "Device.A()",
+                OperateStatus::Completed(values(&[("Result", "ok")])),
+            ),
+            result(
+                "Device.B()",
+                OperateStatus::Started("Device.LocalAgent.Request.1.".into()),
+            ),
+            result("Device.C()", OperateStatus::Failed(failure())),
+        ],
+    }
+}
+
+fn instances() -> InstancesOutcome {
+    let instance = Instance {
+        path: "Device.X.1.".into(),
+        unique_keys: values(&[("Alias", "cpe-1")]),
+    };
+    InstancesOutcome {
+        results: vec![
+            InstancesResult {
+                requested: "Device.X.".into(),
+                status: InstancesStatus::Found(vec![instance]),
+            },
+            InstancesResult {
+                requested: "Device.Nothing.".into(),
+                status: InstancesStatus::Failed(failure()),
+            },
+        ],
+    }
+}
+
+fn schema() -> SupportedModelOutcome {
+    let object = SupportedObject {
+        path: "Device.X.{i}.".into(),
+        access: ObjectAccess::AddDelete,
+        multi_instance: true,
+        parameters: vec![SupportedParameter {
+            name: "Name".into(),
+            access: ParameterAccess::ReadWrite,
+            kind: ParameterKind::String,
+            value_change: ValueChange::Allowed,
+        }],
+        commands: vec![SupportedCommand {
+            name: "Test()".into(),
+            kind: CommandKind::Synchronous,
+            inputs: vec!["Count".into()],
+            outputs: vec!["Result".into()],
+        }],
+        events: vec![SupportedEvent {
+            name: "Done!".into(),
+            arguments: vec!["Result".into()],
+        }],
+        unique_keys: vec![vec!["Alias".into()]],
+        divergent_paths: vec!["Device.X.7.".into()],
+    };
+    let supported = Supported {
+        model_uri: "urn:broadband-forum-org:tr-181-2-19-0-usp".into(),
+        objects: vec![object],
+    };
+    SupportedModelOutcome {
+        results: vec![
+            SupportedModelResult {
+                requested: "Device.X.".into(),
+                status: SupportedModelStatus::Supported(supported),
+            },
+            SupportedModelResult {
+                requested: "Device.Nothing.".into(),
+                status: SupportedModelStatus::Failed(failure()),
+            },
+        ],
+    }
+}
+
+fn protocol() -> SupportedProtocolOutcome {
+    SupportedProtocolOutcome {
+        versions: vec!["1.3".into(), "1.4".into()],
+    }
+}
+
+/// A device as the API shows it; the end-to-end test compares its keys with a real one.
+fn device() -> Value {
+    let device = Device {
+        endpoint_id: "os::00256D-0123456789".into(),
+        alias: Some("kitchen".into()),
+        protocol: Protocol::Usp,
+        description: Description {
+            manufacturer: Some("Example".into()),
+            software_version: Some("1.2".into()),
+            ..Description::default()
+        },
+        first_seen: 1_800_000_000_000,
+        last_seen: 1_800_000_100_000,
+        remote_address: Some("127.0.0.1:50000".into()),
+        last_mtp: Some("WebSocket".into()),
+    };
+    let mut json = json(device);
+    json["online"] = true.into();
+    json
+}
+
+fn record() -> Value {
+    use usphere_proto::msg::Get;
+    use usphere_proto::{EndpointId, Msg, Record};
+    let id = |text| EndpointId::parse(text).expect("valid");
+    let get = Get {
+        param_paths: vec!["Device.Time.".into()],
+        ..Get::default()
+    };
+    let payload = Msg::request("1", get).to_payload();
+    json!({ "record": Record::no_session(&id("self::to"), &id("self::from"), payload).to_readable_json() })
+}
+
+fn refused() -> OperationError {
+    OperationError::Refused(Refusal {
+        code: 7004,
+        text: "invalid arguments".into(),
+        parameters: vec![ParameterFailure {
+            parameter: "Device.X.1.Port".into(),
+            ..parameter_failure()
+        }],
+    })
+}
