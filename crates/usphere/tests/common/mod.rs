@@ -1,6 +1,8 @@
 //! The built binary and running programs, for tests that use usphere as a user does.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+pub(crate) mod verbs;
+
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::net::TcpListener;
