@@ -1,6 +1,8 @@
 //! Plans of every kind, against a test owner that answers, answers late, never, wrongly, or with an error.
 
+mod home;
 mod owners;
 mod plans;
 mod scene;
+mod schedules;
 mod trees;

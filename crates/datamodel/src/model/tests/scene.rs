@@ -286,7 +286,7 @@ pub(super) fn add_room(
     }
 }
 
-fn try_add_room(transaction: &mut Transaction<'_>, values: &[(&str, &str)]) -> Answer {
+pub(super) fn try_add_room(transaction: &mut Transaction<'_>, values: &[(&str, &str)]) -> Answer {
     let root = transaction.root();
     let table = transaction.member(root, "Room").unwrap();
     let row = transaction.add(root, table)?;
