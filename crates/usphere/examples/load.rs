@@ -13,7 +13,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use usphere_mtp::websocket::{Door, Link, LinkEvent, Listener, ListenerLimits, Settings, Target, dial};
+use usphere_mtp::websocket::{
+    Door, Link, LinkEvent, Listener, ListenerLimits, Settings, Target, dial,
+};
 use usphere_proto::msg::{Get, GetSupportedDm, RequestType, Set, UpdateObject, UpdateParamSetting};
 use usphere_proto::{EndpointId, Msg, Record};
 
@@ -31,16 +33,31 @@ const TREE_PARAMETERS: usize = 126;
 async fn main() -> Result<()> {
     let options = Options::read()?;
     let folder = tempfile::tempdir()?;
-    let mut peers = vec![Peer::usphere(&options.agent, &folder.path().join("usphere"))?];
+    let mut peers = vec![Peer::usphere(
+        &options.agent,
+        &folder.path().join("usphere"),
+    )?];
     match std::env::var_os("OBUSPA") {
-        Some(binary) => peers.push(Peer::obuspa(Path::new(&binary), &folder.path().join("obuspa"))?),
+        Some(binary) => peers.push(Peer::obuspa(
+            Path::new(&binary),
+            &folder.path().join("obuspa"),
+        )?),
         None => println!("obuspa: left out (OBUSPA does not name its binary)"),
     }
-    println!("file system of the data: {}; one fdatasync takes {}", filesystem(folder.path()), sync_time(folder.path())?);
+    println!(
+        "file system of the data: {}; one fdatasync takes {}",
+        filesystem(folder.path()),
+        sync_time(folder.path())?
+    );
     for peer in &mut peers {
         peer.connect().await?;
         peer.prepare().await?;
-        println!("{}: idle, one Controller: {} KiB resident, {} threads", peer.name, peer.resident()?, peer.threads()?);
+        println!(
+            "{}: idle, one Controller: {} KiB resident, {} threads",
+            peer.name,
+            peer.resident()?,
+            peer.threads()?
+        );
     }
     println!();
     println!(
@@ -68,7 +85,10 @@ async fn cold(peer: &mut Peer) -> Result<()> {
         costs.push((peer.cpu()? - before).as_secs_f64() * 1e6);
     }
     costs.sort_by(f64::total_cmp);
-    println!("Get, all of Device., cold: {}: median {:.0} µs CPU for {elements} elements", peer.name, costs[2]);
+    println!(
+        "Get, all of Device., cold: {}: median {:.0} µs CPU for {elements} elements",
+        peer.name, costs[2]
+    );
     Ok(())
 }
 
@@ -80,7 +100,11 @@ struct Options {
 
 impl Options {
     fn read() -> Result<Self> {
-        let mut options = Self { agent: "target/agent/usphere-agent".into(), seconds: 2.0, only: None };
+        let mut options = Self {
+            agent: "target/agent/usphere-agent".into(),
+            seconds: 2.0,
+            only: None,
+        };
         let mut arguments = std::env::args().skip(1);
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
@@ -88,7 +112,12 @@ impl Options {
                 "--agent" => options.agent = value()?.into(),
                 "--seconds" => options.seconds = value()?.parse()?,
                 "--only" => options.only = Some(value()?),
-                other => return Err(format!("{other}: not known; --agent FILE, --seconds N, --only TEXT").into()),
+                other => {
+                    return Err(format!(
+                        "{other}: not known; --agent FILE, --seconds N, --only TEXT"
+                    )
+                    .into());
+                }
             }
         }
         Ok(options)
@@ -107,7 +136,12 @@ struct Case {
 fn cases(options: &Options) -> Vec<Case> {
     let get: fn(&Peer, u64) -> RequestType = |_, _| get_of("Device.LocalAgent.EndpointID");
     let all = [
-        Case { what: "Get, 1 parameter", restricted: false, request: get, outstanding: OUTSTANDING },
+        Case {
+            what: "Get, 1 parameter",
+            restricted: false,
+            request: get,
+            outstanding: OUTSTANDING,
+        },
         Case {
             what: "Get, a fixed tree",
             restricted: false,
@@ -120,7 +154,12 @@ fn cases(options: &Options) -> Vec<Case> {
             request: |_, _| get_of(TREE),
             outstanding: OUTSTANDING,
         },
-        Case { what: "Get, all of Device.", restricted: false, request: |_, _| get_of("Device."), outstanding: 4 },
+        Case {
+            what: "Get, all of Device.",
+            restricted: false,
+            request: |_, _| get_of("Device."),
+            outstanding: 4,
+        },
         Case {
             what: "Get, all of Device., 20 permissions",
             restricted: true,
@@ -142,14 +181,27 @@ fn cases(options: &Options) -> Vec<Case> {
             },
             outstanding: OUTSTANDING,
         },
-        Case { what: "Set, durable", restricted: false, request: set_of, outstanding: OUTSTANDING },
+        Case {
+            what: "Set, durable",
+            restricted: false,
+            request: set_of,
+            outstanding: OUTSTANDING,
+        },
     ];
-    let wanted = |case: &Case| options.only.as_ref().is_none_or(|only| case.what.contains(only.as_str()));
+    let wanted = |case: &Case| {
+        options
+            .only
+            .as_ref()
+            .is_none_or(|only| case.what.contains(only.as_str()))
+    };
     all.into_iter().filter(wanted).collect()
 }
 
 fn get_of(path: &str) -> RequestType {
-    RequestType::Get(Get { param_paths: vec![path.to_owned()], max_depth: 0 })
+    RequestType::Get(Get {
+        param_paths: vec![path.to_owned()],
+        max_depth: 0,
+    })
 }
 
 fn set_of(_: &Peer, number: u64) -> RequestType {
@@ -183,7 +235,12 @@ impl Peer {
         let port = free_port()?;
         let child = usphere(binary, data)
             .args(["--listen", &format!("ws://127.0.0.1:{port}/usp")])
-            .args(["--controller", CONTROLLERS[0], "--controller", CONTROLLERS[1]])
+            .args([
+                "--controller",
+                CONTROLLERS[0],
+                "--controller",
+                CONTROLLERS[1],
+            ])
             .spawn()
             .map_err(|error| format!("{}: {error}", binary.display()))?;
         Self::new("usphere", child, port, "self::usphere-load-agent")
@@ -193,31 +250,59 @@ impl Peer {
         let port = free_port()?;
         fs::create_dir_all(data)?;
         let settings = [
-            ("Device.LocalAgent.EndpointID", "self::obuspa-load-agent".to_owned()),
+            (
+                "Device.LocalAgent.EndpointID",
+                "self::obuspa-load-agent".to_owned(),
+            ),
             ("Device.LocalAgent.Controller.1.Alias", "cpe-1".to_owned()),
             ("Device.LocalAgent.Controller.1.Enable", "true".to_owned()),
-            ("Device.LocalAgent.Controller.1.EndpointID", CONTROLLERS[0].to_owned()),
-            ("Device.LocalAgent.Controller.1.AssignedRole", "Device.LocalAgent.ControllerTrust.Role.1".to_owned()),
+            (
+                "Device.LocalAgent.Controller.1.EndpointID",
+                CONTROLLERS[0].to_owned(),
+            ),
+            (
+                "Device.LocalAgent.Controller.1.AssignedRole",
+                "Device.LocalAgent.ControllerTrust.Role.1".to_owned(),
+            ),
             ("Device.LocalAgent.MTP.1.Alias", "cpe-1".to_owned()),
             ("Device.LocalAgent.MTP.1.Enable", "true".to_owned()),
             ("Device.LocalAgent.MTP.1.Protocol", "WebSocket".to_owned()),
             ("Device.LocalAgent.MTP.1.WebSocket.Port", port.to_string()),
             ("Device.LocalAgent.MTP.1.WebSocket.Path", "/usp".to_owned()),
-            ("Device.LocalAgent.MTP.1.WebSocket.EnableEncryption", "false".to_owned()),
+            (
+                "Device.LocalAgent.MTP.1.WebSocket.EnableEncryption",
+                "false".to_owned(),
+            ),
             ("Internal.Reboot.Cause", "LocalFactoryReset".to_owned()),
         ];
-        let lines: Vec<String> = settings.iter().map(|(path, value)| format!("{path} \"{value}\"\n")).collect();
+        let lines: Vec<String> = settings
+            .iter()
+            .map(|(path, value)| format!("{path} \"{value}\"\n"))
+            .collect();
         fs::write(data.join("reset.txt"), lines.concat())?;
-        let child = obuspa(binary, data).spawn().map_err(|error| format!("{}: {error}", binary.display()))?;
+        let child = obuspa(binary, data)
+            .spawn()
+            .map_err(|error| format!("{}: {error}", binary.display()))?;
         Self::new("obuspa", child, port, "self::obuspa-load-agent")
     }
 
     fn new(name: &'static str, child: Child, port: u16, agent: &str) -> Result<Self> {
-        Ok(Self { name, child, port, links: Vec::new(), agent: EndpointId::parse(agent)?, sent: 0 })
+        Ok(Self {
+            name,
+            child,
+            port,
+            links: Vec::new(),
+            agent: EndpointId::parse(agent)?,
+            sent: 0,
+        })
     }
 
     async fn connect(&mut self) -> Result<()> {
-        let controllers = if self.name == "usphere" { &CONTROLLERS[..] } else { &CONTROLLERS[..1] };
+        let controllers = if self.name == "usphere" {
+            &CONTROLLERS[..]
+        } else {
+            &CONTROLLERS[..1]
+        };
         for controller in controllers {
             let mut settings = Settings::new(EndpointId::parse(controller)?);
             settings.queue_records_max = 4 * OUTSTANDING;
@@ -226,7 +311,9 @@ impl Peer {
             let first = tokio::time::timeout(Duration::from_secs(5), link.receiver.recv()).await?;
             match first {
                 Some(LinkEvent::Record(record, _)) if record.is_connect() => {}
-                other => return Err(format!("{}: not a Connect Record: {other:?}", self.name).into()),
+                other => {
+                    return Err(format!("{}: not a Connect Record: {other:?}", self.name).into());
+                }
             }
             self.links.push(link);
         }
@@ -237,7 +324,14 @@ impl Peer {
     async fn prepare(&mut self) -> Result<()> {
         while self.elements(0, get_of(TREE)).await? < TREE_PARAMETERS {
             let order = self.sent + 1000;
-            self.add(&format!("{TREE}Permission."), &[("Order", &order.to_string()), ("Targets", "Device.DeviceInfo.")]).await?;
+            self.add(
+                &format!("{TREE}Permission."),
+                &[
+                    ("Order", &order.to_string()),
+                    ("Targets", "Device.DeviceInfo."),
+                ],
+            )
+            .await?;
         }
         if self.name == "usphere" {
             self.restrict().await?;
@@ -246,20 +340,41 @@ impl Peer {
     }
 
     async fn restrict(&mut self) -> Result<()> {
-        let role = self.add("Device.LocalAgent.ControllerTrust.Role.", &[("Name", "load"), ("Enable", "true")]).await?;
+        let role = self
+            .add(
+                "Device.LocalAgent.ControllerTrust.Role.",
+                &[("Name", "load"), ("Enable", "true")],
+            )
+            .await?;
         let targets = [
-            "Device.", "Device.DeviceInfo.", "Device.DeviceInfo.MemoryStatus.", "Device.DeviceInfo.ProcessStatus.",
-            "Device.DeviceInfo.ProcessStatus.Process.*.", "Device.LocalAgent.", "Device.LocalAgent.Controller.*.",
-            "Device.LocalAgent.Controller.1.", "Device.LocalAgent.Controller.2.", "Device.LocalAgent.MTP.*.",
-            "Device.LocalAgent.Controller.[EndpointID==\"self::usphere-load\"].", "Device.LocalAgent.ControllerTrust.",
-            "Device.LocalAgent.ControllerTrust.Role.*.", "Device.LocalAgent.ControllerTrust.Role.1.",
+            "Device.",
+            "Device.DeviceInfo.",
+            "Device.DeviceInfo.MemoryStatus.",
+            "Device.DeviceInfo.ProcessStatus.",
+            "Device.DeviceInfo.ProcessStatus.Process.*.",
+            "Device.LocalAgent.",
+            "Device.LocalAgent.Controller.*.",
+            "Device.LocalAgent.Controller.1.",
+            "Device.LocalAgent.Controller.2.",
+            "Device.LocalAgent.MTP.*.",
+            "Device.LocalAgent.Controller.[EndpointID==\"self::usphere-load\"].",
+            "Device.LocalAgent.ControllerTrust.",
+            "Device.LocalAgent.ControllerTrust.Role.*.",
+            "Device.LocalAgent.ControllerTrust.Role.1.",
             "Device.LocalAgent.ControllerTrust.Role.[Name==\"load\"].",
-            "Device.LocalAgent.ControllerTrust.Role.*.Permission.[Order>2].", "Device.Time.",
-            "Device.DeviceInfo.ProcessStatus.Process.[CPUTime>=0].", "Device.DeviceInfo.SerialNumber",
+            "Device.LocalAgent.ControllerTrust.Role.*.Permission.[Order>2].",
+            "Device.Time.",
+            "Device.DeviceInfo.ProcessStatus.Process.[CPUTime>=0].",
+            "Device.DeviceInfo.SerialNumber",
             "Device.LocalAgent.Controller.*.MTP.*.",
         ];
         for (order, target) in targets.iter().enumerate() {
-            let rights = [("Param", "r---"), ("Obj", "r---"), ("InstantiatedObj", "r---"), ("CommandEvent", "r---")];
+            let rights = [
+                ("Param", "r---"),
+                ("Obj", "r---"),
+                ("InstantiatedObj", "r---"),
+                ("CommandEvent", "r---"),
+            ];
             let order = order.to_string();
             let mut values = vec![("Enable", "true"), ("Order", &*order), ("Targets", *target)];
             values.extend(rights);
@@ -268,7 +383,10 @@ impl Peer {
         let request = RequestType::Set(Set {
             allow_partial: false,
             update_objs: vec![UpdateObject {
-                obj_path: format!("Device.LocalAgent.Controller.[EndpointID==\"{}\"].", CONTROLLERS[1]),
+                obj_path: format!(
+                    "Device.LocalAgent.Controller.[EndpointID==\"{}\"].",
+                    CONTROLLERS[1]
+                ),
                 param_settings: vec![UpdateParamSetting {
                     param: "AssignedRole".to_owned(),
                     value: role.trim_end_matches('.').to_owned(),
@@ -287,12 +405,27 @@ impl Peer {
             value: (*value).to_owned(),
             required: true,
         };
-        let object = CreateObject { obj_path: path.to_owned(), param_settings: values.iter().map(setting).collect() };
-        let answer = self.ask(0, RequestType::Add(Add { allow_partial: false, create_objs: vec![object] })).await?;
+        let object = CreateObject {
+            obj_path: path.to_owned(),
+            param_settings: values.iter().map(setting).collect(),
+        };
+        let answer = self
+            .ask(
+                0,
+                RequestType::Add(Add {
+                    allow_partial: false,
+                    create_objs: vec![object],
+                }),
+            )
+            .await?;
         let Some(ResponseType::AddResp(response)) = answer.as_response() else {
             return Err(format!("{}: {path}: {answer:?}", self.name).into());
         };
-        match response.created_obj_results.first().and_then(|result| result.outcome()) {
+        match response
+            .created_obj_results
+            .first()
+            .and_then(|result| result.outcome())
+        {
             Some(AddOutcome::OperSuccess(success)) => Ok(success.instantiated_path.clone()),
             other => Err(format!("{}: {path}: {other:?}", self.name).into()),
         }
@@ -314,7 +447,9 @@ impl Peer {
                 .iter()
                 .flat_map(|result| &result.supported_objs)
                 .map(|object| {
-                    1 + object.supported_params.len() + object.supported_commands.len() + object.supported_events.len()
+                    1 + object.supported_params.len()
+                        + object.supported_commands.len()
+                        + object.supported_events.len()
                 })
                 .sum(),
             Some(_) => 1,
@@ -327,11 +462,15 @@ impl Peer {
         let msg_id = format!("load-{}", self.sent);
         self.send(link, &msg_id, request)?;
         loop {
-            let event = tokio::time::timeout(Duration::from_secs(10), self.links[link].receiver.recv()).await?;
+            let event =
+                tokio::time::timeout(Duration::from_secs(10), self.links[link].receiver.recv())
+                    .await?;
             let Some(LinkEvent::Record(record, _)) = event else {
                 return Err(format!("{}: {event:?}", self.name).into());
             };
-            let Some(payload) = record.payload() else { continue };
+            let Some(payload) = record.payload() else {
+                continue;
+            };
             let msg = Msg::decode_bounded(payload.clone(), &Default::default())?;
             if msg.msg_id() == msg_id {
                 return Ok(msg);
@@ -341,7 +480,11 @@ impl Peer {
 
     fn send(&self, link: usize, msg_id: &str, request: RequestType) -> Result<()> {
         let controller = EndpointId::parse(CONTROLLERS[link])?;
-        let record = Record::no_session(&self.agent, &controller, Msg::request(msg_id, request).to_payload());
+        let record = Record::no_session(
+            &self.agent,
+            &controller,
+            Msg::request(msg_id, request).to_payload(),
+        );
         self.links[link].sender.try_send(&record)?;
         Ok(())
     }
@@ -350,14 +493,21 @@ impl Peer {
         let mut nanoseconds = 0;
         for task in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
             let text = fs::read_to_string(task?.path().join("schedstat")).unwrap_or_default();
-            nanoseconds += text.split(' ').next().and_then(|ran| ran.parse::<u64>().ok()).unwrap_or(0);
+            nanoseconds += text
+                .split(' ')
+                .next()
+                .and_then(|ran| ran.parse::<u64>().ok())
+                .unwrap_or(0);
         }
         Ok(Duration::from_nanos(nanoseconds))
     }
 
     fn status(&self, field: &str) -> Result<u64> {
         let text = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = text.lines().find_map(|line| line.strip_prefix(field)).ok_or("no such field")?;
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(field))
+            .ok_or("no such field")?;
         Ok(line.trim_matches(|c: char| !c.is_ascii_digit()).parse()?)
     }
 
@@ -403,7 +553,12 @@ async fn run(case: &Case, peers: &mut [Peer], seconds: f64) -> Result<()> {
             all[at].push(measure(case, peer, link, seconds).await?);
         }
     }
-    for ((peer, measured), elements) in peers.iter().zip(&all).zip(elements).filter(|((_, all), _)| !all.is_empty()) {
+    for ((peer, measured), elements) in peers
+        .iter()
+        .zip(&all)
+        .zip(elements)
+        .filter(|((_, all), _)| !all.is_empty())
+    {
         let median = |of: fn(&Measured) -> f64| {
             let mut values: Vec<f64> = measured.iter().map(of).collect();
             values.sort_by(f64::total_cmp);
@@ -441,20 +596,27 @@ async fn measure(case: &Case, peer: &mut Peer, link: usize, seconds: f64) -> Res
         if outstanding.is_empty() {
             break;
         }
-        let received = peer.links[link].receiver.recv_many(&mut events, OUTSTANDING);
+        let received = peer.links[link]
+            .receiver
+            .recv_many(&mut events, OUTSTANDING);
         tokio::time::timeout(Duration::from_secs(10), received).await?;
         for event in events.drain(..) {
             let LinkEvent::Record(record, _) = event else {
                 return Err(format!("{}: {event:?}", peer.name).into());
             };
-            let Some(payload) = record.payload() else { continue };
+            let Some(payload) = record.payload() else {
+                continue;
+            };
             if latencies.len() % 64 == 0 {
                 let msg = Msg::decode_bounded(payload.clone(), &Default::default())?;
                 if msg.is_error() {
                     return Err(format!("{}: an Error: {msg:?}", peer.name).into());
                 }
             }
-            if let Some(sent) = Msg::peek(payload).msg_id.and_then(|msg_id| outstanding.remove(msg_id)) {
+            if let Some(sent) = Msg::peek(payload)
+                .msg_id
+                .and_then(|msg_id| outstanding.remove(msg_id))
+            {
                 latencies.push(sent.elapsed());
             }
         }
@@ -476,8 +638,13 @@ async fn measure(case: &Case, peer: &mut Peer, link: usize, seconds: f64) -> Res
 async fn start_times(options: &Options, folder: &Path) -> Result<()> {
     println!();
     let controller = EndpointId::parse(CONTROLLERS[0])?;
-    let door = Door { address: ([127, 0, 0, 1], 0).into(), path: "/usp".to_owned(), insecure: false };
-    let mut listener = Listener::bind(door, Settings::new(controller), ListenerLimits::default()).await?;
+    let door = Door {
+        address: ([127, 0, 0, 1], 0).into(),
+        path: "/usp".to_owned(),
+        insecure: false,
+    };
+    let mut listener =
+        Listener::bind(door, Settings::new(controller), ListenerLimits::default()).await?;
     let url = format!("ws://{}/usp", listener.local_addr());
     let data = folder.join("start");
     let mut start = || -> Result<Command> {
@@ -508,21 +675,38 @@ async fn start_times(options: &Options, folder: &Path) -> Result<()> {
 }
 
 fn stop(child: &mut Child) -> Result<()> {
-    Command::new("kill").args(["-TERM", &child.id().to_string()]).status()?;
+    Command::new("kill")
+        .args(["-TERM", &child.id().to_string()])
+        .status()?;
     child.wait()?;
     Ok(())
 }
 
 fn usphere(binary: &Path, data: &Path) -> Command {
     let mut command = Command::new(binary);
-    command.arg("--data").arg(data).args(["--endpoint-id", "self::usphere-load-agent"]);
+    command
+        .arg("--data")
+        .arg(data)
+        .args(["--endpoint-id", "self::usphere-load-agent"]);
     command.stdout(Stdio::null()).stderr(Stdio::null());
     command
 }
 
 fn obuspa(binary: &Path, data: &Path) -> Command {
     let mut command = Command::new(binary);
-    command.current_dir(data).args(["-i", "lo", "-f", "data.db", "-s", "cli.sock", "-r", "reset.txt", "-p", "-v", "0"]);
+    command.current_dir(data).args([
+        "-i",
+        "lo",
+        "-f",
+        "data.db",
+        "-s",
+        "cli.sock",
+        "-r",
+        "reset.txt",
+        "-p",
+        "-v",
+        "0",
+    ]);
     command.stdout(Stdio::null()).stderr(Stdio::null());
     command
 }
@@ -541,12 +725,19 @@ where
 }
 
 fn free_port() -> Result<u16> {
-    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+    Ok(std::net::TcpListener::bind("127.0.0.1:0")?
+        .local_addr()?
+        .port())
 }
 
 fn filesystem(path: &Path) -> String {
-    let output = Command::new("stat").args(["-f", "-c", "%T"]).arg(path).output();
-    output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
+    let output = Command::new("stat")
+        .args(["-f", "-c", "%T"])
+        .arg(path)
+        .output();
+    output
+        .map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        .unwrap_or_default()
 }
 
 /// The median of what the disk needs to sync 4 KiB.
@@ -561,5 +752,8 @@ fn sync_time(folder: &Path) -> Result<String> {
         times.push(began.elapsed());
     }
     times.sort();
-    Ok(format!("{:.2} ms", times[times.len() / 2].as_secs_f64() * 1e3))
+    Ok(format!(
+        "{:.2} ms",
+        times[times.len() / 2].as_secs_f64() * 1e3
+    ))
 }

@@ -18,7 +18,7 @@ pub(super) fn run(demo: &Demo, device: &str) -> Result<(), String> {
     tour.show("What is this device?", &["devices", "show", device])?;
     tour.show(
         "Its description and memory, live:",
-        &["get", device, "Device.DeviceInfo."],
+        &["get", device, "Device.DeviceInfo.", "--max-depth", "2"],
     )?;
 
     let before = tour.quiet(&["get", device, NOTE, "--json"])?;
