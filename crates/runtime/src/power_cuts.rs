@@ -250,7 +250,7 @@ impl Life {
             5..=7 => {
                 let role = self.random.random_range(3..8);
                 let (name, path) = (format!("name {number}"), format!("{ROLES}{role}."));
-                if number % 3 == 0 {
+                if number.is_multiple_of(3) {
                     set(&format!("{ROLES}*."), "Enable", "true")
                 } else {
                     set(&path, "Name", &name)
