@@ -236,7 +236,7 @@ fn authority(url: &str) -> Result<String, Failure> {
     if authority.as_str().contains('@') {
         return Err(wrong("no user name or password is expected"));
     }
-    if uri.path().trim_end_matches('/') != "" || uri.query().is_some() {
+    if !uri.path().trim_end_matches('/').is_empty() || uri.query().is_some() {
         return Err(wrong("nothing is expected after the port"));
     }
     Ok(match authority.port_u16() {
