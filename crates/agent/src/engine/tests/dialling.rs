@@ -130,13 +130,16 @@ fn a_session_resets_the_retry_count() {
 /// Proves: R-WS.21
 #[test]
 fn a_restart_resets_the_retry_count() {
-    let mut live = Scene::new().dialled("a", "there").agent();
+    let count = "Device.LocalAgent.Controller.1.MTP.1.WebSocket.CurrentRetryCount";
+    let mut live = Scene::new().dialled("a", "there").controller("b").agent();
     for _ in 0..6 {
         live.turn_down();
         wait_for_dial(&mut live);
     }
     let mut live = live.restart();
     assert_eq!(live.dials.len(), 1, "a restarted Agent dials at once");
+    live.connect("b");
+    assert_eq!(live.value("b", count), "0");
     live.turn_down();
     let waited = wait_for_dial(&mut live);
     assert!((5.0..=10.0).contains(&waited), "{waited}");

@@ -239,7 +239,7 @@ fn a_shutdown_says_goodbye_with_a_reason_and_closes() {
 
 /// The Disconnect Record comes after the answer to the Set, and before the connection is closed.
 ///
-/// Proves: R-MTP.7
+/// Proves: R-MTP.7, R-MTP.9
 #[test]
 fn a_controller_that_is_disabled_hears_the_answer_and_the_goodbye() {
     let mut live = Scene::new().controller("operator").agent();
@@ -248,10 +248,11 @@ fn a_controller_that_is_disabled_hears_the_answer_and_the_goodbye() {
     let records = live.take(link);
     assert_eq!(records.len(), 2, "{records:?}");
     assert!(records[0].payload().is_some());
-    assert!(matches!(
-        records[1].record_type,
-        Some(RecordType::Disconnect(_))
-    ));
+    let Some(RecordType::Disconnect(goodbye)) = &records[1].record_type else {
+        panic!("{records:?}");
+    };
+    assert_eq!(goodbye.reason_code, 7105);
+    assert!(!goodbye.reason.is_empty());
     assert_eq!(live.hangups, [(link, HangupReason::Disabled)]);
     let again = live.arrive(Some("operator"), Channel::PlainLoopback);
     assert_eq!(live.hangups.last(), Some(&(again, HangupReason::Stranger)));

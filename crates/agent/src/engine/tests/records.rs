@@ -3,12 +3,12 @@
 use bytes::Bytes;
 use usphere_proto::msg::{Body, Header, MsgBody, Response, ResponseType, SetResp};
 use usphere_proto::record::{MqttConnect, NoSessionContext, PayloadSecurity, SessionContext};
-use usphere_proto::{Msg, Record, RecordType};
+use usphere_proto::{Limits, Msg, Record, RecordType, Refusal};
 use usphere_trust::Channel;
 
 use super::{AGENT, get, ignored};
 use crate::scene::{LiveAgent, Scene, id, request_record};
-use crate::{HangupReason, LinkId};
+use crate::{HangupReason, Input, LinkId};
 
 fn scene() -> (LiveAgent, LinkId) {
     let mut live = Scene::new()
@@ -378,6 +378,70 @@ fn a_response_to_nothing_is_ignored() {
     is_ignored(carrying(
         Msg::error("1", 7004_u32, "", Vec::new()).to_payload(),
     ));
+}
+
+/// The refusal of bytes that decode as a Record and break a rule of the encoding.
+fn refusal(bytes: Bytes) -> Box<Refusal> {
+    Record::receive(bytes, &id("agent"), &Limits::DEFAULT).unwrap_err()
+}
+
+/// What the transport could not make a Record of is judged as every Record is.
+///
+/// Proves: R-MTP.5, R-ENC.2
+#[test]
+fn a_record_that_the_transport_refused_is_answered_where_it_may_be() {
+    let bad = Record {
+        payload_security: 9,
+        ..asking()
+    };
+    let refused = |record: &Record| refusal(record.to_bytes());
+    let (mut live, link) = scene();
+    let tell = |live: &mut LiveAgent, refusal| live.tell(Input::Refused { link, refusal });
+    tell(&mut live, refused(&bad));
+    let answers = live.take_messages(link);
+    assert_eq!(answers.len(), 1);
+    assert_eq!(answers[0].msg_id(), "1");
+    assert_eq!(answers[0].as_error().unwrap().err_code, 7104);
+    for silent in [
+        Record {
+            from_id: "self::other".to_owned(),
+            ..bad.clone()
+        },
+        Record {
+            to_id: "self::other".to_owned(),
+            ..bad.clone()
+        },
+        Record {
+            record_type: None,
+            ..bad.clone()
+        },
+    ] {
+        tell(&mut live, refused(&silent));
+        assert_eq!(live.take(link), [], "{silent:?}");
+    }
+    is_unharmed(&mut live);
+    let goodbye = Record::disconnect(&id("agent"), &id("operator"), 0_u32, "");
+    live.send(link, goodbye);
+    tell(&mut live, refused(&bad));
+    assert_eq!(live.take(link), [], "not before the next Connect Record");
+}
+
+/// Also by what was refused a peer tells who it is; the Connect Record still comes first.
+///
+/// Proves: R-MTP.8
+#[test]
+fn a_refused_first_record_is_answered_after_our_connect_record() {
+    let mut live = Scene::new().controller("operator").agent();
+    let link = live.arrive(None, Channel::PlainLoopback);
+    let bad = Record {
+        payload_security: 9,
+        ..asking()
+    };
+    let refusal = refusal(bad.to_bytes());
+    live.tell(Input::Refused { link, refusal });
+    let records = live.take(link);
+    assert_eq!(records.len(), 2);
+    assert!(records[0].is_connect());
 }
 
 /// A peer that sends nonsense without end fills no log.
