@@ -1,0 +1,140 @@
+//! Every verb against OB-USP-AGENT, the reference Agent in C, listening and dialling in.
+//!
+//! `OBUSPA` names its binary (11.0 or later); without it these tests only say that they are left out.
+
+mod common;
+
+use std::env;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::common::verbs::{Facts, Way, every_verb};
+use crate::common::{Program, eventually, free_port};
+
+const FACTS: Facts = Facts {
+    endpoint_id: "proto::peer",
+    writable: "Device.LocalAgent.Controller.1.ProvisioningCode",
+    table: "Device.LocalAgent.Controller.",
+    row: ["EndpointID=self::guest", "Enable=false"],
+    version: "1.3",
+    listed: "Device.LocalAgent.Controller.",
+};
+
+/// Starts the peer with these lines in its factory settings; `None` where there is none.
+fn obuspa(folder: &Path, lines: &[String]) -> Option<Program> {
+    let Some(binary) = env::var_os("OBUSPA").filter(|binary| !binary.is_empty()) else {
+        eprintln!("left out: OBUSPA does not name the binary of OB-USP-AGENT");
+        return None;
+    };
+    let known = [
+        "LocalAgent.EndpointID \"proto::peer\"",
+        "LocalAgent.Controller.1.EndpointID \"self::usphere-cli\"",
+    ];
+    let known = known.map(|line| format!("Device.{line}\n")).concat();
+    let common = [
+        "Alias \"cpe-1\"",
+        "Enable \"true\"",
+        "AssignedRole \"Device.LocalAgent.ControllerTrust.Role.1\"",
+    ];
+    let common = common
+        .map(|line| format!("Device.LocalAgent.Controller.1.{line}\n"))
+        .concat();
+    let lines: String = lines
+        .iter()
+        .map(|line| format!("Device.LocalAgent.{line}\n"))
+        .collect();
+    let settings = folder.join("factory.txt");
+    let cause = "Internal.Reboot.Cause \"LocalFactoryReset\"\n";
+    fs::write(&settings, format!("{known}{common}{lines}{cause}")).unwrap();
+    let mut command = Command::new(binary);
+    command
+        .args(["-i", "lo", "-p", "-v", "4", "-f"])
+        .arg(folder.join("peer.db"));
+    command
+        .arg("-s")
+        .arg(folder.join("peer.sock"))
+        .arg("-r")
+        .arg(settings)
+        .current_dir(folder);
+    Some(Program::start(&mut command, folder.join("peer.log")))
+}
+
+/// Commands of the peer: one that answers when it is done, one that answers at once.
+fn commands(way: &Way) {
+    way.ask(
+        "operate",
+        &["Device.LocalAgent.Controller.1.SendOnBoardRequest()"],
+    )
+    .ended(0)
+    .says("completed");
+    let arguments = [
+        "Device.ScheduleTimer()",
+        "DelaySeconds=1",
+        "--command-key",
+        "k",
+    ];
+    way.ask("operate", &arguments)
+        .ended(0)
+        .says("started")
+        .says("Device.LocalAgent.Request.");
+}
+
+#[test]
+fn every_verb_works_against_obuspa_that_listens() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let lines = [
+        "MTP.1.Alias \"cpe-1\"".to_owned(),
+        "MTP.1.Enable \"true\"".to_owned(),
+        "MTP.1.Protocol \"WebSocket\"".to_owned(),
+        format!("MTP.1.WebSocket.Port \"{port}\""),
+        "MTP.1.WebSocket.Path \"/usp\"".to_owned(),
+        "MTP.1.WebSocket.EnableEncryption \"false\"".to_owned(),
+    ];
+    let Some(_peer) = obuspa(folder.path(), &lines) else {
+        return;
+    };
+    let url = format!("ws://127.0.0.1:{port}/usp");
+    let way = Way {
+        device: None,
+        options: ["--agent", &url].map(str::to_owned).into(),
+    };
+    eventually("the peer listens", || {
+        (way.ask("protocol", &[]).code == 0).then_some(())
+    });
+    every_verb(&way, &FACTS);
+    commands(&way);
+}
+
+#[test]
+fn every_verb_works_against_obuspa_that_dials_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_port();
+    // Its answers can wait for its next keep-alive, and its next try for the back-off: both short.
+    let mtp = |line: &str| format!("Controller.1.MTP.1.{line}");
+    let lines = [
+        mtp("Alias \"cpe-1\""),
+        mtp("Enable \"true\""),
+        mtp("Protocol \"WebSocket\""),
+        mtp("WebSocket.Host \"127.0.0.1\""),
+        mtp(&format!("WebSocket.Port \"{port}\"")),
+        mtp("WebSocket.Path \"/usp\""),
+        mtp("WebSocket.EnableEncryption \"false\""),
+        mtp("WebSocket.KeepAliveInterval \"2\""),
+        mtp("WebSocket.SessionRetryMinimumWaitInterval \"1\""),
+        mtp("WebSocket.SessionRetryIntervalMultiplier \"1000\""),
+    ];
+    let Some(_peer) = obuspa(folder.path(), &lines) else {
+        return;
+    };
+    let url = format!("ws://127.0.0.1:{port}/usp");
+    let way = Way {
+        device: None,
+        options: ["--listen", &url, "--timeout", "60s"]
+            .map(str::to_owned)
+            .into(),
+    };
+    every_verb(&way, &FACTS);
+    commands(&way);
+}
