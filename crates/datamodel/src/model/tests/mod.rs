@@ -3,6 +3,7 @@
 mod home;
 mod owners;
 mod plans;
+mod rare;
 mod scene;
 mod schedules;
 mod trees;
