@@ -48,7 +48,7 @@ pub static TARGETS: [Target; 5] = [
         run: record,
         input: record::input,
         corpus: record::corpus,
-        short: 20_000,
+        short: 15_000,
     },
     Target {
         name: "message",
@@ -69,7 +69,7 @@ pub static TARGETS: [Target; 5] = [
         run: agent,
         input: agent::input,
         corpus: agent::corpus,
-        short: 400,
+        short: 200,
     },
     Target {
         name: "store",

@@ -1,18 +1,19 @@
 //! An Agent with everything around it, which does what an input says and keeps account.
 
+mod links;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use usphere_agent::{
-    Agent, Config, DialId, Input, KnownController, LinkId, ListenerId, Notice, Origin, Output,
-    Target,
+    Agent, Config, DialId, Input, KnownController, LinkId, ListenerId, Notice, Output, Target,
 };
 use usphere_datamodel::model::OwnerError;
 use usphere_datamodel::{Entry, Moment, Schema};
 use usphere_proto::msg::{Get, RequestType};
 use usphere_proto::{EndpointId, Limits, Msg, Record};
-use usphere_trust::{Channel, PeerIdentity};
+use usphere_trust::Channel;
 
 use super::house::{HOUSE, applied, snapshot};
 use super::requests::Words;
@@ -178,7 +179,8 @@ impl Stage {
         self.named += 1;
         let request = self.house.words.request(script);
         let payload = Msg::request(format!("m-{}", self.named), request).to_payload();
-        let record = if script.chance(80) {
+        let only_payload = script.chance(80);
+        let record = if only_payload {
             let mut bytes = payload.to_vec();
             message::change(&mut bytes, &payload, &mut self.random);
             if bytes.is_empty() {
@@ -190,8 +192,6 @@ impl Stage {
                 .to_bytes()
                 .to_vec();
             message::change(&mut bytes, &payload, &mut self.random);
-            self.links.entry(link).and_modify(|link| link.sound = false);
-            self.owed.retain(|(to, _)| to != controller.as_str());
             Record::decode_bounded(&bytes[..], &Limits::DEFAULT)
         };
         let decodes = |record: &Record| {
@@ -202,6 +202,9 @@ impl Stage {
         self.tally += Tally::one(record.as_ref().is_ok_and(decodes));
         if let Ok(record) = record {
             self.hand_in(link, record);
+        }
+        if !only_payload {
+            self.part(link);
         }
     }
 
@@ -219,14 +222,17 @@ impl Stage {
         if script.chance(90) {
             record.from_id = controller.to_string();
         }
-        if record.payload().is_none() {
-            // It may say goodbye, or the like.
-            self.links.entry(link).and_modify(|link| link.sound = false);
-            self.owed.retain(|(to, _)| to != controller.as_str());
-        }
         let is_msg = record.payload().is_some();
         self.tally += Tally::one(is_msg);
         self.hand_in(link, record);
+        if !is_msg {
+            // It may have said goodbye. A Connect Record mends that, and is answered by one.
+            self.part(link);
+            if script.chance(60) {
+                let record = Record::websocket_connect(&own(), &controller);
+                self.tell(Input::Received { link, record });
+            }
+        }
     }
 
     /// A Record that may deserve an answer.
@@ -379,99 +385,6 @@ impl Stage {
             self.tell(input);
         }
         panic!("it never comes to rest");
-    }
-}
-
-/// Connections.
-impl Stage {
-    fn connect(&mut self, script: &mut Script<'_>) {
-        let names = [
-            "self::c1",
-            "self::c2",
-            "self::c3",
-            "self::stranger",
-            "self::agent",
-        ];
-        let name = names[[0, 0, 0, 1, 1, 1, 2, 3, 4][script.below(9)]];
-        let channel = if script.chance(15) {
-            Channel::PlainInsecure
-        } else {
-            Channel::PlainLoopback
-        };
-        self.arrive(name, script.byte() < 230, channel);
-    }
-
-    fn arrive(&mut self, name: &str, claims: bool, channel: Channel) -> LinkId {
-        let controller = endpoint(name);
-        let link = self.name_link(&controller, claims);
-        let peer = PeerIdentity {
-            endpoint_id: claims.then_some(controller),
-            channel,
-        };
-        self.tell(Input::Connected {
-            link,
-            origin: Origin::Accepted,
-            peer,
-        });
-        link
-    }
-
-    fn answer_dial(&mut self, script: &mut Script<'_>) {
-        let Some((dial, controller)) = self.dials.pop_front() else {
-            return;
-        };
-        if script.chance(40) {
-            return self.tell(Input::DialFailed {
-                dial,
-                reason: "refused".into(),
-            });
-        }
-        self.pick_up(dial, controller, script.chance(30));
-    }
-
-    fn pick_up(&mut self, dial: DialId, controller: EndpointId, claims: bool) -> LinkId {
-        let link = self.name_link(&controller, true);
-        let peer = PeerIdentity {
-            endpoint_id: claims.then_some(controller),
-            channel: Channel::PlainLoopback,
-        };
-        self.tell(Input::Connected {
-            link,
-            origin: Origin::Dialled(dial),
-            peer,
-        });
-        link
-    }
-
-    fn disconnect(&mut self, script: &mut Script<'_>) {
-        if let Some(link) = self.pick_link(script) {
-            self.forget(link);
-            self.tell(Input::Disconnected {
-                link,
-                reason: "cut".into(),
-            });
-        }
-    }
-
-    fn name_link(&mut self, controller: &EndpointId, named: bool) -> LinkId {
-        self.named += 1;
-        let link = LinkId(self.named);
-        self.links.insert(
-            link,
-            Link {
-                controller: controller.clone(),
-                named,
-                sound: false,
-            },
-        );
-        link
-    }
-
-    /// The link is gone, and nobody is owed an answer on it.
-    fn forget(&mut self, link: LinkId) {
-        if let Some(gone) = self.links.remove(&link) {
-            self.owed.retain(|(to, _)| to != gone.controller.as_str());
-        }
     }
 }
 
