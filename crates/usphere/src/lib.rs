@@ -3,11 +3,12 @@
 //! This crate must never decide anything about a protocol; it turns words into Operations and
 //! configurations, and outcomes into words. Device-only builds hold the module `agent` alone.
 
-#[cfg(feature = "agent")]
+// Without the Agent there is neither binary.
+#![cfg(feature = "agent")]
+
 mod agent;
 #[cfg(feature = "cli")]
 mod cli;
-#[cfg(feature = "agent")]
 mod config_file;
 mod data;
 pub mod defaults;
@@ -15,7 +16,7 @@ mod failure;
 mod log;
 #[cfg(feature = "cli")]
 mod print;
-#[cfg(feature = "server")]
+#[cfg(feature = "cli")]
 mod server;
 mod signals;
 #[cfg(feature = "cli")]
@@ -23,26 +24,24 @@ mod transport;
 #[cfg(feature = "cli")]
 mod verbs;
 
-#[cfg(feature = "agent")]
 use std::process::ExitCode;
 
 pub use failure::Exit;
 
 /// Runs the full command line with the arguments of this process.
-#[cfg(all(feature = "agent", feature = "cli", feature = "server"))]
+#[cfg(feature = "cli")]
 pub fn usphere() -> ExitCode {
     cli::run()
 }
 
 /// Runs the device-only command line with the arguments of this process.
-#[cfg(feature = "agent")]
 pub fn usphere_agent() -> ExitCode {
     agent::run_alone()
 }
 
 /// The help text of a command, as `--help` prints it without colours; of `usphere` itself for an empty path.
 /// `None` when there is no such command.
-#[cfg(all(feature = "agent", feature = "cli", feature = "server"))]
+#[cfg(feature = "cli")]
 pub fn help(path: &[&str]) -> Option<String> {
     cli::help(path)
 }

@@ -9,7 +9,7 @@ use clap::{Args, Parser};
 use tokio::runtime;
 use tokio::sync::oneshot;
 use usphere_agent::Config;
-use usphere_device::{DeviceConfig, Host, HostPaths};
+use usphere_device::{Host, HostPaths};
 use usphere_mtp::websocket::Target;
 use usphere_proto::EndpointId;
 use usphere_runtime::Owner;
@@ -100,10 +100,10 @@ async fn live(settings: Settings) -> Result<Exit, Failure> {
 }
 
 fn host_config(settings: &Settings, endpoint_id: EndpointId) -> Result<AgentHostConfig, Failure> {
-    let device = DeviceConfig {
-        first_use_file: Some(settings.data.join(FIRST_USE_FILE)),
-        ..settings.device.clone()
-    };
+    let mut device = settings.device.clone();
+    device
+        .first_use_file
+        .get_or_insert_with(|| settings.data.join(FIRST_USE_FILE));
     let host = Host::new(device, HostPaths::default()).map_err(Failure::usage)?;
     let owners: Vec<Box<dyn Owner>> = vec![Box::new(host)];
     Ok(AgentHostConfig {

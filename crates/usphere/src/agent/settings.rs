@@ -49,6 +49,7 @@ struct Device {
     clock_marker: Option<PathBuf>,
     description: Option<String>,
     device_category: Vec<String>,
+    first_use_file: Option<PathBuf>,
     hardware_version: Option<String>,
     manufacturer: Option<String>,
     manufacturer_oui: Option<String>,
@@ -231,7 +232,7 @@ impl From<Device> for DeviceConfig {
             software_version: device.software_version,
             allow_host_writes: device.allow_host_writes,
             clock_marker: device.clock_marker,
-            first_use_file: None,
+            first_use_file: device.first_use_file,
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use usphere_mtp::websocket::Target;
 use usphere_proto::EndpointId;
+use usphere_server::limits::OPERATION_SECONDS_MAX;
 
 use crate::data;
 use crate::defaults::{
@@ -14,8 +15,8 @@ use crate::defaults::{
 };
 use crate::failure::Failure;
 
-/// Longest time-out that is taken.
-const TIMEOUT_MAX: Duration = Duration::from_secs(600);
+/// Longest time-out that is taken: that of the server.
+const TIMEOUT_MAX: Duration = Duration::from_secs(OPERATION_SECONDS_MAX);
 
 /// How to reach the server.
 #[derive(Args, Clone, Debug, Default)]
