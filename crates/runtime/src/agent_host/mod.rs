@@ -186,6 +186,13 @@ impl AgentHost {
             committer, tally, ..
         } = self;
         committer.close();
+        info!(
+            received = tally.received,
+            sent = tally.sent,
+            commits = tally.commits,
+            syncs = tally.syncs,
+            "Records and commits of this life"
+        );
         tally
     }
 

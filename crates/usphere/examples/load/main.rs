@@ -12,14 +12,14 @@ use std::collections::HashMap;
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use usphere_mtp::websocket::{Door, LinkEvent, Listener, ListenerLimits, Settings};
 use usphere_proto::msg::{Get, GetSupportedDm, RequestType, Set, UpdateObject, UpdateParamSetting};
 use usphere_proto::{EndpointId, Msg};
 
-use peer::{CONTROLLERS, Peer, usphere};
+use peer::{CONTROLLERS, Peer, stop, usphere};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -63,7 +63,7 @@ async fn main() -> Result<()> {
     }
     println!();
     println!(
-        "{:<34} {:<9} {:>11} {:>12} {:>11} {:>11} {:>9} {:>9}",
+        "{:<36} {:<9} {:>11} {:>12} {:>11} {:>11} {:>9} {:>9}",
         "what", "who", "requests/s", "µs CPU each", "p50", "p99", "elements", "resident"
     );
     for case in cases(&options) {
@@ -71,6 +71,12 @@ async fn main() -> Result<()> {
     }
     for peer in &mut peers {
         cold(peer).await?;
+    }
+    for peer in &mut peers {
+        let life = peer.farewell()?;
+        if !life.is_empty() {
+            println!("{}: {life}", peer.name);
+        }
     }
     start_times(&options, folder.path()).await?;
     Ok(())
@@ -226,6 +232,37 @@ struct Measured {
     cpu: f64,
     p50: f64,
     p99: f64,
+    /// Seconds since the oldest live value that was looked at was read, where an answer tells.
+    oldest: Option<u64>,
+}
+
+/// How long ago the answer's `Device.Time.CurrentLocalTime` was, in whole seconds.
+fn age(answer: &Msg) -> Option<u64> {
+    use usphere_proto::msg::ResponseType;
+    const DAY: i64 = 24 * 3600;
+    let Some(ResponseType::GetResp(response)) = answer.as_response() else {
+        return None;
+    };
+    let objects = response
+        .req_path_results
+        .iter()
+        .flat_map(|result| &result.resolved_path_results);
+    let time = objects
+        .into_iter()
+        .find_map(|object| object.result_params.get("CurrentLocalTime"))?;
+    let number = |from: usize| time.get(from..from + 2)?.parse::<i64>().ok();
+    let offset = match time.as_bytes().get(19)? {
+        sign @ (b'+' | b'-') => {
+            (number(20)? * 60 + number(23)?) * 60 * if *sign == b'-' { -1 } else { 1 }
+        }
+        _ => 0,
+    };
+    let then = (number(11)? * 60 + number(14)?) * 60 + number(17)? - offset;
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .ok()?
+        .as_secs() as i64;
+    Some((now - then).rem_euclid(DAY) as u64)
 }
 
 async fn run(case: &Case, peers: &mut [Peer], seconds: f64) -> Result<()> {
@@ -257,7 +294,7 @@ async fn run(case: &Case, peers: &mut [Peer], seconds: f64) -> Result<()> {
             values[values.len() / 2]
         };
         println!(
-            "{:<34} {:<9} {:>11.0} {:>12.2} {:>8.0} µs {:>8.0} µs {:>9} {:>5} KiB",
+            "{:<36} {:<9} {:>11.0} {:>12.2} {:>8.0} µs {:>8.0} µs {:>9} {:>5} KiB",
             case.what,
             peer.name,
             median(|m| m.per_second),
@@ -267,6 +304,12 @@ async fn run(case: &Case, peers: &mut [Peer], seconds: f64) -> Result<()> {
             elements,
             peer.resident()?,
         );
+        if let Some(oldest) = measured.iter().filter_map(|measured| measured.oldest).max() {
+            println!(
+                "{:<36} {:<9} the oldest live value was {oldest} s old",
+                "", peer.name
+            );
+        }
     }
     Ok(())
 }
@@ -274,6 +317,7 @@ async fn run(case: &Case, peers: &mut [Peer], seconds: f64) -> Result<()> {
 async fn measure(case: &Case, peer: &mut Peer, link: usize, seconds: f64) -> Result<Measured> {
     let mut outstanding: HashMap<String, Instant> = HashMap::new();
     let mut latencies: Vec<Duration> = Vec::new();
+    let mut oldest = None;
     let (began, cpu) = (Instant::now(), peer.cpu()?);
     let end = began + Duration::from_secs_f64(seconds);
     let mut events = Vec::new();
@@ -301,6 +345,7 @@ async fn measure(case: &Case, peer: &mut Peer, link: usize, seconds: f64) -> Res
             };
             if latencies.len().is_multiple_of(64) {
                 let msg = Msg::decode_bounded(payload.clone(), &Default::default())?;
+                oldest = oldest.max(age(&msg));
                 if msg.is_error() {
                     return Err(format!("{}: an Error: {msg:?}", peer.name).into());
                 }
@@ -323,6 +368,7 @@ async fn measure(case: &Case, peer: &mut Peer, link: usize, seconds: f64) -> Res
         cpu: cpu * 1e6 / count as f64,
         p50: micros(latencies[count / 2]),
         p99: micros(latencies[count * 99 / 100]),
+        oldest,
     })
 }
 
@@ -363,14 +409,6 @@ async fn start_times(options: &Options, folder: &Path) -> Result<()> {
         times[times.len() - 1].as_secs_f64() * 1e3,
         times.len()
     );
-    Ok(())
-}
-
-fn stop(child: &mut Child) -> Result<()> {
-    Command::new("kill")
-        .args(["-TERM", &child.id().to_string()])
-        .status()?;
-    child.wait()?;
     Ok(())
 }
 

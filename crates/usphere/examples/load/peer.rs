@@ -1,7 +1,7 @@
 //! The Agents that are measured: started, connected to, prepared, asked.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ pub(crate) struct Peer {
     pub(crate) links: Vec<Link>,
     pub(crate) agent: EndpointId,
     pub(crate) sent: u64,
+    log: Option<PathBuf>,
 }
 
 /// Who asks.
@@ -26,6 +27,7 @@ pub(crate) const CONTROLLERS: [&str; 2] = ["self::usphere-load", "self::usphere-
 impl Peer {
     pub(crate) fn usphere(binary: &Path, data: &Path) -> Result<Self> {
         let port = free_port()?;
+        let log = data.with_extension("log");
         let child = usphere(binary, data)
             .args(["--listen", &format!("ws://127.0.0.1:{port}/usp")])
             .args([
@@ -34,9 +36,12 @@ impl Peer {
                 "--controller",
                 CONTROLLERS[1],
             ])
+            .stderr(fs::File::create(&log)?)
             .spawn()
             .map_err(|error| format!("{}: {error}", binary.display()))?;
-        Self::new("usphere", child, port, "self::usphere-load-agent")
+        let mut peer = Self::new("usphere", child, port, "self::usphere-load-agent")?;
+        peer.log = Some(log);
+        Ok(peer)
     }
 
     pub(crate) fn obuspa(binary: &Path, data: &Path) -> Result<Self> {
@@ -87,6 +92,7 @@ impl Peer {
             links: Vec::new(),
             agent: EndpointId::parse(agent)?,
             sent: 0,
+            log: None,
         })
     }
 
@@ -311,6 +317,31 @@ impl Peer {
     pub(crate) fn threads(&self) -> Result<u64> {
         self.status("Threads:")
     }
+}
+
+impl Peer {
+    /// Ends the Agent as its user would, and returns what its log says of its life: commits and syncs.
+    pub(crate) fn farewell(&mut self) -> Result<String> {
+        let Some(log) = &self.log else {
+            return Ok(String::new());
+        };
+        stop(&mut self.child)?;
+        let log = fs::read_to_string(log)?;
+        let line = log.lines().find(|line| line.contains("commits"));
+        let fields = line.and_then(|line| line.split_once("of this life"));
+        Ok(fields
+            .map(|(_, fields)| fields.trim().to_owned())
+            .unwrap_or_default())
+    }
+}
+
+/// Asks a child to end, and waits until it has.
+pub(crate) fn stop(child: &mut Child) -> Result<()> {
+    Command::new("kill")
+        .args(["-TERM", &child.id().to_string()])
+        .status()?;
+    child.wait()?;
+    Ok(())
 }
 
 impl Drop for Peer {
