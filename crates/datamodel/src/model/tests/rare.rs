@@ -74,15 +74,18 @@ fn undoing_a_change_of_a_row_that_is_gone_changes_no_other() {
     scene.pass(2);
     scene.submit(paths("Device.Sensor.*."));
     scene.give(Ok(sensors(&[])));
-    scene.submit(add_room(&[("Name", "Bath"), ("Floor", "3")]));
+    scene.pass(2);
+    scene.submit(paths("Device.Sensor.*."));
+    let mut other = sensors(&[("out", "5")]);
+    other.objects[0]
+        .values
+        .push(("Target".into(), "30".to_owned()));
+    scene.give(Ok(other));
     fail(&mut scene);
-    let before = scene.run(get("Device.Room.*.")).unwrap();
-    scene
-        .run(add_room(&[("Name", "Bath"), ("Floor", "3")]))
-        .unwrap();
-    let after = scene.run(get("Device.Room.*.")).unwrap();
-    assert_eq!(after[..before.len()], before[..]);
-    assert_eq!(after[before.len() + 2], "Device.Room.2.Floor=3");
+    let (tree, view) = (scene.model.tree(), scene.model.view());
+    let sensor = tree.find(view, "Device.Sensor.2.").unwrap();
+    let target = view.find("Device.Sensor.{i}.Target").unwrap();
+    assert_eq!(tree.value(view, sensor, target.id), "30");
     assert_eq!(scene.model.tree().len(), 4);
 }
 
