@@ -170,6 +170,27 @@ impl Dialler {
         self.connected = None;
     }
 
+    /// Whether the MTP row `instance` is one of the ways.
+    pub(crate) fn dials(&self, instance: u32) -> bool {
+        self.tries
+            .iter()
+            .any(|attempt| attempt.way.instance == instance)
+    }
+
+    /// Lets the way of the MTP row `instance` begin anew, at once. What there is already, however it
+    /// came to be, is to be given up.
+    pub(crate) fn restart(&mut self, instance: u32, now: Moment) -> Option<Upset> {
+        let attempt = self
+            .tries
+            .iter_mut()
+            .find(|attempt| attempt.way.instance == instance)?;
+        (attempt.retries, attempt.ready) = (0, now);
+        match self.underway.take() {
+            Some((dial, _)) => Some(Upset::Attempt(dial)),
+            None => self.connected.is_some().then_some(Upset::Connection),
+        }
+    }
+
     /// Failures in a row of every way. (`CurrentRetryCount`)
     pub(crate) fn retries(&self) -> impl Iterator<Item = (u32, u32)> {
         self.tries

@@ -29,3 +29,6 @@ pub const RETRY_WAIT_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// How old `UpTime` may be when it answers a request.
 pub const UP_TIME_AGE_MAX: Duration = Duration::from_millis(500);
+
+/// How long a WebSocket that is reset stays open, so that the answer can leave by it.
+pub const RESET_DELAY: Duration = Duration::from_millis(100);

@@ -2,12 +2,14 @@
 //!
 //! | module | what it does |
 //! |---|---|
+//! | `commands` | the commands that the Agent runs itself |
 //! | `connect` | connections: dialling, one session per Controller, Connect and Disconnect Records |
 //! | `receive` | Records and Messages that come, and the requests in them |
 //! | `plans` | plans on the Model: what they want from outside, and what follows from their ends |
 //! | `survey` | what is read from the data model for the engine's own use |
 //! | `seed` | what the Agent puts into the data model by itself |
 
+mod commands;
 mod connect;
 mod plans;
 mod receive;
@@ -32,6 +34,7 @@ use crate::links::Link;
 use crate::notice::Notice;
 use crate::objects::objects;
 use crate::random::Random;
+use commands::Reset;
 use plans::{Conclusion, Purpose};
 use survey::{Offer, Stale, Watch};
 
@@ -54,6 +57,7 @@ pub struct Agent {
     dials: u64,
     started: Moment,
     closing: bool,
+    resets: Vec<Reset>,
     outputs: VecDeque<Output>,
 }
 
@@ -131,6 +135,7 @@ impl Agent {
             dials: 0,
             started: now,
             closing: false,
+            resets: Vec::new(),
             outputs: VecDeque::new(),
         };
         for problem in problems {
@@ -191,7 +196,11 @@ impl Agent {
             .values()
             .filter_map(|controller| controller.dialler.deadline());
         let links = self.links.values().filter_map(Link::until);
-        dials.chain(links).chain(self.model.deadline()).min()
+        dials
+            .chain(links)
+            .chain(self.reset_deadline())
+            .chain(self.model.deadline())
+            .min()
     }
 
     /// The Agent's Endpoint ID.
@@ -208,6 +217,7 @@ impl Agent {
         {
             self.model.handle(ModelInput::Tick, now);
         }
+        self.reset_due(now);
         let is_over = |link: &Link| link.until().is_some_and(|until| until <= now);
         let over: Vec<LinkId> = self
             .links

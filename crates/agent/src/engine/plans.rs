@@ -177,6 +177,17 @@ impl Agent {
                 ticket,
                 owner,
                 command,
+                ..
+            } if owner == OWNER => {
+                let result = self.own_command(&command, now);
+                return self
+                    .model
+                    .handle(ModelInput::Operated { ticket, result }, now);
+            }
+            ModelOutput::Operate {
+                ticket,
+                owner,
+                command,
                 arguments,
                 deadline,
             } => Output::Operate {

@@ -1,7 +1,8 @@
 //! The Controllers that this Agent knows, and how it reaches them.
 
 use usphere_datamodel::declare::{
-    BOOLEAN, Object, Rows, STRING, UNSIGNED_INT, object, one_of, parameter, strong_reference,
+    BOOLEAN, Object, Rows, STRING, UNSIGNED_INT, command, object, one_of, parameter,
+    strong_reference,
 };
 use usphere_datamodel::types::ALIAS;
 
@@ -67,7 +68,8 @@ pub(super) const WEB_SOCKET: Object = object("Device.LocalAgent.Controller.{i}.M
         )
         .writable()
         .default("2000"),
-    ]);
+    ])
+    .commands(&[command("Reset()")]);
 
 /// Session contexts with the Controller. There are none yet, whatever SessionMode asks for, and each
 /// try is answered accordingly. (TR-181 2.19; TR-369, R-E2E.6a)

@@ -1,5 +1,6 @@
 //! The engine in virtual time, through its public API alone.
 
+mod commands;
 mod dialling;
 mod durability;
 mod links;
