@@ -5,7 +5,7 @@
 use std::process::{Command, ExitCode};
 
 use crate::project::{Package, Project, cargo};
-use crate::{Outcome, shell};
+use crate::{Outcome, agent, shell};
 
 /// The end-to-end load: an example of this crate. It reads OBUSPA to compare with the reference Agent.
 const LOAD: (&str, &str) = ("usphere", "load");
@@ -29,6 +29,7 @@ pub(crate) fn run(project: &Project, filter: Option<&str>) -> Outcome {
         println!("\nend to end: left out, {crate_name} has no example `{example}`");
         return Ok(ExitCode::SUCCESS);
     }
+    shell::step("the device-only binary", || agent::build(project).map(drop))?;
     shell::step("end to end over loopback", || {
         let mut command = Command::new(cargo());
         command.args([
@@ -40,7 +41,10 @@ pub(crate) fn run(project: &Project, filter: Option<&str>) -> Outcome {
             example,
             "--",
         ]);
-        shell::run(command.args(filter).current_dir(&project.root))
+        if let Some(filter) = filter {
+            command.args(["--only", filter]);
+        }
+        shell::run(command.current_dir(&project.root))
     })?;
     Ok(ExitCode::SUCCESS)
 }
