@@ -4,12 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Schema;
-use super::node::{
-    CommandNode, EventNode, Kind, Node, NodeId, ObjectNode, ParameterNode, UnitId, UnitSpec,
-};
-use crate::declare::{Command, Event, Filling, Object, Parameter, ParameterAccess, Rows, Unit};
+use super::node::{Kind, Node, NodeId, ObjectNode, ParameterNode, UnitId, UnitSpec};
+use super::spec::{ObjectSpec, ParameterSpec};
+use crate::declare::{Object, Rows};
 use crate::limits::NAME_BYTES_MAX;
-use crate::types::ValueType;
 
 /// Why declarations do not make a schema. Each is a mistake of a programmer or of a registration.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -72,48 +70,6 @@ pub enum SchemaError {
     /// More nodes than a part can have.
     #[error("more nodes than a schema can have")]
     TooLarge,
-}
-
-/// An object as it is compiled: a declaration, or something registered while running.
-#[derive(Clone, Debug)]
-pub struct ObjectSpec {
-    /// The supported path.
-    pub path: String,
-    /// Who may add and delete rows.
-    pub rows: Rows,
-    /// The unique keys.
-    pub unique: Vec<Vec<String>>,
-    /// The parameters.
-    pub parameters: Vec<ParameterSpec>,
-    /// The commands with their names.
-    pub commands: Vec<(String, CommandNode)>,
-    /// The events with their names.
-    pub events: Vec<(String, EventNode)>,
-    /// Where rows and parameters come from.
-    pub unit: Option<UnitSpec>,
-}
-
-/// A parameter as it is compiled.
-#[derive(Clone, Debug)]
-pub struct ParameterSpec {
-    /// Its name.
-    pub name: String,
-    /// Its type.
-    pub value_type: ValueType,
-    /// Who may write it.
-    pub access: ParameterAccess,
-    /// The value in a new object.
-    pub default: Option<String>,
-    /// Whether the Agent makes a unique value when none is given.
-    pub assigned: bool,
-    /// The child table whose rows it counts.
-    pub counts: Option<String>,
-    /// Whether it reads as empty except for a secured role.
-    pub secured: bool,
-    /// Whether it is forgotten at a restart.
-    pub volatile: bool,
-    /// Where its value comes from, when not from where its object comes.
-    pub unit: Option<UnitSpec>,
 }
 
 impl Schema {
@@ -518,85 +474,4 @@ fn is_name(name: &str) -> bool {
 /// An instance number on the way to a part that is mounted at one instance.
 fn is_number(step: &str) -> bool {
     !step.is_empty() && step.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-impl From<&Object> for ObjectSpec {
-    fn from(object: &Object) -> Self {
-        let unique = object
-            .unique
-            .iter()
-            .map(|key| key.iter().map(|name| (*name).to_owned()).collect());
-        Self {
-            path: object.path.to_owned(),
-            rows: object.rows,
-            unique: unique.collect(),
-            parameters: object.parameters.iter().map(ParameterSpec::from).collect(),
-            commands: object
-                .commands
-                .iter()
-                .map(|c| (c.name.to_owned(), c.into()))
-                .collect(),
-            events: object
-                .events
-                .iter()
-                .map(|e| (e.name.to_owned(), e.into()))
-                .collect(),
-            unit: object.unit.map(UnitSpec::from),
-        }
-    }
-}
-
-impl From<&Parameter> for ParameterSpec {
-    fn from(parameter: &Parameter) -> Self {
-        Self {
-            name: parameter.name.to_owned(),
-            value_type: parameter.value_type,
-            access: parameter.access,
-            default: parameter.default.map(str::to_owned),
-            assigned: parameter.filling == Filling::Assigned,
-            counts: match parameter.filling {
-                Filling::Counts(table) => Some(table.to_owned()),
-                Filling::Assigned | Filling::Default => None,
-            },
-            secured: parameter.secured,
-            volatile: parameter.volatile,
-            unit: parameter.unit.map(UnitSpec::from),
-        }
-    }
-}
-
-impl From<&Command> for CommandNode {
-    fn from(command: &Command) -> Self {
-        Self {
-            asynchronous: command.asynchronous,
-            input: boxed(command.input),
-            mandatory: boxed(command.mandatory),
-            output: boxed(command.output),
-            owner: command.owner.into(),
-        }
-    }
-}
-
-impl From<&Event> for EventNode {
-    fn from(event: &Event) -> Self {
-        Self {
-            args: boxed(event.args),
-        }
-    }
-}
-
-impl From<&Unit> for UnitSpec {
-    fn from(unit: &Unit) -> Self {
-        Self {
-            name: unit.name.into(),
-            owner: unit.owner.into(),
-            max_age: unit.max_age,
-            deadline: unit.deadline,
-            numbering: unit.numbering,
-        }
-    }
-}
-
-fn boxed(names: &[&str]) -> Vec<Box<str>> {
-    names.iter().map(|name| Box::from(*name)).collect()
 }

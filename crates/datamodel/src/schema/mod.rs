@@ -5,12 +5,14 @@
 
 mod build;
 mod node;
+mod spec;
 mod view;
 
-pub use build::{ObjectSpec, ParameterSpec, SchemaError};
+pub use build::SchemaError;
 pub use node::{
     CommandNode, EventNode, Kind, Node, NodeId, ObjectNode, ParameterNode, UnitId, UnitSpec,
 };
+pub use spec::{ObjectSpec, ParameterSpec};
 pub(crate) use view::generic;
 pub use view::{Mount, MountError, MountId, SchemaView};
 

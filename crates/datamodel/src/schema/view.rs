@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Schema;
-use super::build::{ObjectSpec, SchemaError};
+use super::build::SchemaError;
 use super::node::{Node, NodeId, UnitId, UnitSpec};
+use super::spec::ObjectSpec;
 
 /// The shared base schema with the parts that one engine mounts beside it.
 ///
