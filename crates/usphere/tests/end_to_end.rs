@@ -110,6 +110,15 @@ fn every_verb_works_over_the_server() {
     );
     eventually("the Agent is on board", || server.is_online(AGENT));
     every_verb(&server.way(AGENT), &FACTS);
+    server
+        .way(AGENT)
+        .ask(
+            "operate",
+            &["Device.LocalAgent.Controller.1.MTP.*.WebSocket.Reset()"],
+        )
+        .ended(0)
+        .says("completed");
+    eventually("the Agent is back", || server.is_online(AGENT));
 
     // DEVICE may be a part of the endpoint ID, or an alias.
     server.way("test-ag").ask("protocol", &[]).ended(0);
