@@ -5,9 +5,8 @@
 
 use usphere_datamodel::access::{Permission, Role};
 use usphere_datamodel::model::Change;
-use usphere_datamodel::path::End;
 use usphere_datamodel::types::list;
-use usphere_datamodel::{Access, ObjectId, Path, Rights, SchemaView, Transaction};
+use usphere_datamodel::{Access, ObjectId, Rights, SchemaView, Transaction};
 
 const TRUST: &str = "Device.LocalAgent.ControllerTrust.";
 const CONTROLLERS: &str = "Device.LocalAgent.Controller.";
@@ -105,7 +104,7 @@ fn permission_at(transaction: &mut Transaction<'_>, row: ObjectId) -> Option<Per
     }
     let view = transaction.view();
     let targets = list::items(transaction.text(row, "Targets"))
-        .filter_map(|target| target_of(view, &target))
+        .filter_map(|target| Access::target(view, &target))
         .collect();
     let parameter = transaction.text(row, "Param").to_owned();
     let object = transaction.text(row, "Obj").to_owned();
@@ -116,32 +115,4 @@ fn permission_at(transaction: &mut Transaction<'_>, row: ObjectId) -> Option<Per
         targets,
         rights: Rights::parse(&parameter, &object, &instance, &command).unwrap_or(Rights::NONE),
     })
-}
-
-/// A target as a path; an object may be written without the dot at its end.
-fn target_of(view: &SchemaView, text: &str) -> Option<Path> {
-    let path = Path::parse(text).ok()?;
-    if !matches!(path.end, End::Parameter(_)) {
-        return Some(path);
-    }
-    let object = path.clone().into_object();
-    Some(if names_object(view, &object) {
-        object
-    } else {
-        path
-    })
-}
-
-fn names_object(view: &SchemaView, path: &Path) -> bool {
-    use usphere_datamodel::path::Segment;
-
-    let mut supported = String::new();
-    for segment in &path.segments {
-        match segment {
-            Segment::Name(name) => supported.push_str(name),
-            _ => supported.push_str("{i}"),
-        }
-        supported.push('.');
-    }
-    view.find(&supported).is_some()
 }

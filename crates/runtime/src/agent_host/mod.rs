@@ -225,9 +225,12 @@ impl AgentHost {
             }
             Event::Commit(Answer::Failed { reason }) => {
                 warn!("the change could not be kept: {reason}");
-                self.handle(Input::CommitFailed { reason });
-                // A store that is gone has said so already, and is found gone by the next commit.
+                let now = self.now();
+                self.engine.handle(Input::CommitFailed { reason }, now);
+                // Before the engine's outputs: a commit among them counts on what is undone by now. A
+                // store that is gone has said so already, and is found gone by the next commit.
                 let _ = self.committer.failure_handled();
+                self.drain();
             }
             Event::Dialled(dial, result) => {
                 self.dials.remove(&dial);
