@@ -36,6 +36,8 @@ pub struct Controller {
     operations: HashMap<OperationId, Place>,
     timers: BTreeSet<(Moment, Timer)>,
     messages: u64,
+    /// Whether goodbye was said: nobody is let in any more.
+    shut: bool,
     outputs: VecDeque<Output>,
 }
 
@@ -92,6 +94,7 @@ impl Controller {
             operations: HashMap::new(),
             timers: BTreeSet::new(),
             messages: 0,
+            shut: false,
             outputs: VecDeque::new(),
         }
     }
@@ -141,6 +144,9 @@ impl Controller {
     }
 
     fn connected(&mut self, link: LinkId, peer: PeerIdentity, now: Moment) {
+        if self.shut {
+            return self.hang_up(link, HangupReason::ShuttingDown);
+        }
         if peer.endpoint_id.as_ref() == Some(&self.config.endpoint_id) {
             return self.hang_up(link, HangupReason::OurEndpointId);
         }
@@ -318,6 +324,7 @@ impl Controller {
     /// Every Agent gets a Disconnect Record, then every link is closed. The code is 0: none of the
     /// codes of R-MTP.9 means that an Endpoint shuts down.
     fn shut_down(&mut self) {
+        self.shut = true;
         let mut links: Vec<LinkId> = self.links.keys().copied().collect();
         links.sort_unstable();
         for link in links {

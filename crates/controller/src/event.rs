@@ -70,7 +70,7 @@ pub enum Input {
         /// How long the answer may take.
         timeout: Duration,
     },
-    /// Say goodbye to every Agent and close every connection.
+    /// Say goodbye to every Agent, close every connection, and let nobody in any more.
     Shutdown,
     /// The time of [`Controller::deadline`](crate::Controller::deadline) has come.
     Tick,

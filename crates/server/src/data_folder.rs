@@ -1,5 +1,6 @@
 //! The folder of everything that a server keeps: one server at a time, its token, its Endpoint ID.
 
+use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
@@ -20,6 +21,22 @@ const FILE_BYTES_MAX: u64 = 4096;
 pub(crate) struct DataFolder {
     path: PathBuf,
     _lock: File,
+}
+
+/// What API clients show. It is never written into a log.
+#[derive(Clone)]
+pub(crate) struct Token(String);
+
+impl Token {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(…)")
+    }
 }
 
 /// Why a data folder cannot be used.
@@ -64,6 +81,15 @@ impl DataFolder {
             .mode(0o700)
             .create(path)
             .map_err(failed)?;
+        let mode = fs::metadata(path).map_err(failed)?.mode();
+        if mode & 0o002 != 0 {
+            return Err(DataError::Unusable {
+                path: path.to_owned(),
+                reason: "everybody may write there, and so plant a token; \
+                         run chmod o-w on it, or choose a folder of the server's own (--data)"
+                    .to_owned(),
+            });
+        }
         let lock = path.join("lock");
         let file = OpenOptions::new()
             .create(true)
@@ -96,7 +122,7 @@ impl DataFolder {
     }
 
     /// The token that API clients show, made at first start.
-    pub(crate) fn token(&self) -> Result<String, DataError> {
+    pub(crate) fn token(&self) -> Result<Token, DataError> {
         let path = self.path.join("token");
         match self.read(&path)? {
             Some(text) => {
@@ -125,12 +151,12 @@ impl DataFolder {
                         "a token has at least {TOKEN_CHARACTERS_MIN} visible characters; remove the file and start again for a new one"
                     ));
                 }
-                Ok(text)
+                Ok(Token(text))
             }
             None => {
                 let token = hex(&random::<TOKEN_BYTES>()?);
                 self.write(&path, &token, 0o600)?;
-                Ok(token)
+                Ok(Token(token))
             }
         }
     }
@@ -230,16 +256,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let data = DataFolder::open(folder.path()).unwrap();
         let token = data.token().unwrap();
-        assert_eq!(token.len(), 2 * TOKEN_BYTES);
+        assert_eq!(token.as_str().len(), 2 * TOKEN_BYTES);
+        assert!(!format!("{token:?}").contains(token.as_str()));
         assert_eq!(
             fs::metadata(folder.path().join("token")).unwrap().mode() & 0o777,
             0o600
         );
         drop(data);
-        assert_eq!(
-            DataFolder::open(folder.path()).unwrap().token().unwrap(),
-            token
-        );
+        let again = DataFolder::open(folder.path()).unwrap().token().unwrap();
+        assert_eq!(again.as_str(), token.as_str());
     }
 
     #[test]
@@ -273,6 +298,14 @@ mod tests {
                 .to_string()
                 .contains("at least 32")
         );
+    }
+
+    #[test]
+    fn a_folder_that_everybody_may_write_is_not_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o1777)).unwrap();
+        let error = DataFolder::open(folder.path()).unwrap_err();
+        assert!(error.to_string().contains("chmod o-w"), "{error}");
     }
 
     #[test]

@@ -7,12 +7,15 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use rustix::net::sockopt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use crate::limits::{API_CONNECTIONS_MAX, HEAD_TIMEOUT, SHUTDOWN_PATIENCE};
+use crate::limits::{
+    API_CONNECTIONS_MAX, HEAD_TIMEOUT, READ_AHEAD_BYTES_MAX, SHUTDOWN_PATIENCE, UNREAD_TIMEOUT,
+};
 
 /// Pause after an accept failed for want of descriptors or memory.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
@@ -51,10 +54,16 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, mut stop: watch
 }
 
 async fn connection(stream: TcpStream, router: Router, mut stop: watch::Receiver<bool>) {
+    // A client that asks and never reads would hold its connection for ever.
+    let unread_ms = u32::try_from(UNREAD_TIMEOUT.as_millis()).unwrap_or(u32::MAX);
+    if let Err(error) = sockopt::set_tcp_user_timeout(&stream, unread_ms) {
+        tracing::debug!(%error, "the time-out of an API connection could not be set");
+    }
     let mut connection = std::pin::pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIMEOUT)
+            .max_buf_size(READ_AHEAD_BYTES_MAX)
             .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
     );
     let ended = tokio::select! {

@@ -1,14 +1,23 @@
 //! The inventory, for async code: every call of the store is made from a blocking thread.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use usphere_store::{Description, Device, Listing, Protocol, Sighting, Store, StoreError};
 
+use crate::tracker::Progress;
+
 /// The inventory of devices.
 #[derive(Clone)]
 pub(crate) struct Inventory {
     store: Store,
+}
+
+impl fmt::Debug for Inventory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inventory").finish_non_exhaustive()
+    }
 }
 
 impl Inventory {
@@ -23,7 +32,7 @@ impl Inventory {
         endpoint_id: &str,
         remote: SocketAddr,
     ) -> Result<(), StoreError> {
-        let sighting = sighting(endpoint_id, Some(remote));
+        let sighting = sighting(endpoint_id, remote);
         match self.store.seen_soon(sighting.clone()) {
             Err(StoreError::Busy) => self.call(move |store| store.seen(vec![sighting])).await,
             result => result,
@@ -32,13 +41,16 @@ impl Inventory {
 
     /// Takes down that a device was there until now, if it is known. One that was removed stays away.
     pub(crate) async fn left(&self, endpoint_id: &str) -> Result<(), StoreError> {
-        let sighting = sighting(endpoint_id, None);
-        self.call(move |store| match store.find(&sighting.endpoint_id) {
-            Ok(known) if known.endpoint_id == sighting.endpoint_id => store.seen(vec![sighting]),
-            Ok(_) | Err(StoreError::NotFound(_) | StoreError::Ambiguous { .. }) => Ok(()),
-            Err(error) => Err(error),
-        })
-        .await
+        match self.store.left_soon(endpoint_id, now()) {
+            Err(StoreError::Busy) => self.all_left(vec![endpoint_id.to_owned()]).await,
+            result => result,
+        }
+    }
+
+    /// As [`left`](Self::left) for many, and waits for the disk.
+    pub(crate) async fn all_left(&self, endpoint_ids: Vec<String>) -> Result<(), StoreError> {
+        self.call(move |store| store.left(endpoint_ids, now()))
+            .await
     }
 
     pub(crate) async fn describe(
@@ -73,7 +85,15 @@ impl Inventory {
             .await
     }
 
-    pub(crate) async fn remove(&self, endpoint_id: String) -> Result<(), StoreError> {
+    /// Forgets a device, once every arrival up to this one was taken down: else one that is under way
+    /// would bring it back.
+    pub(crate) async fn remove_after(
+        &self,
+        endpoint_id: String,
+        mut progress: Progress,
+        arrival: u64,
+    ) -> Result<(), StoreError> {
+        progress.reach(arrival).await?;
         self.call(move |store| store.remove(&endpoint_id)).await
     }
 
@@ -94,12 +114,12 @@ impl Inventory {
     }
 }
 
-fn sighting(endpoint_id: &str, remote: Option<SocketAddr>) -> Sighting {
+fn sighting(endpoint_id: &str, remote: SocketAddr) -> Sighting {
     Sighting {
         endpoint_id: endpoint_id.to_owned(),
         protocol: Protocol::Usp,
         at: now(),
-        remote_address: remote.map(|remote| remote.to_string()),
+        remote_address: Some(remote.to_string()),
         mtp: Some("WebSocket".into()),
     }
 }

@@ -23,8 +23,19 @@ pub const OPERATION_SECONDS_MAX: u64 = 600;
 /// How long API requests that are under way may go on when the server shuts down.
 pub const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Devices that are asked who they are at the same time.
-pub const INTRODUCTIONS_MAX: usize = 64;
+/// Devices that are asked who they are at the same time. More than one source may have connections
+/// ([`CONNECTIONS_PER_SOURCE_MAX`](usphere_mtp::limits::CONNECTIONS_PER_SOURCE_MAX)), so that one that
+/// never answers does not keep the others waiting.
+pub const INTRODUCTIONS_MAX: usize = 1024;
+
+/// Devices that wait to be asked who they are.
+pub const INTRODUCTIONS_WAITING_MAX: usize = 100_000;
+
+/// Bytes of an API connection that are read ahead, and so the largest head of a request.
+pub const READ_AHEAD_BYTES_MAX: usize = 64 * 1024;
+
+/// How long a client of the API may leave an answer unread before it is cut.
+pub const UNREAD_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Random bytes of a token that the server makes.
 pub const TOKEN_BYTES: usize = 32;

@@ -13,9 +13,10 @@ use usphere_runtime::controller_host::{ControllerConfig, ControllerHost};
 use usphere_store::{Store, StoreError};
 
 use crate::api::{self, Platform};
-use crate::data_folder::{self, DataError, DataFolder};
+use crate::data_folder::{self, DataError, DataFolder, Token};
 use crate::inventory::{self, Inventory};
-use crate::{Config, http, tracker};
+use crate::tracker::Tracker;
+use crate::{Config, http};
 
 /// The key under which the store keeps the Endpoint ID.
 const ENDPOINT_ID: &str = "endpoint_id";
@@ -27,7 +28,8 @@ pub struct Server {
     endpoint_id: EndpointId,
     api: SocketAddr,
     ws: SocketAddr,
-    token: String,
+    token: Token,
+    inventory: Inventory,
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
     tracking: JoinHandle<()>,
@@ -118,15 +120,12 @@ impl Server {
         let ws = controller.local_addr().unwrap_or(config.ws);
 
         let inventory = Inventory::new(store);
-        let events = controller.handle().events();
-        let tracking = tokio::spawn(tracker::track(
-            controller.handle().clone(),
-            events,
-            inventory.clone(),
-        ));
+        let (tracker, progress) = Tracker::new(controller.handle().clone(), inventory.clone());
+        let tracking = tokio::spawn(tracker.run());
         let platform = Arc::new(Platform {
             controller: controller.handle().clone(),
-            inventory,
+            inventory: inventory.clone(),
+            progress,
             token: token.clone(),
             endpoint_id: endpoint_id.clone(),
             ws: format!("ws://{ws}{}", config.ws_path),
@@ -142,6 +141,7 @@ impl Server {
             api: api_address,
             ws,
             token,
+            inventory,
             stop,
             serving,
             tracking,
@@ -166,23 +166,32 @@ impl Server {
 
     /// The token of the API.
     pub fn token(&self) -> &str {
-        &self.token
+        self.token.as_str()
     }
 
     /// Sends every Agent a Disconnect Record, lets API requests that are under way finish for a short while,
-    /// and ends.
+    /// takes down who was there until now, and ends.
     pub async fn shutdown(mut self) {
         self.stop.send_replace(true);
         let Self {
             controller,
             serving,
             tracking,
+            inventory,
             ..
         } = &mut self;
+        let online = controller.handle().online();
         controller.shutdown().await;
         // A panic in a task was told by the runtime already.
         drop(serving.await);
         tracking.abort();
+        drop(tracking.await);
+        let were_there = online
+            .into_iter()
+            .map(|each| each.agent.as_str().to_owned());
+        if let Err(error) = inventory.all_left(were_there.collect()).await {
+            tracing::error!(%error, "the inventory could not be written");
+        }
         tracing::info!("server stopped");
     }
 }

@@ -1,15 +1,19 @@
 //! From what the Controller tells to what the inventory knows: who was there, and who that is.
+//!
+//! Only an arrival adds a device, and every arrival is taken down once, in order. So a removal that
+//! waits for the arrivals before it ([`Progress`]) is not undone by one of them.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
 
-use tokio::sync::Semaphore;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 use usphere_datamodel::operation::{Get, GetStatus, Operation, Outcome, SupportedProtocol};
 use usphere_proto::EndpointId;
 use usphere_runtime::controller_host::{ControllerEvent, ControllerHandle, Events, OnlineAgent};
 use usphere_store::{Description, StoreError};
 
 use crate::inventory::Inventory;
-use crate::limits::{INTRODUCTIONS_MAX, OPERATION_TIMEOUT};
+use crate::limits::{INTRODUCTIONS_MAX, INTRODUCTIONS_WAITING_MAX, OPERATION_TIMEOUT};
 
 const DEVICE_INFO: &str = "Device.DeviceInfo.";
 
@@ -23,14 +27,62 @@ const IDENTITY: [&str; 6] = [
     "SoftwareVersion",
 ];
 
-/// Follows the Agents until the Controller is gone.
-pub(crate) async fn track(controller: ControllerHandle, mut events: Events, inventory: Inventory) {
-    let tracker = Tracker {
-        controller,
-        inventory,
-        introductions: Arc::new(Semaphore::new(INTRODUCTIONS_MAX)),
-    };
-    while let Some(event) = events.next().await {
+/// Follows the Agents. Dropping it ends what it is about to ask them.
+pub(crate) struct Tracker {
+    controller: ControllerHandle,
+    events: Events,
+    inventory: Inventory,
+    /// The last arrival that the inventory was told of.
+    reached: watch::Sender<u64>,
+    introductions: JoinSet<()>,
+    waiting: VecDeque<EndpointId>,
+}
+
+/// How far the inventory follows the Controller.
+#[derive(Clone)]
+pub(crate) struct Progress {
+    reached: watch::Receiver<u64>,
+}
+
+impl Progress {
+    /// Waits until the inventory was told of every arrival up to this one.
+    pub(crate) async fn reach(&mut self, arrival: u64) -> Result<(), StoreError> {
+        let reached = self.reached.wait_for(|reached| *reached >= arrival).await;
+        // Without a tracker the server is going down.
+        reached.map(drop).map_err(|_| StoreError::Busy)
+    }
+}
+
+impl Tracker {
+    /// Follows from now on, once it runs.
+    pub(crate) fn new(controller: ControllerHandle, inventory: Inventory) -> (Self, Progress) {
+        let (reached, progress) = watch::channel(controller.arrivals());
+        let tracker = Self {
+            events: controller.events(),
+            controller,
+            inventory,
+            reached,
+            introductions: JoinSet::new(),
+            waiting: VecDeque::new(),
+        };
+        (tracker, Progress { reached: progress })
+    }
+
+    /// Follows the Agents; never ends by itself.
+    pub(crate) async fn run(mut self) {
+        loop {
+            tokio::select! {
+                event = self.events.next() => match event {
+                    Some(event) => self.happened(event).await,
+                    None => return,
+                },
+                Some(_) = self.introductions.join_next() => {}
+            }
+            self.introduce();
+        }
+    }
+
+    async fn happened(&mut self, event: ControllerEvent) {
         match event {
             ControllerEvent::Closed { .. } => {}
             ControllerEvent::Missed(count) => {
@@ -38,67 +90,91 @@ pub(crate) async fn track(controller: ControllerHandle, mut events: Events, inve
                     count,
                     "events were lost; the inventory catches up with who is online"
                 );
-                for online in tracker.controller.online() {
-                    tracker.arrived(online).await;
-                }
+                self.call_the_roll().await;
             }
-            ControllerEvent::Notified { agent, notify } => {
-                tracing::debug!(%agent, subscription = notify.subscription_id, "notified");
+            ControllerEvent::Notified {
+                agent,
+                subscription_id,
+            } => {
+                tracing::debug!(%agent, subscription_id, "notified");
             }
             ControllerEvent::Offline { agent, .. } => {
-                told(&agent, tracker.inventory.left(agent.as_str()).await)
+                told(&agent, self.inventory.left(agent.as_str()).await)
             }
-            ControllerEvent::Online(online) => tracker.arrived(online).await,
+            ControllerEvent::Online(online) => {
+                let arrival = online.arrival;
+                self.arrived(online).await;
+                self.reach(arrival);
+            }
         }
     }
-}
 
-#[derive(Clone)]
-struct Tracker {
-    controller: ControllerHandle,
-    inventory: Inventory,
-    introductions: Arc<Semaphore>,
-}
-
-impl Tracker {
-    async fn arrived(&self, online: OnlineAgent) {
-        told(
-            &online.agent,
-            self.inventory
-                .seen(online.agent.as_str(), online.remote)
-                .await,
-        );
-        tokio::spawn(self.clone().introduce(online.agent));
+    /// Takes down who came while events were lost. Who came and went meanwhile leaves no trace.
+    async fn call_the_roll(&mut self) {
+        // Asked first: whoever came up to then is on the roll, or gone.
+        let arrivals = self.controller.arrivals();
+        for online in self.controller.online() {
+            self.arrived(online).await;
+        }
+        self.reach(arrivals);
     }
 
-    /// Asks a device who it is. Its firmware may have changed since the last time, so it is asked at
-    /// every connection.
-    async fn introduce(self, agent: EndpointId) {
-        let Ok(_permit) = self.introductions.acquire().await else {
+    /// Takes down an arrival, unless that was done: the device may have been removed since.
+    async fn arrived(&mut self, online: OnlineAgent) {
+        if online.arrival <= *self.reached.borrow() {
             return;
-        };
-        let paths = IDENTITY.map(|name| format!("{DEVICE_INFO}{name}"));
-        let said =
-            self.controller
-                .request(&agent, Operation::Get(Get::all(paths)), OPERATION_TIMEOUT);
-        let versions = Operation::SupportedProtocol(SupportedProtocol::default());
-        let spoken = self.controller.request(&agent, versions, OPERATION_TIMEOUT);
-        let (said, spoken) = tokio::join!(said, spoken);
-        let mut description = match &said {
-            Ok(Outcome::Get(outcome)) => describe(outcome),
-            Ok(_) => Description::default(),
-            Err(error) => {
-                tracing::info!(%agent, %error, "the device does not say who it is");
-                Description::default()
-            }
-        };
-        if let Ok(Outcome::SupportedProtocol(spoken)) = spoken {
-            description.protocol_versions = Some(spoken.versions.join(","));
         }
-        match self.inventory.describe(agent.as_str(), description).await {
-            Err(StoreError::NotFound(_)) => {} // Removed meanwhile.
-            result => told(&agent, result),
+        let seen = self.inventory.seen(online.agent.as_str(), online.remote);
+        told(&online.agent, seen.await);
+        if self.waiting.len() < INTRODUCTIONS_WAITING_MAX {
+            self.waiting.push_back(online.agent);
+        } else {
+            tracing::warn!(agent = %online.agent, "too many devices wait to be asked who they are; this one is asked when it connects again");
         }
+    }
+
+    fn reach(&self, arrival: u64) {
+        self.reached.send_if_modified(|reached| {
+            let further = arrival > *reached;
+            *reached = arrival.max(*reached);
+            further
+        });
+    }
+
+    /// Asks those who wait who they are, as many at a time as is allowed.
+    fn introduce(&mut self) {
+        while self.introductions.len() < INTRODUCTIONS_MAX
+            && let Some(agent) = self.waiting.pop_front()
+        {
+            let (controller, inventory) = (self.controller.clone(), self.inventory.clone());
+            self.introductions
+                .spawn(introduction(controller, inventory, agent));
+        }
+    }
+}
+
+/// Asks a device who it is. Its firmware may have changed since the last time, so it is asked at
+/// every connection.
+async fn introduction(controller: ControllerHandle, inventory: Inventory, agent: EndpointId) {
+    let paths = IDENTITY.map(|name| format!("{DEVICE_INFO}{name}"));
+    let said = controller.request(&agent, Operation::Get(Get::all(paths)), OPERATION_TIMEOUT);
+    let versions = Operation::SupportedProtocol(SupportedProtocol::default());
+    let spoken = controller.request(&agent, versions, OPERATION_TIMEOUT);
+    let (said, spoken) = tokio::join!(said, spoken);
+    let mut description = match &said {
+        Ok(Outcome::Get(outcome)) => describe(outcome),
+        Ok(_) => Description::default(),
+        Err(error) => {
+            tracing::info!(%agent, %error, "the device does not say who it is");
+            Description::default()
+        }
+    };
+    if let Ok(Outcome::SupportedProtocol(spoken)) = spoken {
+        description.protocol_versions = Some(spoken.versions.join(","));
+    }
+    match inventory.describe(agent.as_str(), description).await {
+        Err(StoreError::NotFound(_)) => {} // Removed meanwhile.
+        result => told(&agent, result),
     }
 }
 
@@ -142,5 +218,139 @@ fn describe(outcome: &usphere_datamodel::operation::GetOutcome) -> Description {
 fn told(agent: &EndpointId, result: Result<(), StoreError>) {
     if let Err(error) = result {
         tracing::error!(%agent, %error, "the inventory could not be written");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::time::Duration;
+
+    use tokio::time::{sleep, timeout};
+    use usphere_mtp::websocket::{self, Door, Link, ListenerLimits, Settings};
+    use usphere_proto::Record;
+    use usphere_runtime::controller_host::{ControllerConfig, ControllerHost};
+    use usphere_store::Store;
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    fn id(text: &str) -> EndpointId {
+        EndpointId::parse(text).unwrap()
+    }
+
+    async fn controller() -> ControllerHost {
+        let door = Door {
+            address: ([127, 0, 0, 1], 0).into(),
+            path: "/usp".into(),
+            insecure: false,
+        };
+        let config = ControllerConfig {
+            endpoint_id: id("self::controller"),
+            msg_id_prefix: "test".into(),
+        };
+        ControllerHost::listen(door, ListenerLimits::default(), config)
+            .await
+            .unwrap()
+    }
+
+    /// An Agent that is online when this returns, and says nothing more.
+    async fn arrive(host: &ControllerHost, agent: &str) -> Link {
+        let target = format!("ws://{}/usp", host.local_addr().unwrap());
+        let us = id(agent);
+        let mut link = websocket::dial(&target.parse().unwrap(), &Settings::new(us.clone()))
+            .await
+            .unwrap();
+        let connect = Record::websocket_connect(&id("self::controller"), &us);
+        link.sender.try_send(&connect).unwrap();
+        // It hears what it is asked and says nothing.
+        let moved = async { while link.receiver.recv().await.is_some() {} };
+        let online = until(async || host.handle().is_online(&us));
+        tokio::select! {
+            () = moved => panic!("the connection ended"),
+            () = online => {}
+        }
+        link
+    }
+
+    /// What was left to be written before this is written after it, and any other write would be.
+    async fn write_often(inventory: &Inventory) {
+        for _ in 0..20 {
+            inventory.all_left(Vec::new()).await.unwrap();
+        }
+    }
+
+    async fn until(wanted: impl AsyncFn() -> bool) {
+        let asking = async {
+            while !wanted().await {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(PATIENCE, asking).await.unwrap();
+    }
+
+    /// The device arrives and goes, and is removed, all before the tracker comes to hear of any of it.
+    #[tokio::test]
+    async fn an_arrival_from_before_a_removal_does_not_undo_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let inventory = Inventory::new(Store::open(&folder.path().join("db")).unwrap());
+        let host = controller().await;
+        let handle = host.handle().clone();
+        let (tracker, progress) = Tracker::new(handle.clone(), inventory.clone());
+        inventory
+            .seen("self::agent", ([127, 0, 0, 1], 1).into())
+            .await
+            .unwrap();
+        let link = arrive(&host, "self::agent").await;
+        drop(link);
+        until(async || !handle.is_online(&id("self::agent"))).await;
+
+        let removal = inventory.remove_after(
+            "self::agent".to_owned(),
+            progress.clone(),
+            handle.arrivals(),
+        );
+        let mut removal = pin!(removal);
+        tokio::select! {
+            done = removal.as_mut() => panic!("it waits for the arrivals before it: {done:?}"),
+            () = write_often(&inventory) => {}
+        }
+
+        let running = tokio::spawn(tracker.run());
+        timeout(PATIENCE, removal).await.unwrap().unwrap();
+        // All that was told before this Agent came has been heard once it is known.
+        let _other = arrive(&host, "self::other").await;
+        until(async || inventory.find("self::other".into()).await.is_ok()).await;
+        let gone = inventory.find("self::agent".to_owned()).await;
+        assert!(matches!(gone, Err(StoreError::NotFound(_))), "{gone:?}");
+        let _back = arrive(&host, "self::agent").await;
+        until(async || inventory.find("self::agent".into()).await.is_ok()).await;
+        running.abort();
+    }
+
+    /// Who arrived before the removal and is still online is not brought back when events were lost.
+    #[tokio::test]
+    async fn calling_the_roll_brings_nobody_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let inventory = Inventory::new(Store::open(&folder.path().join("db")).unwrap());
+        let host = controller().await;
+        let handle = host.handle().clone();
+        let (mut tracker, progress) = Tracker::new(handle.clone(), inventory.clone());
+        let _link = arrive(&host, "self::agent").await;
+        tracker.call_the_roll().await;
+        write_often(&inventory).await;
+        assert_eq!(inventory.count().await.unwrap(), 1);
+        inventory
+            .remove_after("self::agent".into(), progress, handle.arrivals())
+            .await
+            .unwrap();
+        tracker.call_the_roll().await;
+        // What was told of it and not yet heard does not either.
+        while let Ok(Some(event)) = timeout(Duration::ZERO, tracker.events.next()).await {
+            tracker.happened(event).await;
+        }
+        write_often(&inventory).await;
+        assert_eq!(inventory.count().await.unwrap(), 0);
     }
 }

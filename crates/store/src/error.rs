@@ -6,7 +6,7 @@ use std::fmt;
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// The alias belongs to another device.
-    #[error("the alias {alias:?} belongs to {owner}")]
+    #[error("the alias {alias:?} belongs to {owner}; take it away there first, or choose another")]
     AliasTaken {
         /// The alias.
         alias: String,
@@ -65,7 +65,7 @@ pub enum StoreError {
         known: i64,
     },
     /// No device fits.
-    #[error("no device fits {0:?}")]
+    #[error("no device fits {0:?}; the list of devices has all that are known")]
     NotFound(String),
 }
 
@@ -77,8 +77,9 @@ impl fmt::Display for Candidates<'_> {
         let Self(candidates, count) = *self;
         write!(formatter, "{count} devices: {}", candidates.join(", "))?;
         match count.saturating_sub(candidates.len() as u64) {
-            0 => Ok(()),
-            more => write!(formatter, " and {more} more"),
+            0 => {}
+            more => write!(formatter, " and {more} more")?,
         }
+        formatter.write_str("; give more of the Endpoint ID")
     }
 }

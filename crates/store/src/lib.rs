@@ -67,6 +67,27 @@ impl Store {
         }
     }
 
+    /// Records that known devices were there until `at`, in one transaction. It adds none: one that was
+    /// removed stays away.
+    ///
+    /// # Errors
+    /// What the backend says.
+    pub fn left(&self, endpoint_ids: Vec<String>, at: Milliseconds) -> Result<(), StoreError> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.left(endpoint_ids, at),
+        }
+    }
+
+    /// As [`Store::left`] for one device, without waiting for the disk: never blocks.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] when too much waits.
+    pub fn left_soon(&self, endpoint_id: &str, at: Milliseconds) -> Result<(), StoreError> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.left_soon(endpoint_id.to_owned(), at),
+        }
+    }
+
     /// Records what a known device says about itself. Overlong texts are cut.
     ///
     /// # Errors

@@ -21,6 +21,9 @@ use super::{ControllerEvent, Events, OnlineAgent};
 /// Events that wait for the slowest of those who listen. What comes on top pushes out the oldest.
 const EVENTS_MAX: usize = 4096;
 
+/// Characters of a subscription's ID that are told; TR-181 allows as many.
+const SUBSCRIPTION_ID_MAX: usize = 64;
+
 type Answer = Result<Outcome, OperationError>;
 
 #[derive(Debug)]
@@ -43,6 +46,7 @@ struct State {
     last_end: Option<String>,
     link: u64,
     operation: u64,
+    arrival: u64,
 }
 
 /// The way to a peer.
@@ -65,6 +69,7 @@ impl Core {
             last_end: None,
             link: 0,
             operation: 0,
+            arrival: 0,
         };
         Arc::new(Self {
             state: Mutex::new(state),
@@ -163,6 +168,14 @@ impl Core {
         online
     }
 
+    pub(super) fn online_count(&self) -> usize {
+        self.lock().online.len()
+    }
+
+    pub(super) fn arrivals(&self) -> u64 {
+        self.lock().arrival
+    }
+
     pub(super) fn is_online(&self, agent: &EndpointId) -> bool {
         self.lock().online.contains_key(agent)
     }
@@ -210,9 +223,11 @@ impl Core {
             }
             Output::Note(notice) => log(&notice),
             Output::Notified { agent, notify } => {
+                let subscription_id = notify.subscription_id;
+                let subscription_id = subscription_id.chars().take(SUBSCRIPTION_ID_MAX).collect();
                 self.tell(ControllerEvent::Notified {
                     agent,
-                    notify: Arc::new(notify),
+                    subscription_id,
                 });
             }
             Output::Offline { agent, reason } => {
@@ -227,8 +242,10 @@ impl Core {
             } => {
                 if let Some(way) = state.links.get(&link) {
                     tracing::info!(%agent, remote = %way.remote, version, "Agent online");
+                    state.arrival += 1;
                     let online = OnlineAgent {
                         agent: agent.clone(),
+                        arrival: state.arrival,
                         remote: way.remote,
                         version,
                     };

@@ -1,13 +1,11 @@
 //! What a Controller tells of its Agents.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use usphere_controller::OfflineReason;
 use usphere_proto::EndpointId;
-use usphere_proto::msg::Notify;
 
 /// Something that happened to an Agent or a connection.
 #[derive(Clone, Debug)]
@@ -22,12 +20,13 @@ pub enum ControllerEvent {
     /// So many events were lost because they were not taken in time. What is online now is told by
     /// [`ControllerHandle::online`](super::ControllerHandle::online).
     Missed(u64),
-    /// An Agent notified us; it is answered already.
+    /// An Agent notified us; it is answered already. What it said is not told: thousands of events may
+    /// wait, and a notification may be as large as a Record.
     Notified {
         /// The Agent.
         agent: EndpointId,
-        /// What it said.
-        notify: Arc<Notify>,
+        /// The subscription that it names, at most 64 characters of it.
+        subscription_id: String,
     },
     /// An Agent can no longer be asked.
     Offline {
@@ -45,6 +44,9 @@ pub enum ControllerEvent {
 pub struct OnlineAgent {
     /// Its Endpoint ID.
     pub agent: EndpointId,
+    /// Which arrival this was: 1 for the first Agent that came online, one more for every further one,
+    /// in the order in which [`ControllerEvent::Online`] tells them.
+    pub arrival: u64,
     /// The other end of its connection.
     pub remote: SocketAddr,
     /// The version of USP that its Connect Record names.

@@ -201,6 +201,17 @@ impl ControllerHandle {
         self.core.online()
     }
 
+    /// How many Agents can be asked now.
+    pub fn online_count(&self) -> usize {
+        self.core.online_count()
+    }
+
+    /// The last [`OnlineAgent::arrival`] so far; 0 before the first. Every Online event up to it has
+    /// been told to those who listen, though perhaps not been taken by them.
+    pub fn arrivals(&self) -> u64 {
+        self.core.arrivals()
+    }
+
     /// Whether this Agent can be asked now.
     pub fn is_online(&self, agent: &EndpointId) -> bool {
         self.core.is_online(agent)

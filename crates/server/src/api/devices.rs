@@ -1,6 +1,5 @@
 //! The inventory.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use axum::Json;
@@ -57,19 +56,9 @@ pub(super) async fn list(
         .inventory
         .list(query.after, query.limit.unwrap_or(PAGE_DEVICES))
         .await?;
-    let online: HashSet<EndpointId> = platform
-        .controller
-        .online()
-        .into_iter()
-        .map(|each| each.agent)
-        .collect();
-    let shown = listing.devices.into_iter().map(|device| {
-        let online =
-            EndpointId::from_wire(&device.endpoint_id).is_ok_and(|id| online.contains(&id));
-        Shown { device, online }
-    });
+    let devices = listing.devices.into_iter();
     Ok(Json(Page {
-        devices: shown.collect(),
+        devices: devices.map(|device| shown(&platform, device)).collect(),
         next: listing.next,
     }))
 }
@@ -105,7 +94,11 @@ pub(super) async fn remove(
 ) -> Answer<StatusCode> {
     let Path(device) = device.map_err(|error| Problem::bad_request(error.body_text()))?;
     let known = platform.inventory.find(device).await?;
-    platform.inventory.remove(known.endpoint_id).await?;
+    let arrival = platform.controller.arrivals();
+    platform
+        .inventory
+        .remove_after(known.endpoint_id, platform.progress.clone(), arrival)
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

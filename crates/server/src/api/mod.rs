@@ -7,12 +7,15 @@
 //! | `GET /api/v1/devices?after=ID&limit=N` | a page of the inventory |
 //! | `GET /api/v1/devices/{device}` | one device |
 //! | `PATCH /api/v1/devices/{device}` | `{"alias": "name"}` gives an alias, `null` takes it away; the device |
-//! | `DELETE /api/v1/devices/{device}` | 204; the device comes back when it connects again |
+//! | `DELETE /api/v1/devices/{device}` | 204; forgets the device with its alias, see below |
 //! | `POST /api/v1/devices/{device}/{verb}?timeout=SECONDS` | the outcome of an Operation |
 //!
 //! `{device}` is an Endpoint ID, an alias, or a part of an Endpoint ID that fits one device only. The verbs and
 //! their bodies are those of [`usphere_datamodel::operation`]. The token is sent as
 //! `Authorization: Bearer TOKEN`.
+//!
+//! A device that is removed while it is online keeps its connection, cannot be asked any more, and still counts
+//! as online in `/api/v1/server`. It is back, as a new device without alias, when it connects the next time.
 
 mod devices;
 mod operations;
@@ -35,14 +38,17 @@ use usphere_proto::EndpointId;
 use usphere_runtime::controller_host::ControllerHandle;
 
 use self::problem::{Answer, Problem};
+use crate::data_folder::Token;
 use crate::inventory::Inventory;
 use crate::limits::{BODY_BYTES_MAX, BODY_TIMEOUT};
+use crate::tracker::Progress;
 
 /// What every handler needs.
 pub(crate) struct Platform {
     pub(crate) controller: ControllerHandle,
     pub(crate) inventory: Inventory,
-    pub(crate) token: String,
+    pub(crate) progress: Progress,
+    pub(crate) token: Token,
     pub(crate) endpoint_id: EndpointId,
     pub(crate) ws: String,
     pub(crate) api: SocketAddr,
@@ -103,7 +109,7 @@ async fn server(State(platform): State<Arc<Platform>>) -> Answer<Json<ServerInfo
         ws: platform.ws.clone(),
         started: platform.started,
         devices: platform.inventory.count().await?,
-        online: platform.controller.online().len(),
+        online: platform.controller.online_count(),
     }))
 }
 
@@ -114,7 +120,7 @@ async fn with_token(
     next: Next,
 ) -> Response {
     if shown_token(request.headers())
-        .is_some_and(|shown| same(shown.as_bytes(), platform.token.as_bytes()))
+        .is_some_and(|shown| same(shown.as_bytes(), platform.token.as_str().as_bytes()))
     {
         return next.run(request).await;
     }

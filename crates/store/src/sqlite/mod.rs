@@ -20,7 +20,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use self::writer::Writer;
 use crate::limits::READERS_MAX;
-use crate::{Description, Device, Listing, Sighting, StoreError};
+use crate::{Description, Device, Listing, Milliseconds, Sighting, StoreError};
 
 /// How long a connection waits for another process, a backup for example.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -63,6 +63,18 @@ impl Sqlite {
     pub(crate) fn seen_soon(&self, sighting: Sighting) -> Result<(), StoreError> {
         self.writer
             .write_soon(move |connection| statements::seen(connection, &sighting))
+    }
+
+    pub(crate) fn left(&self, ids: Vec<String>, at: Milliseconds) -> Result<(), StoreError> {
+        self.writer.write(move |connection| {
+            ids.iter()
+                .try_for_each(|id| statements::left(connection, id, at))
+        })
+    }
+
+    pub(crate) fn left_soon(&self, id: String, at: Milliseconds) -> Result<(), StoreError> {
+        self.writer
+            .write_soon(move |connection| statements::left(connection, &id, at))
     }
 
     pub(crate) fn describe(&self, id: String, said: Description) -> Result<(), StoreError> {

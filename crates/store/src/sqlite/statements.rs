@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::Refusal;
 use crate::limits::CANDIDATES_MAX;
-use crate::{Description, Device, Listing, Protocol, Sighting, StoreError};
+use crate::{Description, Device, Listing, Milliseconds, Protocol, Sighting, StoreError};
 
 const COLUMNS: &str = "endpoint_id, alias, protocol, manufacturer, oui, product_class, \
     serial_number, hardware_version, software_version, protocol_versions, first_seen, last_seen, \
@@ -35,6 +35,14 @@ pub(super) fn seen(connection: &Connection, sighting: &Sighting) -> Done {
             ":remote": sighting.remote_address,
             ":mtp": sighting.mtp,
         })?;
+    Ok(())
+}
+
+/// An unknown device stays unknown.
+pub(super) fn left(connection: &Connection, id: &str, at: Milliseconds) -> Done {
+    connection
+        .prepare_cached("UPDATE devices SET last_seen = max(last_seen, ?2) WHERE endpoint_id = ?1")?
+        .execute(params![id, at])?;
     Ok(())
 }
 

@@ -135,6 +135,26 @@ fn a_late_sighting_does_not_overwrite_a_newer_one() {
 }
 
 #[test]
+fn leaving_adds_nobody_and_changes_only_the_time() {
+    let folder = folder();
+    let store = store(&folder);
+    store
+        .seen(vec![sighting("os::1", 100), sighting("os::2", 100)])
+        .unwrap();
+    let before = store.find("os::1").unwrap();
+    store.remove("os::2").unwrap();
+    store.left_soon("os::1", 150).unwrap();
+    store.left_soon("os::2", 150).unwrap();
+    let all = ["os::1", "os::2", "os::3"].map(str::to_owned);
+    store.left(all.to_vec(), 140).unwrap();
+    let left = Device {
+        last_seen: 150,
+        ..before
+    };
+    assert_eq!(store.list(None, 10).unwrap().devices, [left]);
+}
+
+#[test]
 fn pages_follow_each_other_without_gap_or_repetition() {
     let folder = folder();
     let store = store(&folder);
@@ -203,7 +223,7 @@ fn a_device_is_found_by_id_then_alias_then_part() {
     let error = found("AA-").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "\"AA-\" fits 2 devices: os::AA-1, os::AA-11"
+        "\"AA-\" fits 2 devices: os::AA-1, os::AA-11; give more of the Endpoint ID"
     );
 }
 
@@ -226,7 +246,7 @@ fn an_ambiguous_search_names_some_and_counts_all() {
         panic!("{error}")
     };
     assert_eq!((candidates.len(), *count), (10, 30));
-    assert!(error.to_string().ends_with("os::09 and 20 more"), "{error}");
+    assert!(error.to_string().contains("os::09 and 20 more;"), "{error}");
 }
 
 #[test]
@@ -239,7 +259,10 @@ fn an_alias_belongs_to_one_device() {
     store.set_alias("os::1", Some("home")).unwrap();
     store.set_alias("os::1", Some("home")).unwrap();
     let error = store.set_alias("os::2", Some("home")).unwrap_err();
-    assert_eq!(error.to_string(), "the alias \"home\" belongs to os::1");
+    assert_eq!(
+        error.to_string(),
+        "the alias \"home\" belongs to os::1; take it away there first, or choose another"
+    );
     store.set_alias("os::1", None).unwrap();
     store.set_alias("os::2", Some("home")).unwrap();
     let missing = store.set_alias("os::3", Some("away")).unwrap_err();

@@ -203,4 +203,8 @@ fn a_shutdown_says_goodbye_to_everyone() {
         [(operation, Err(OperationError::Disconnected))]
     );
     assert_eq!(scene.controller.deadline(), None);
+    // Who comes too late is sent away at once: nobody would say goodbye any more.
+    let late = scene.connect(3);
+    assert_eq!(late.hangups, [(LinkId(3), HangupReason::ShuttingDown)]);
+    assert_eq!(scene.controller.deadline(), None);
 }
