@@ -45,6 +45,7 @@ pub const fn command(name: &'static str) -> Command {
         asynchronous: false,
         input: &[],
         mandatory: &[],
+        defaults: &[],
         output: &[],
         owner: "agent",
     }
@@ -251,6 +252,8 @@ pub struct Command {
     pub input: &'static [&'static str],
     /// Those of them that must be given.
     pub mandatory: &'static [&'static str],
+    /// Values of arguments that are left out.
+    pub defaults: &'static [(&'static str, &'static str)],
     /// The names of the output arguments.
     pub output: &'static [&'static str],
     /// The owner that runs it.
@@ -273,6 +276,12 @@ impl Command {
     /// Names the input arguments that must be given; they are among the `input`.
     pub const fn mandatory(mut self, names: &'static [&'static str]) -> Self {
         self.mandatory = names;
+        self
+    }
+
+    /// Names the values of optional arguments that are left out; they are among the `input`. (R-OPR.7)
+    pub const fn defaults(mut self, values: &'static [(&'static str, &'static str)]) -> Self {
+        self.defaults = values;
         self
     }
 

@@ -357,6 +357,8 @@ async fn the_rate_of_accepting_is_limited() {
 }
 
 /// A plain door off loopback has to be asked for by name.
+///
+/// Proves: R-MTP.0
 #[tokio::test]
 async fn plain_doors_are_on_loopback_unless_asked_otherwise() {
     let open = async |address: &str, insecure| {

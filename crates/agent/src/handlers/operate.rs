@@ -103,14 +103,14 @@ fn run(
     transaction.operate(target.object, target.node, arguments)
 }
 
-/// The arguments that the command knows; the others are ignored. What is left out is for the owner of the
-/// command to give a default. (R-OPR.5 to R-OPR.7)
+/// The arguments that the command knows; the others are ignored, and what is left out has its default.
+/// (R-OPR.5 to R-OPR.7)
 fn arguments(
     command: &CommandNode,
     given: &BTreeMap<String, String>,
     path: &str,
 ) -> Result<BTreeMap<String, String>, Fault> {
-    let known: BTreeMap<String, String> = given
+    let mut known: BTreeMap<String, String> = given
         .iter()
         .filter(|(name, _)| command.input.iter().any(|input| names(input, name)))
         .map(|(name, value)| (name.clone(), value.clone()))
@@ -122,6 +122,11 @@ fn arguments(
         .map(|name| &**name)
         .collect();
     if missing.is_empty() {
+        for (name, value) in &command.defaults {
+            if !known.contains_key(&**name) {
+                known.insert(name.to_string(), value.to_string());
+            }
+        }
         return Ok(known);
     }
     let text = format!("mandatory arguments are missing: {}", missing.join(", "));

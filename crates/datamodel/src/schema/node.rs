@@ -175,6 +175,8 @@ pub struct CommandNode {
     pub input: Vec<Box<str>>,
     /// Those that must be given.
     pub mandatory: Vec<Box<str>>,
+    /// Values of those that are left out.
+    pub defaults: Vec<(Box<str>, Box<str>)>,
     /// The output arguments.
     pub output: Vec<Box<str>>,
     /// Who runs it.

@@ -97,6 +97,11 @@ impl From<&Command> for CommandNode {
             asynchronous: command.asynchronous,
             input: boxed(command.input),
             mandatory: boxed(command.mandatory),
+            defaults: command
+                .defaults
+                .iter()
+                .map(|(name, value)| (Box::from(*name), Box::from(*value)))
+                .collect(),
             output: boxed(command.output),
             owner: command.owner.into(),
         }

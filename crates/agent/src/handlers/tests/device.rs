@@ -163,6 +163,7 @@ const RADIO: Object = object("Device.Radio.")
         .by("radio")
         .input(&["Band", "Width", "List.{i}.Name"])
         .mandatory(&["Band"])
+        .defaults(&[("Width", "20")])
         .output(&["Status"])]);
 
 const HOST: Object = object("Device.Hosts.Host.{i}.")

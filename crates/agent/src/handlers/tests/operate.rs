@@ -31,8 +31,23 @@ fn a_command_is_run_with_the_arguments_it_knows() {
     };
     assert_eq!(command, "Device.Radio.Scan()");
     assert_eq!(pairs(outputs), [("Status", "Complete")]);
-    let known = texts(&[("Band", "5GHz"), ("List.1.Name", "x")]);
+    let known = texts(&[("Band", "5GHz"), ("List.1.Name", "x"), ("Width", "20")]);
     assert_eq!(scene.commands, [("Device.Radio.Scan()".to_owned(), known)]);
+}
+
+/// An optional argument that is left out has its default, one that is given keeps its value.
+///
+/// Proves: R-OPR.7
+#[test]
+fn an_omitted_argument_has_its_default() {
+    for (given, width) in [
+        (&[("Band", "5GHz")][..], "20"),
+        (&[("Band", "5GHz"), ("Width", "80")], "80"),
+    ] {
+        let mut scene = Scene::new();
+        scene.ask(operate("Device.Radio.Scan()", given)).operated();
+        assert_eq!(scene.commands[0].1["Width"], width);
+    }
 }
 
 /// Without a mandatory argument nothing is run.

@@ -33,6 +33,7 @@ fn refused(value_type: &ValueType, texts: &[&str]) {
     }
 }
 
+/// Proves: R-ENC.6
 #[test]
 fn booleans_have_four_spellings() {
     spelled(
@@ -180,6 +181,7 @@ fn decimals_are_bounded_by_their_significant_digits() {
     refused(&DECIMAL, &[&format!("{most}.1"), &format!(".{most}1")]);
 }
 
+/// Proves: R-ENC.6
 #[test]
 fn times_need_a_real_day_and_an_offset() {
     spelled(
@@ -231,6 +233,7 @@ fn times_need_a_real_day_and_an_offset() {
     );
 }
 
+/// Proves: R-ENC.6
 #[test]
 fn binaries_are_sized_in_bytes() {
     spelled(&HEX_BINARY.max(2), &[("", ""), ("aB09", "AB09")]);
