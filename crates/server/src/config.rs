@@ -154,6 +154,18 @@ impl Config {
             ws: file.ws.unwrap_or(defaults.ws),
             ws_path: file.ws_path.unwrap_or(defaults.ws_path),
         };
+        for (key, count) in [
+            ("connections_max", config.connections_max),
+            (
+                "connections_per_source_max",
+                config.connections_per_source_max,
+            ),
+        ] {
+            if count == 0 {
+                let reason = "0, at least 1 is expected; no Agent could connect".to_owned();
+                return Err(ConfigError::Value { key, reason });
+            }
+        }
         if !config.ws_path.starts_with('/') {
             let reason = format!(
                 "{:?}, a path that begins with / is expected",
@@ -234,6 +246,8 @@ mod tests {
         for (text, expected) in [
             ("endpoint_id = \"nonsense\"", "endpoint_id"),
             ("ws_path = \"usp\"", "begins with /"),
+            ("connections_max = 0", "at least 1"),
+            ("connections_per_source_max = 0", "at least 1"),
             ("api = \"here\"", "api"),
             ("api = ", "api"),
         ] {

@@ -7,6 +7,7 @@
 mod api;
 mod config;
 mod data_folder;
+mod descriptors;
 mod http;
 mod inventory;
 pub mod limits;

@@ -8,6 +8,10 @@ pub const BODY_BYTES_MAX: usize = 1 << 20;
 /// Connections to the API at the same time; more wait in the system's queue.
 pub const API_CONNECTIONS_MAX: usize = 256;
 
+/// File descriptors that are needed beside those of the Agents' connections: the API's connections,
+/// the store, the log.
+pub const DESCRIPTORS_BESIDE: usize = API_CONNECTIONS_MAX + 64;
+
 /// Time for the head of an API request to arrive; an idle connection is closed after it.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 

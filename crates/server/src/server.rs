@@ -16,7 +16,7 @@ use crate::api::{self, Platform};
 use crate::data_folder::{self, DataError, DataFolder, Token};
 use crate::inventory::{self, Inventory};
 use crate::tracker::Tracker;
-use crate::{Config, http};
+use crate::{Config, descriptors, http};
 
 /// The key under which the store keeps the Endpoint ID.
 const ENDPOINT_ID: &str = "endpoint_id";
@@ -81,6 +81,7 @@ impl Server {
     pub async fn start(config: Config) -> Result<Self, StartError> {
         loopback_or_insecure(&config, config.api, "api")?;
         loopback_or_insecure(&config, config.ws, "ws")?;
+        descriptors::provide(config.connections_max);
         let data = DataFolder::open(&config.data)?;
         let token = data.token()?;
         let store = Store::open(&data.database())?;

@@ -65,7 +65,7 @@ pub enum StoreError {
         known: i64,
     },
     /// No device fits.
-    #[error("no device fits {0:?}; the list of devices has all that are known")]
+    #[error("no device fits {0:?}")]
     NotFound(String),
 }
 
