@@ -48,7 +48,7 @@ impl Project {
     pub(crate) fn find() -> Result<Self, String> {
         let output = Command::new(cargo())
             .args(["metadata", "--format-version", "1", "--no-deps"])
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .current_dir(own_folder())
             .output()
             .map_err(|error| format!("cargo metadata cannot be started: {error}"))?;
         if !output.status.success() {
@@ -89,6 +89,13 @@ impl Package {
 /// The cargo that started us, so that one toolchain does everything.
 pub(crate) fn cargo() -> String {
     std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned())
+}
+
+/// The folder of this crate in the checkout that `cargo run` was called in. Checkouts may share a target
+/// folder, so what was compiled in may name another one; it serves only where cargo did not start us.
+fn own_folder() -> PathBuf {
+    std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from)
 }
 
 /// All `.rs` files below a folder, sorted; `target` folders are left out. An absent folder has none.
