@@ -2,10 +2,11 @@
 //! rows that the configuration asks for.
 
 use usphere_datamodel::model::Setting;
+use usphere_datamodel::types::list;
 use usphere_datamodel::{Fault, FaultKind, ObjectId, Transaction};
 
 use crate::config::{Config, KnownController, Target};
-use crate::objects::WEBSOCKET;
+use crate::objects::{FULL_ACCESS_ROLE, SEEDED_CONTROLLERS, WEBSOCKET};
 
 const LOCAL_AGENT: &str = "Device.LocalAgent.";
 const FULL_ACCESS: &str = "Full access";
@@ -33,20 +34,23 @@ const UNTRUSTED_RIGHTS: [(&str, &str); 4] = [
 /// row that is there stays as it is, whatever was made of it. Returns what could not be seeded.
 pub(super) fn seed(transaction: &mut Transaction<'_>, config: &Config, first: bool) -> Vec<Fault> {
     let mut faults = Vec::new();
-    let mut attempt =
-        |transaction: &mut Transaction<'_>,
-         step: &dyn Fn(&mut Transaction<'_>) -> Result<(), Fault>| {
-            let savepoint = transaction.savepoint();
-            if let Err(fault) = step(transaction) {
+    let mut attempt = |transaction: &mut Transaction<'_>, step: Step<'_>| {
+        let savepoint = transaction.savepoint();
+        match step(transaction) {
+            Ok(unheard) => faults.extend(unheard),
+            Err(fault) => {
                 transaction.rollback(savepoint);
                 faults.push(fault);
             }
-        };
+        }
+    };
     attempt(transaction, &|transaction| {
-        seed_identity(transaction, config)
+        seed_identity(transaction, config).map(|()| None)
     });
     if first {
-        attempt(transaction, &seed_roles);
+        attempt(transaction, &|transaction| {
+            seed_roles(transaction).map(|()| None)
+        });
     }
     for known in &config.controllers {
         attempt(transaction, &|transaction| {
@@ -60,6 +64,10 @@ pub(super) fn seed(transaction: &mut Transaction<'_>, config: &Config, first: bo
     }
     faults
 }
+
+/// Seeds one thing. What the configuration asks for in vain, because somebody has decided otherwise, is
+/// `Some`; what could not be seeded is an error, and leaves nothing.
+type Step<'a> = &'a dyn Fn(&mut Transaction<'_>) -> Result<Option<Fault>, Fault>;
 
 fn seed_identity(transaction: &mut Transaction<'_>, config: &Config) -> Result<(), Fault> {
     let agent = find(transaction, LOCAL_AGENT)?;
@@ -97,16 +105,38 @@ fn seed_roles(transaction: &mut Transaction<'_>) -> Result<(), Fault> {
 fn seed_controller(
     transaction: &mut Transaction<'_>,
     known: &KnownController,
-) -> Result<(), Fault> {
+) -> Result<Option<Fault>, Fault> {
     let agent = find(transaction, LOCAL_AGENT)?;
     let id = known.endpoint_id.as_str();
-    if row_with(transaction, agent, "Controller", "EndpointID", id)?.is_some() {
-        return Ok(());
+    let seeded = transaction.text(agent, SEEDED_CONTROLLERS).to_owned();
+    let before = list::items(&seeded).any(|seeded| seeded == id);
+    let row = row_with(transaction, agent, "Controller", "EndpointID", id)?;
+    if !before {
+        let all = list::items(&seeded).map(|item| item.into_owned());
+        let all: Vec<String> = all.chain([id.to_owned()]).collect();
+        let all = list::join(all.iter().map(String::as_str));
+        assign(transaction, agent, SEEDED_CONTROLLERS, &all)?;
     }
+    match row {
+        Some(row) => left_alone(transaction, row, known.target.as_ref()),
+        None if before => Ok(Some(Fault::new(
+            FaultKind::Denied,
+            "Device.LocalAgent.Controller.",
+            format!("{id} was deleted or renamed since it was seeded, and is not seeded again"),
+        ))),
+        None => new_controller(transaction, agent, known).map(|()| None),
+    }
+}
+
+fn new_controller(
+    transaction: &mut Transaction<'_>,
+    agent: ObjectId,
+    known: &KnownController,
+) -> Result<(), Fault> {
     let role = full_access(transaction)?;
     let role = transaction.path(role).to_owned();
     let values = [
-        ("EndpointID", id),
+        ("EndpointID", known.endpoint_id.as_str()),
         ("Enable", "true"),
         ("AssignedRole", &role),
     ];
@@ -125,10 +155,13 @@ fn seed_controller(
     Ok(())
 }
 
-fn seed_listener(transaction: &mut Transaction<'_>, target: &Target) -> Result<(), Fault> {
+fn seed_listener(
+    transaction: &mut Transaction<'_>,
+    target: &Target,
+) -> Result<Option<Fault>, Fault> {
     let agent = find(transaction, LOCAL_AGENT)?;
     if row_with(transaction, agent, "MTP", "Protocol", WEBSOCKET)?.is_some() {
-        return Ok(());
+        return left_alone(transaction, agent, Some(target));
     }
     let mtp = add(
         transaction,
@@ -137,7 +170,43 @@ fn seed_listener(transaction: &mut Transaction<'_>, target: &Target) -> Result<(
         &[("Enable", "true"), ("Protocol", WEBSOCKET)],
     )?;
     let socket = websocket(transaction, mtp)?;
-    place(transaction, socket, target)
+    place(transaction, socket, target).map(|()| None)
+}
+
+/// The MTP of `parent` stays as it is. Where the configuration asks for another place, whoever wrote it is
+/// to know that it has no effect.
+fn left_alone(
+    transaction: &mut Transaction<'_>,
+    parent: ObjectId,
+    target: Option<&Target>,
+) -> Result<Option<Fault>, Fault> {
+    let Some(target) = target else {
+        return Ok(None);
+    };
+    let Some(mtp) = row_with(transaction, parent, "MTP", "Protocol", WEBSOCKET)? else {
+        let path = format!("{}MTP.", transaction.path(parent));
+        let text = "the configured address has no effect: there is a row of its owner already, without a \
+                    WebSocket MTP; Add one";
+        return Ok(Some(Fault::new(FaultKind::Denied, path, text)));
+    };
+    let socket = websocket(transaction, mtp)?;
+    let same = transaction.text(socket, "Port") == target.port.to_string()
+        && transaction.text(socket, "Path") == target.path
+        && (target.host.is_empty() || transaction.text(socket, "Host") == target.host);
+    if same {
+        return Ok(None);
+    }
+    let text = format!(
+        "the configured address has no effect: this row says {}:{}{}, Set it there",
+        transaction.text(socket, "Host").to_owned(),
+        transaction.text(socket, "Port").to_owned(),
+        transaction.text(socket, "Path").to_owned(),
+    );
+    Ok(Some(Fault::new(
+        FaultKind::Denied,
+        transaction.path(socket).to_owned(),
+        text,
+    )))
 }
 
 fn place(
@@ -155,13 +224,17 @@ fn place(
     )
 }
 
-/// The role that may do everything; it is made when there is none of its name.
+/// The role that may do everything; it is made when it was never made or was deleted.
 fn full_access(transaction: &mut Transaction<'_>) -> Result<ObjectId, Fault> {
     let trust = find(transaction, "Device.LocalAgent.ControllerTrust.")?;
-    match row_with(transaction, trust, "Role", "Name", FULL_ACCESS)? {
-        Some(role) => Ok(role),
-        None => role(transaction, trust, FULL_ACCESS, "Device.", ALL_RIGHTS),
+    let made = format!("{}.", transaction.text(trust, FULL_ACCESS_ROLE));
+    if let Some(role) = transaction.find(&made) {
+        return Ok(role);
     }
+    let role = role(transaction, trust, FULL_ACCESS, "Device.", ALL_RIGHTS)?;
+    let path = transaction.path(role).to_owned();
+    assign(transaction, trust, FULL_ACCESS_ROLE, &path)?;
+    Ok(role)
 }
 
 fn role(

@@ -7,6 +7,9 @@ use usphere_datamodel::declare::{
 use crate::limits::UP_TIME_AGE_MAX;
 use crate::objects::WEBSOCKET;
 
+/// The Endpoint IDs of the Controllers that the configuration has seeded, now or at an earlier start.
+pub(crate) const SEEDED_CONTROLLERS: &str = "X_USPHERE_SeededControllers";
+
 /// The owner of what the engine itself knows.
 pub(crate) const OWNER: &str = "agent";
 
@@ -31,4 +34,6 @@ pub(super) const LOCAL_AGENT: Object = object("Device.LocalAgent.").parameters(&
     .default(WEBSOCKET),
     parameter("MTPNumberOfEntries", UNSIGNED_INT).counts("MTP"),
     parameter("ControllerNumberOfEntries", UNSIGNED_INT).counts("Controller"),
+    // Ours: whom the configuration has brought in once. Who was deleted since is not brought in again.
+    parameter(SEEDED_CONTROLLERS, STRING.list()),
 ]);

@@ -11,7 +11,8 @@ mod trust;
 
 use usphere_datamodel::declare::Object;
 
-pub(crate) use local_agent::{OWNER, UP_TIME};
+pub(crate) use local_agent::{OWNER, SEEDED_CONTROLLERS, UP_TIME};
+pub(crate) use trust::FULL_ACCESS_ROLE;
 
 /// The one protocol there is yet.
 pub(crate) const WEBSOCKET: &str = "WebSocket";

@@ -7,6 +7,9 @@ use usphere_datamodel::types::ALIAS;
 
 const ROLE_TABLE: &str = "Device.LocalAgent.ControllerTrust.Role.{i}.";
 
+/// The role that seeded Controllers get.
+pub(crate) const FULL_ACCESS_ROLE: &str = "X_USPHERE_FullAccessRole";
+
 /// Four characters, each `-` or a right.
 const RIGHTS: usphere_datamodel::ValueType = STRING.size(4, 4);
 
@@ -17,6 +20,8 @@ pub(super) const CONTROLLER_TRUST: Object = object("Device.LocalAgent.Controller
         parameter("BannedRole", strong_reference(ROLE_TABLE)).writable(),
         parameter("SecuredRoles", strong_reference(ROLE_TABLE).list()).writable(),
         parameter("RoleNumberOfEntries", UNSIGNED_INT).counts("Role"),
+        // Ours: the role of seeded Controllers, whatever it is called by now.
+        parameter(FULL_ACCESS_ROLE, strong_reference(ROLE_TABLE)),
     ]);
 
 /// One row is one role that Controllers can have. (TR-181 2.19)

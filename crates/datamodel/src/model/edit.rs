@@ -203,25 +203,18 @@ impl Transaction<'_> {
                     value(other) == value(row)
                 })
             };
-            if let Some(other) = others
+            let taken = others
                 .iter()
-                .find(|other| **other != row && same(self, **other))
-            {
+                .any(|other| *other != row && same(self, *other));
+            if taken {
                 let names: Vec<&str> = key
                     .iter()
                     .map(|parameter| &*self.view.node(*parameter).name)
                     .collect();
-                let values: Vec<String> = key
-                    .iter()
-                    .map(|parameter| {
-                        Clipped::new(self.tree.value(self.view, row, *parameter)).to_string()
-                    })
-                    .collect();
+                // Which row, and with what, the asker may have no right to read.
                 let text = format!(
-                    "{} is a unique key, and {} has {} already",
-                    names.join(" and "),
-                    self.path(*other),
-                    values.join(" and ")
+                    "{} is a unique key, and another row has the same already",
+                    names.join(" and ")
                 );
                 return Err(Fault::new(
                     FaultKind::UniqueKeyConflict,

@@ -156,3 +156,59 @@ fn what_cannot_be_seeded_leaves_the_rest_whole() {
         "1"
     );
 }
+
+/// Whom another Controller has deleted, a restart with the same configuration does not bring back.
+#[test]
+fn a_controller_that_was_deleted_stays_deleted_and_that_is_told() {
+    let mut live = Scene::new()
+        .controller("operator")
+        .controller("second")
+        .agent();
+    live.connect("operator");
+    live.response("operator", delete("Device.LocalAgent.Controller.2."));
+    let mut live = live.restart();
+    live.connect("operator");
+    let count = live.value("operator", "Device.LocalAgent.ControllerNumberOfEntries");
+    assert_eq!(count, "1");
+    assert!(told(&live.notices, "self::second was deleted"));
+}
+
+/// The role of seeded Controllers is known by what it is, not by what it is called.
+#[test]
+fn a_renamed_role_of_full_access_is_not_made_again() {
+    let mut live = Scene::new().controller("operator").agent();
+    live.connect("operator");
+    let role = "Device.LocalAgent.ControllerTrust.Role.1.";
+    live.response("operator", set(role, &[("Name", "root")]));
+    let store = live.store;
+    let mut live = Scene::new()
+        .controller("operator")
+        .controller("second")
+        .store(store)
+        .agent();
+    live.connect("operator");
+    assert_eq!(
+        live.value("operator", "Device.LocalAgent.Controller.2.AssignedRole"),
+        role.trim_end_matches('.')
+    );
+}
+
+/// An address in the configuration that has no effect, because the data model says otherwise, is told.
+#[test]
+fn a_configured_address_without_effect_is_told() {
+    let store = Scene::new().dialled("cloud", "here").agent().store;
+    let live = Scene::new()
+        .dialled("cloud", "there")
+        .store(store.clone())
+        .agent();
+    assert!(told(&live.notices, "this row says here:8081/usp"));
+    assert_eq!(live.dials[0].target.host, "here");
+    let live = Scene::new().dialled("cloud", "here").store(store).agent();
+    assert!(!told(&live.notices, "no effect"));
+}
+
+fn told(notices: &[Notice], text: &str) -> bool {
+    notices.iter().any(|notice| {
+        matches!(notice, Notice::NotSeeded { .. }) && notice.to_string().contains(text)
+    })
+}
