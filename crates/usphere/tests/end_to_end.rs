@@ -120,6 +120,15 @@ fn every_verb_works_over_the_server() {
         .says("completed");
     eventually("the Agent is back", || server.is_online(AGENT));
 
+    // That nothing fits is told, and leaves nothing in a pipe.
+    let row = "Device.LocalAgent.Controller.[EndpointID==\"self::nobody\"].";
+    let command = format!("{row}MTP.1.WebSocket.Reset()");
+    for (verb, path) in [("get", row), ("instances", row), ("operate", &command)] {
+        let ran = server.way(AGENT).ask(verb, &[path]).ended(0);
+        assert_eq!(ran.out, "", "{verb}");
+        ran.says(&format!("nothing fits {path}"));
+    }
+
     // DEVICE may be a part of the endpoint ID, or an alias.
     server.way("test-ag").ask("protocol", &[]).ended(0);
     server

@@ -81,7 +81,7 @@ impl Tour<'_> {
 
     /// A tour that was cut off may have left its role; Name is a unique key.
     fn remove_leftover_role(&self) -> Result<(), String> {
-        self.quiet(&["delete", self.device, &role_path()])
+        self.quiet(&["delete", self.device, &role_path(), "--json"])
             .map(|_| ())
     }
 }

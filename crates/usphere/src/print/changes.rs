@@ -4,23 +4,23 @@ use std::collections::BTreeMap;
 
 use usphere_datamodel::operation::{
     AddOutcome, AddStatus, Created, DeleteOutcome, DeleteStatus, Deleted, OperateOutcome,
-    OperateStatus, ParameterFailure, SetFailure, SetOutcome, SetStatus,
+    OperateStatus, Operation, ParameterFailure, SetFailure, SetOutcome, SetStatus,
 };
 
-use super::{Rendered, clean, columns, failed};
+use super::{Rendered, clean, columns, failed, nothing};
 
 /// A line for each parameter that was written: its path and the value it has now.
 pub(super) fn set(outcome: &SetOutcome) -> Rendered {
     let mut rows = Vec::new();
     let mut failures = Vec::new();
-    let mut notes = String::new();
+    let mut notes = Vec::new();
     for result in &outcome.results {
         match &result.status {
             SetStatus::Failed(failure) => {
                 failures.extend(not_set(&result.requested, failure));
             }
             SetStatus::Updated(objects) if objects.is_empty() => {
-                notes += &nothing(&result.requested);
+                notes.push(nothing(&result.requested));
             }
             SetStatus::Updated(objects) => {
                 for object in objects {
@@ -33,7 +33,8 @@ pub(super) fn set(outcome: &SetOutcome) -> Rendered {
         }
     }
     Rendered {
-        text: columns(&[], rows) + &notes,
+        text: columns(&[], rows),
+        notes,
         failures,
     }
 }
@@ -56,7 +57,7 @@ pub(super) fn added(outcome: &AddOutcome) -> Rendered {
                 rendered.failures.push(line);
             }
             AddStatus::Created(created) if created.path.is_empty() => {
-                rendered.text += &nothing(&result.requested);
+                rendered.notes.push(nothing(&result.requested));
             }
             AddStatus::Created(created) => {
                 rendered.text += &new_row(created);
@@ -89,7 +90,10 @@ pub(super) fn deleted(outcome: &DeleteOutcome) -> Rendered {
                     rendered.text += &format!("deleted {}\n", clean(path));
                 }
                 if paths.is_empty() && failures.is_empty() {
-                    rendered.text += &nothing(&result.requested);
+                    let note = nothing(&result.requested);
+                    rendered
+                        .notes
+                        .push(format!("{note}, or what fits may not be read"));
                 }
                 let stayed = failures
                     .iter()
@@ -101,9 +105,13 @@ pub(super) fn deleted(outcome: &DeleteOutcome) -> Rendered {
     rendered
 }
 
-/// A line for each command, with its output arguments below.
-pub(super) fn operated(outcome: &OperateOutcome) -> Rendered {
+/// A line for each command, with its output arguments below. An answer without any does not say what was
+/// asked; the operation does.
+pub(super) fn operated(operation: &Operation, outcome: &OperateOutcome) -> Rendered {
     let mut rendered = Rendered::default();
+    if let (Operation::Operate(operate), []) = (operation, outcome.results.as_slice()) {
+        rendered.notes.push(nothing(&operate.command));
+    }
     for result in &outcome.results {
         let command = clean(&result.command);
         match &result.status {
@@ -133,10 +141,6 @@ pub(super) fn keys(keys: &BTreeMap<String, String>) -> String {
     shown.collect::<Vec<_>>().join(" ")
 }
 
-fn nothing(requested: &str) -> String {
-    format!("nothing fits {}\n", clean(requested))
-}
-
 fn of_parameters(object: &str, failures: &[ParameterFailure]) -> impl Iterator<Item = String> {
     failures.iter().map(move |failure| {
         failed(
@@ -149,7 +153,7 @@ fn of_parameters(object: &str, failures: &[ParameterFailure]) -> impl Iterator<I
 
 #[cfg(test)]
 mod tests {
-    use usphere_datamodel::operation::{Outcome, Updated};
+    use usphere_datamodel::operation::{Operate, Outcome, Updated};
 
     use super::*;
     use crate::print::render;
@@ -157,7 +161,8 @@ mod tests {
     fn read(kind: &str, json: &str) -> Rendered {
         let kind = kind.parse().unwrap();
         let mut json = serde_json::Deserializer::from_str(json);
-        render(&Outcome::from_json(kind, &mut json).unwrap())
+        let operation = Operation::Operate(Operate::new("Device.X.*.Go()"));
+        render(&operation, &Outcome::from_json(kind, &mut json).unwrap())
     }
 
     #[test]
@@ -175,10 +180,8 @@ mod tests {
             {"requested": "Device.A.*.", "updated": [updated]},
             {"requested": "Device.Z.[A==1].", "updated": []}]});
         let rendered = read("set", &json.to_string());
-        assert_eq!(
-            rendered.text,
-            "Device.A.1.B  x\\n\nnothing fits Device.Z.[A==1].\n"
-        );
+        assert_eq!(rendered.text, "Device.A.1.B  x\\n\n");
+        assert_eq!(rendered.notes, ["nothing fits Device.Z.[A==1]."]);
         assert_eq!(rendered.failures.len(), 1);
         assert!(rendered.failures[0].starts_with("Device.A.1.C: bad (7012, "));
     }
@@ -197,11 +200,30 @@ mod tests {
             r#"{"results": [{"requested": "Device.A.3.", "deleted": {"paths": ["Device.A.3."]}},
                 {"requested": "Device.A.9.", "deleted": {"paths": []}}]}"#,
         );
+        assert_eq!(deleted.text, "deleted Device.A.3.\n");
         assert_eq!(
-            deleted.text,
-            "deleted Device.A.3.\nnothing fits Device.A.9.\n"
+            deleted.notes,
+            ["nothing fits Device.A.9., or what fits may not be read"]
         );
         assert!(deleted.failures.is_empty());
+    }
+
+    #[test]
+    fn a_search_that_finds_nothing_is_told() {
+        let found = r#"{"results": [{"requested": "Device.A.*.", "found": []}]}"#;
+        for (kind, json, expected) in [
+            ("get", found, "nothing fits Device.A.*."),
+            ("instances", found, "nothing fits Device.A.*."),
+            (
+                "operate",
+                r#"{"results": []}"#,
+                "nothing fits Device.X.*.Go()",
+            ),
+        ] {
+            let rendered = read(kind, json);
+            assert_eq!(rendered.notes, [expected]);
+            assert!(rendered.text.is_empty() && rendered.failures.is_empty());
+        }
     }
 
     #[test]

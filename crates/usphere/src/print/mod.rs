@@ -14,7 +14,7 @@ use std::io::{self, IsTerminal, Write as _};
 use comfy_table::{Cell, ContentArrangement, Table, presets};
 use owo_colors::OwoColorize;
 use serde::Serialize;
-use usphere_datamodel::operation::Outcome;
+use usphere_datamodel::operation::{Operation, Outcome};
 use usphere_proto::code_name;
 
 use crate::failure::{Exit, Failure};
@@ -25,17 +25,25 @@ use crate::log::is_coloured;
 struct Rendered {
     /// What was done or found.
     text: String,
+    /// What nothing fits, a line each.
+    notes: Vec<String>,
     /// What failed, a line each.
     failures: Vec<String>,
 }
 
-/// Prints an outcome. Anything in it that failed makes the exit code.
-pub(crate) fn outcome(outcome: &Outcome, as_json: bool) -> Result<Exit, Failure> {
-    let rendered = render(outcome);
+/// Prints what came of an operation. Anything in it that failed makes the exit code. That nothing fits a
+/// search is told on stderr, so that a pipe gets results only; JSON says it by itself.
+pub(crate) fn outcome(
+    operation: &Operation,
+    outcome: &Outcome,
+    as_json: bool,
+) -> Result<Exit, Failure> {
+    let rendered = render(operation, outcome);
     if as_json {
         json(outcome)?;
     } else {
         text(&rendered.text)?;
+        rendered.notes.iter().for_each(|note| eprintln!("{note}"));
     }
     let is_coloured = is_coloured(io::stderr().is_terminal());
     for failure in &rendered.failures {
@@ -50,13 +58,13 @@ pub(crate) fn outcome(outcome: &Outcome, as_json: bool) -> Result<Exit, Failure>
     })
 }
 
-fn render(outcome: &Outcome) -> Rendered {
+fn render(operation: &Operation, outcome: &Outcome) -> Rendered {
     match outcome {
         Outcome::Add(outcome) => changes::added(outcome),
         Outcome::Delete(outcome) => changes::deleted(outcome),
         Outcome::Get(outcome) => values::got(outcome),
         Outcome::Instances(outcome) => values::instances(outcome),
-        Outcome::Operate(outcome) => changes::operated(outcome),
+        Outcome::Operate(outcome) => changes::operated(operation, outcome),
         Outcome::Set(outcome) => changes::set(outcome),
         Outcome::SupportedModel(outcome) => schema::tree(outcome),
         Outcome::SupportedProtocol(outcome) => Rendered {
@@ -64,9 +72,13 @@ fn render(outcome: &Outcome) -> Rendered {
                 .versions
                 .iter()
                 .fold(String::new(), |text, version| text + &clean(version) + "\n"),
-            failures: Vec::new(),
+            ..Rendered::default()
         },
     }
+}
+
+fn nothing(requested: &str) -> String {
+    format!("nothing fits {}", clean(requested))
 }
 
 /// Prints JSON.

@@ -24,10 +24,10 @@ use crate::transport::{AskError, Transport};
 fn ask(way: Way, manner: Manner, operation: Operation) -> Result<Exit, Failure> {
     block_on(async {
         let mut transport = Transport::open(way, manner.timeout).await?;
-        let answer = transport.execute(operation).await;
+        let answer = transport.execute(operation.clone()).await;
         transport.close().await;
         match answer {
-            Ok(outcome) => print::outcome(&outcome, manner.json),
+            Ok(outcome) => print::outcome(&operation, &outcome, manner.json),
             Err(AskError::Operation(error)) => {
                 if manner.json {
                     print::json(&error)?;
