@@ -115,6 +115,14 @@ fn declarations_that_contradict_themselves_are_refused() {
         ),
         (
             {
+                const OBJECT: Object =
+                    ROOM.commands(&[command("Ping()").input(&["A"]).defaults(&[("C", "1")])]);
+                OBJECT
+            },
+            missing("Device.Room.Ping()", "C"),
+        ),
+        (
+            {
                 const OBJECT: Object = ROOM.parameters(&[
                     parameter("A", INT).live(&UNIT),
                     parameter("B", INT).live(&OTHER),

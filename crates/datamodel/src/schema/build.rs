@@ -150,9 +150,11 @@ impl Builder {
             self.parameter(id, &spec.path, unit, parameter)?;
         }
         for (name, command) in spec.commands {
+            let defaults = command.defaults.iter().map(|(name, _)| name);
             let missing = command
                 .mandatory
                 .iter()
+                .chain(defaults)
                 .find(|name| !command.input.contains(name));
             if let Some(missing) = missing {
                 return Err(SchemaError::Missing {
