@@ -13,7 +13,7 @@ use usphere_trust::Channel;
 
 /// Our two ends find each other, tell who they are, and carry a Record each way.
 ///
-/// Proves: R-WS.2, R-WS.5, R-WS.6, R-WS.7, R-WS.9, R-WS.10, R-WS.11, R-WS.14
+/// Proves: R-WS.5, R-WS.6, R-WS.10, R-WS.11
 #[tokio::test]
 async fn a_client_and_a_server_exchange_records() {
     let mut client = settings(CLIENT);
@@ -77,7 +77,9 @@ async fn a_request_without_the_subprotocol_is_refused_with_the_reason() {
     }
 }
 
-/// Proves: R-WS.10b, R-WS.10c
+/// A request without the legacy extension is as good as one with it.
+///
+/// Proves: R-WS.11c
 #[tokio::test]
 async fn the_server_reads_the_endpoint_id_from_the_query() {
     let mut listener = listen(settings(SERVER)).await;
@@ -99,7 +101,7 @@ async fn the_server_reads_the_endpoint_id_from_the_query() {
     }
 }
 
-/// Proves: R-WS.11a, R-WS.11c
+/// Proves: R-WS.11a
 #[tokio::test]
 async fn the_server_answers_the_legacy_extension_where_it_is_offered() {
     let mut listener = listen(settings(SERVER)).await;

@@ -89,19 +89,26 @@ impl Deleted {
         })
     }
 
-    /// As reasons of an Error Message; rows that may not be read go by the path that was asked for.
+    /// As reasons of an Error Message; rows that may not be read go by the path that was asked for, once,
+    /// so that nobody can count them. (R-DEL.4)
     fn into_failures(self, path: &str) -> impl Iterator<Item = Failure> {
-        self.undeleted.into_iter().map(move |(fault, readable)| {
-            if readable {
-                return Failure::new(&fault.path, &fault, Deed::Delete);
-            }
-            let code = code_of(fault.kind, Deed::Delete);
-            Failure {
-                code,
-                text: format!("{path}: {}", fault.text),
-                details: vec![ParamError::new(path, code, &*fault.text)],
-            }
-        })
+        let mut is_told = false;
+        self.undeleted
+            .into_iter()
+            .filter_map(move |(fault, readable)| {
+                if readable {
+                    return Some(Failure::new(&fault.path, &fault, Deed::Delete));
+                }
+                if std::mem::replace(&mut is_told, true) {
+                    return None;
+                }
+                let code = code_of(fault.kind, Deed::Delete);
+                Some(Failure {
+                    code,
+                    text: format!("{path}: {}", fault.text),
+                    details: vec![ParamError::new(path, code, &*fault.text)],
+                })
+            })
     }
 }
 

@@ -67,7 +67,7 @@ fn is_unharmed(live: &mut LiveAgent) {
     );
 }
 
-/// Proves: R-E2E.1
+/// Proves: R-E2E.1, TP-469 2.2
 #[test]
 fn a_record_for_somebody_else_is_ignored() {
     for to in ["self::other", "", "self::Agent", "self::agent "] {
@@ -93,6 +93,27 @@ fn a_record_in_another_name_than_the_peers_is_ignored() {
             ..asking()
         });
     }
+}
+
+/// Neither within a session context nor without one is anything said to who has our own Endpoint ID.
+///
+/// Proves: R-ARC.2, TP-469 2.1
+#[test]
+fn a_record_from_our_own_endpoint_id_is_ignored() {
+    let (agent, payload) = (id("agent"), asking().payload().unwrap().clone());
+    let context = SessionContext {
+        session_id: 7,
+        sequence_id: 1,
+        expected_id: 1,
+        payload: vec![payload.clone()],
+        ..SessionContext::default()
+    };
+    is_ignored(Record::session(&agent, &agent, context.clone()));
+    is_ignored(Record::no_session(&agent, &agent, payload));
+    let mut live = Scene::new().controller("operator").agent();
+    let link = live.arrive(None, Channel::PlainLoopback);
+    live.send(link, Record::session(&agent, &agent, context));
+    assert_eq!(live.take(link), []);
 }
 
 #[test]

@@ -60,14 +60,13 @@ fn add_is_all_or_nothing_when_a_required_parameter_fails() {
 #[test]
 fn one_unsupported_object_fails_its_siblings() {
     let mut scene = Scene::new();
-    let request = add(SUBSCRIPTIONS).and("Device.LocalAgent.InvalidObject.");
-    let (code, errors) = scene.ask(request).error();
-    assert_eq!(code, 7026);
-    assert_eq!(
-        errors,
-        [("Device.LocalAgent.InvalidObject.".to_owned(), 7026)]
-    );
-    assert_eq!(scene.rows(SUBSCRIPTIONS), [""; 0]);
+    let invalid = "Device.LocalAgent.InvalidObject.";
+    for request in [add(invalid), add(SUBSCRIPTIONS).and(invalid)] {
+        let (code, errors) = scene.ask(request).error();
+        assert_eq!(code, 7026);
+        assert_eq!(errors, [(invalid.to_owned(), 7026)]);
+        assert_eq!(scene.rows(SUBSCRIPTIONS), [""; 0]);
+    }
 }
 
 /// With allow_partial every object stands for itself.
@@ -140,6 +139,8 @@ fn a_failed_optional_parameter_is_listed() {
             ("NotifExpiration", 7011)
         ]
     );
+    let retry = format!("{}NotifRetry", success.instantiated_path);
+    assert_eq!(scene.value(&retry), "true");
 }
 
 /// A unique key counts as required whatever the flag says.

@@ -62,17 +62,28 @@ fn rows_come_with_their_unique_keys() {
 #[test]
 fn searches_find_tables_and_rows() {
     let mut scene = with_boot_parameters();
-    let boot = "Device.LocalAgent.Controller.1.BootParameter.1.";
-    for path in [
-        "Device.LocalAgent.Controller.*.BootParameter.",
-        r#"Device.LocalAgent.Controller.[EndpointID=="proto::operator"].BootParameter."#,
-        r#"Device.LocalAgent.Controller.*.BootParameter.[ParameterName=="Device.X"]."#,
+    let second = "Device.LocalAgent.Controller.2.BootParameter.";
+    for (table, name) in [(BOOT, "Device.Y"), (second, "Device.X")] {
+        scene.done(add(table).with("ParameterName", name));
+    }
+    let first = format!("{BOOT}1.");
+    let (other, second) = (format!("{BOOT}2."), format!("{second}1."));
+    for (path, found) in [
+        (
+            "Device.LocalAgent.Controller.*.BootParameter.",
+            vec![&first, &other, &second],
+        ),
+        (
+            r#"Device.LocalAgent.Controller.[EndpointID=="proto::operator"].BootParameter."#,
+            vec![&first, &other],
+        ),
+        (
+            r#"Device.LocalAgent.Controller.*.BootParameter.[ParameterName=="Device.X"]."#,
+            vec![&first, &second],
+        ),
     ] {
-        assert_eq!(
-            paths(&mut scene, path, false),
-            Ok(vec![boot.to_owned()]),
-            "{path}"
-        );
+        let listed = paths(&mut scene, path, false).unwrap();
+        assert_eq!(listed.iter().collect::<Vec<_>>(), found, "{path}");
     }
     let unmatched = r#"Device.LocalAgent.Controller.[Alias=="none"].BootParameter."#;
     assert_eq!(paths(&mut scene, unmatched, false), Ok(vec![]));
