@@ -273,6 +273,7 @@ mod tests {
         let data = DataFolder::open(folder.path()).unwrap();
         let id = EndpointId::parse(&made_endpoint_id().unwrap()).unwrap();
         assert_ne!(id.as_str(), made_endpoint_id().unwrap());
+        assert_eq!(id.production_warning(), None);
         data.publish_endpoint_id(&id).unwrap();
         assert_eq!(
             fs::read_to_string(folder.path().join("endpoint-id"))

@@ -86,6 +86,9 @@ impl Server {
         let token = data.token()?;
         let store = Store::open(&data.database())?;
         let endpoint_id = endpoint_id(&store, config.endpoint_id.as_ref())?;
+        if let Some(warning) = endpoint_id.production_warning() {
+            tracing::warn!(%endpoint_id, "not for production: {warning}; --endpoint-id gives another");
+        }
         data.publish_endpoint_id(&endpoint_id)?;
         let api = TcpListener::bind(config.api).await;
         let api = api.map_err(|source| StartError::Address {

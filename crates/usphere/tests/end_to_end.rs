@@ -329,6 +329,39 @@ fn what_was_set_on_an_agent_is_there_after_a_restart() {
         .says("kept");
 }
 
+/// Endpoint IDs that are for prototypes and documents are said to be so at every start.
+///
+/// Proves: R-ARC.3, R-ARC.4
+#[test]
+fn who_starts_under_an_endpoint_id_that_is_not_for_production_is_warned() {
+    for (id, warning) in [
+        ("proto::x", Some("authority-scheme")),
+        ("oui:00256D:x", Some("OUI 00256D")),
+        ("pen:3561:x", Some("enterprise number 3561")),
+        ("self::x", None),
+    ] {
+        for (role, ready) in [("agent", "Agent started"), ("server", "server started")] {
+            let folder = tempfile::tempdir().unwrap();
+            let mut command = usphere();
+            command
+                .args([role, "--endpoint-id", id, "--data"])
+                .arg(folder.path().join("data"));
+            if role == "server" {
+                command.args(["--api", "127.0.0.1:0", "--ws", "127.0.0.1:0"]);
+            }
+            let mut program = Program::start(&mut command, folder.path().join("log"));
+            program.wait_for(ready);
+            let log = program.log();
+            assert_eq!(
+                log.contains("not for production"),
+                warning.is_some(),
+                "{role} {id}: {log}"
+            );
+            assert!(log.contains(warning.unwrap_or_default()), "{log}");
+        }
+    }
+}
+
 #[test]
 fn the_device_only_binary_makes_an_endpoint_id_and_keeps_it() {
     let folder = tempfile::tempdir().unwrap();
@@ -345,5 +378,10 @@ fn the_device_only_binary_makes_an_endpoint_id_and_keeps_it() {
     };
     let id = start();
     assert!(id.starts_with("uuid::"), "{id}");
+    assert!(
+        !fs::read_to_string(folder.path().join("log"))
+            .unwrap()
+            .contains("not for production")
+    );
     assert_eq!(start(), id);
 }

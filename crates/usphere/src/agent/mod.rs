@@ -74,6 +74,9 @@ pub(crate) fn run(options: Options, log: Option<&str>) -> Result<Exit, Failure> 
 async fn live(settings: Settings) -> Result<Exit, Failure> {
     let mut signals = Signals::listen()?;
     let endpoint_id = settings.endpoint_id()?;
+    if let Some(warning) = endpoint_id.production_warning() {
+        tracing::warn!(%endpoint_id, "not for production: {warning}; --endpoint-id gives another");
+    }
     let config = host_config(&settings, endpoint_id.clone())?;
     let host = AgentHost::start(config).map_err(|error| not_started(&error))?;
     tracing::info!(%endpoint_id, data = %settings.data.display(), "Agent started");

@@ -290,6 +290,7 @@ mod tests {
         assert_eq!(settings.controllers, ["self::d".parse().unwrap()]);
     }
 
+    /// Proves: R-MTP.0
     #[test]
     fn a_plain_door_off_loopback_has_to_be_asked_for() {
         let open = "listen = \"ws://0.0.0.0:9002/usp\"\n";

@@ -1,0 +1,126 @@
+//! The Agent before a WebSocket server that knows only what RFC 6455 says, and USP's subprotocol.
+
+mod common;
+
+use std::time::Duration;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
+use tokio_tungstenite::{WebSocketStream, accept_hdr_async};
+use usphere_proto::msg::{Get, ResponseType};
+use usphere_proto::{EndpointId, Limits, Msg, Record};
+
+use crate::common::{PATIENCE, Program, usphere};
+
+const AGENT: &str = "self::bare-agent";
+const CONTROLLER: &str = "self::bare-controller";
+
+/// The server end of one connection.
+struct Bare(WebSocketStream<TcpStream>);
+
+impl Bare {
+    /// Takes the next connection; answers nothing but the subprotocol.
+    async fn accept(listener: &TcpListener) -> Self {
+        let (stream, _) = soon(listener.accept()).await.unwrap();
+        Self(soon(accept_hdr_async(stream, subprotocol)).await.unwrap())
+    }
+
+    async fn send(&mut self, message: Message) {
+        soon(self.0.send(message)).await.unwrap();
+    }
+
+    async fn next(&mut self) -> Option<Message> {
+        soon(self.0.next()).await.map(Result::unwrap)
+    }
+
+    async fn record(&mut self) -> Record {
+        let Some(Message::Binary(bytes)) = self.next().await else {
+            panic!("not a binary message")
+        };
+        Record::decode_bounded(bytes, &Limits::default()).unwrap()
+    }
+}
+
+#[expect(clippy::result_large_err, reason = "the library's signature")]
+fn subprotocol(_: &Request, mut response: Response) -> Result<Response, ErrorResponse> {
+    let name = HeaderValue::from_static("v1.usp");
+    response
+        .headers_mut()
+        .insert("Sec-WebSocket-Protocol", name);
+    assert!(!response.headers().contains_key("Sec-WebSocket-Extensions"));
+    Ok(response)
+}
+
+async fn soon<F: Future>(future: F) -> F::Output {
+    timeout(PATIENCE, future).await.expect("in time")
+}
+
+fn question() -> Record {
+    let id = |text: &str| EndpointId::parse(text).unwrap();
+    let get = Get {
+        param_paths: vec!["Device.DeviceInfo.".to_owned()],
+        ..Get::default()
+    };
+    let payload = Msg::request("1", get).to_payload();
+    Record::no_session(&id(AGENT), &id(CONTROLLER), payload)
+}
+
+/// Without the legacy extension the Agent connects and answers; a Record may come in fragments; a Ping is
+/// answered, a Pong that nobody asked for is not minded, and a Close frame is answered before the end.
+///
+/// Proves: R-WS.5, TP-469 7.1, TP-469 7.4, TP-469 7.7, TP-469 7.11, TP-469 7.12
+#[tokio::test]
+async fn an_agent_works_with_a_bare_websocket_server() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}/usp", listener.local_addr().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = usphere();
+    command
+        .args(["agent", "--endpoint-id", AGENT, "--controller"])
+        .arg(format!("{CONTROLLER}={url}"))
+        .arg("--data")
+        .arg(folder.path().join("agent"));
+    let _agent = Program::start(&mut command, folder.path().join("log"));
+    let mut bare = Bare::accept(&listener).await;
+    assert!(bare.record().await.is_connect());
+
+    bare.send(Message::Ping("beat".into())).await;
+    assert_eq!(bare.next().await, Some(Message::Pong("beat".into())));
+    bare.send(Message::Pong("unasked".into())).await;
+
+    let bytes = question().to_bytes();
+    let (third, last) = (bytes.len() / 3, bytes.len() - 1);
+    for (part, opcode, is_final) in [
+        (0..third, Data::Binary, false),
+        (third..last, Data::Continue, false),
+        (last..bytes.len(), Data::Continue, true),
+    ] {
+        let frame = Frame::message(bytes.slice(part), OpCode::Data(opcode), is_final);
+        bare.send(Message::Frame(frame)).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let answer = bare.record().await;
+    let answer =
+        Msg::decode_bounded(answer.payload().unwrap().clone(), &Limits::default()).unwrap();
+    let Some(ResponseType::GetResp(response)) = answer.as_response() else {
+        panic!("{answer:?}")
+    };
+    let found = &response.req_path_results[0].resolved_path_results;
+    assert_eq!(found[0].resolved_path, "Device.DeviceInfo.");
+
+    let close = CloseFrame {
+        code: CloseCode::Normal,
+        reason: "".into(),
+    };
+    // The library answers nothing by itself after this, so that the Close frame that comes is the Agent's.
+    bare.send(Message::Close(Some(close.clone()))).await;
+    assert_eq!(bare.next().await, Some(Message::Close(Some(close))));
+    assert_eq!(bare.next().await, None);
+}
