@@ -16,8 +16,10 @@ pub(crate) fn run(project: &Project, filter: Option<&str>) -> Outcome {
         for bench in targets(package, "bench") {
             shell::step(&format!("{} {bench}", package.name), || {
                 let mut command = Command::new(cargo());
-                command.args(["bench", "--package", &package.name, "--bench", bench, "--"]);
-                shell::run(command.args(filter).current_dir(&project.root))
+                command.args(["bench", "--package", &package.name, "--bench", bench]);
+                // Some stand on what a crate has for tests.
+                command.args(["--all-features", "--"]).args(filter);
+                shell::run(command.current_dir(&project.root))
             })?;
         }
     }
