@@ -35,6 +35,20 @@ fn prepare(path: &Path, entries: Vec<Entry>) {
     store.close().unwrap();
 }
 
+/// A store that has kept that `a` is 1.
+fn with_one_entry(seed: u64) -> (SimulatedDisk, AgentStore) {
+    let disk = SimulatedDisk::new(seed);
+    let mut store = AgentStore::open_on(disk.clone()).unwrap().store;
+    store.commit(&[(1, vec![put("a", "1")])]).unwrap();
+    (disk, store)
+}
+
+/// Commits what the disk is told to fail at.
+fn refuse_a_change(store: &mut AgentStore) {
+    let change = vec![put("a", "2"), put("b", "2")];
+    assert!(store.commit(&[(2, change)]).is_err());
+}
+
 fn contents(disk: &SimulatedDisk) -> Vec<Entry> {
     let opened = AgentStore::open_on(disk.clone()).unwrap();
     assert_eq!(opened.notice, None);
@@ -266,9 +280,7 @@ fn no_single_damaged_byte_is_believed() {
 
 #[test]
 fn a_full_disk_is_an_error_and_passes() {
-    let disk = SimulatedDisk::new(1);
-    let mut store = AgentStore::open_on(disk.clone()).unwrap().store;
-    store.commit(&[(1, vec![put("a", "1")])]).unwrap();
+    let (disk, mut store) = with_one_entry(1);
     disk.set_free(Some(0));
     let large = "x".repeat(300_000);
     for sequence in 2..5 {
@@ -289,15 +301,9 @@ fn a_full_disk_is_an_error_and_passes() {
 #[test]
 fn a_failed_sync_takes_nothing_with_it() {
     for seed in 0..200 {
-        let disk = SimulatedDisk::new(seed);
-        let mut store = AgentStore::open_on(disk.clone()).unwrap().store;
-        store.commit(&[(1, vec![put("a", "1")])]).unwrap();
+        let (disk, mut store) = with_one_entry(seed);
         disk.fail_syncs(1 + (seed % 3) as u32);
-        assert!(
-            store
-                .commit(&[(2, vec![put("a", "2"), put("b", "2")])])
-                .is_err()
-        );
+        refuse_a_change(&mut store);
         disk.fail_syncs(0);
         store.commit(&[(3, vec![put("c", "3")])]).unwrap();
         disk.cut();
@@ -314,15 +320,9 @@ fn a_failed_sync_takes_nothing_with_it() {
 #[test]
 fn a_refused_commit_does_not_come_back_with_the_power() {
     for seed in 0..200 {
-        let disk = SimulatedDisk::new(seed);
-        let mut store = AgentStore::open_on(disk.clone()).unwrap().store;
-        store.commit(&[(1, vec![put("a", "1")])]).unwrap();
+        let (disk, mut store) = with_one_entry(seed);
         disk.fail_syncs(1);
-        assert!(
-            store
-                .commit(&[(2, vec![put("a", "2"), put("b", "2")])])
-                .is_err()
-        );
+        refuse_a_change(&mut store);
         disk.cut();
         disk.reopen();
         assert_eq!(contents(&disk), [put("a", "1")], "seed {seed}");
@@ -332,15 +332,9 @@ fn a_refused_commit_does_not_come_back_with_the_power() {
 #[test]
 fn a_failed_write_is_an_error_and_passes() {
     for seed in 0..50 {
-        let disk = SimulatedDisk::new(seed);
-        let mut store = AgentStore::open_on(disk.clone()).unwrap().store;
-        store.commit(&[(1, vec![put("a", "1")])]).unwrap();
+        let (disk, mut store) = with_one_entry(seed);
         disk.fail_writes(1 + (seed % 4) as u32);
-        assert!(
-            store
-                .commit(&[(2, vec![put("a", "2"), put("b", "2")])])
-                .is_err()
-        );
+        refuse_a_change(&mut store);
         disk.fail_writes(0);
         store.commit(&[(3, vec![put("c", "3")])]).unwrap();
         disk.reopen();
@@ -354,9 +348,7 @@ fn a_failed_write_is_an_error_and_passes() {
 
 #[test]
 fn a_commit_that_changes_nothing_writes_nothing() {
-    let disk = SimulatedDisk::new(1);
-    let mut store = AgentStore::open_on(disk.clone()).unwrap().store;
-    store.commit(&[(1, vec![put("a", "1")])]).unwrap();
+    let (disk, mut store) = with_one_entry(1);
     let usage = disk.usage();
     store
         .commit(&[(2, vec![put("a", "1"), delete("never")])])

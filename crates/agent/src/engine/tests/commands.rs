@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use usphere_proto::msg::{Operate, OperationOutcome, ResponseType};
 
+use super::set;
 use crate::HangupReason;
 use crate::scene::{LiveAgent, Scene};
 
@@ -77,17 +78,7 @@ fn an_attempt_that_waits_is_made_at_once_by_a_reset() {
 fn a_web_socket_that_is_not_enabled_cannot_be_reset() {
     let mut agent = scene();
     agent.pick_up();
-    let request = usphere_proto::msg::Set {
-        allow_partial: false,
-        update_objs: vec![usphere_proto::msg::UpdateObject {
-            obj_path: "Device.LocalAgent.Controller.1.MTP.1.".to_owned(),
-            param_settings: vec![usphere_proto::msg::UpdateParamSetting {
-                param: "Enable".to_owned(),
-                value: "false".to_owned(),
-                required: true,
-            }],
-        }],
-    };
+    let request = set("Device.LocalAgent.Controller.1.MTP.1.", &[("Enable", "false")]);
     agent.response("operator", request);
     let outcomes = operate(
         &mut agent,

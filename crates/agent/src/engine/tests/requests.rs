@@ -41,6 +41,11 @@ fn one_of_each() -> Vec<RequestType> {
     ]
 }
 
+/// A change that has to be kept before it is answered.
+fn set_code(code: &str) -> Set {
+    set(CONTROLLER_1, &[("ProvisioningCode", code)])
+}
+
 /// Proves: R-MSG.0, R-MSG.9
 #[test]
 fn every_kind_of_request_is_answered_by_its_message_id() {
@@ -137,16 +142,8 @@ fn a_request_is_not_taken_twice_while_it_is_in_progress() {
     let link = live.connect("operator");
     let other = live.connect("other");
     live.hold();
-    live.request(
-        "operator",
-        "same",
-        set(CONTROLLER_1, &[("ProvisioningCode", "a")]),
-    );
-    live.request(
-        "operator",
-        "same",
-        set(CONTROLLER_1, &[("ProvisioningCode", "b")]),
-    );
+    live.request("operator", "same", set_code("a"));
+    live.request("operator", "same", set_code("b"));
     live.request("other", "same", get(&["Device.RootDataModelVersion"]));
     assert_eq!(live.take(other).len(), 1, "each Controller counts its own");
     assert_eq!(
@@ -180,11 +177,7 @@ fn a_controller_that_asks_too_much_at_once_hears_7005() {
     live.connect("other");
     live.hold();
     for place in 0..=REQUESTS_MAX {
-        live.request(
-            "operator",
-            &place.to_string(),
-            set(CONTROLLER_1, &[("ProvisioningCode", &place.to_string())]),
-        );
+        live.request("operator", &place.to_string(), set_code(&place.to_string()));
     }
     let answers = live.take_messages(link);
     assert_eq!(answers.len(), 1);
@@ -207,18 +200,10 @@ fn a_controller_that_reconnects_is_answered_on_its_new_connection() {
     let mut live = Scene::new().controller("operator").agent();
     let first = live.connect("operator");
     live.hold();
-    live.request(
-        "operator",
-        "1",
-        set(CONTROLLER_1, &[("ProvisioningCode", "a")]),
-    );
+    live.request("operator", "1", set_code("a"));
     live.cut(first);
     let second = live.connect("operator");
-    live.request(
-        "operator",
-        "1",
-        set(CONTROLLER_1, &[("ProvisioningCode", "a")]),
-    );
+    live.request("operator", "1", set_code("a"));
     live.keep();
     assert_eq!(live.take(first), []);
     let answers = live.take_messages(second);
@@ -232,11 +217,7 @@ fn an_answer_does_not_move_to_a_connection_that_is_worth_less() {
     let mut live = Scene::new().controller("operator").agent();
     let first = live.connect("operator");
     live.hold();
-    live.request(
-        "operator",
-        "1",
-        set(CONTROLLER_1, &[("ProvisioningCode", "a")]),
-    );
+    live.request("operator", "1", set_code("a"));
     live.cut(first);
     let second = live.arrive(Some("operator"), Channel::PlainInsecure);
     live.keep();
@@ -292,11 +273,7 @@ fn records_of_others_do_not_wait_for_a_request_in_progress() {
     let mut live = Scene::new().controller("operator").agent();
     let link = live.connect("operator");
     live.hold();
-    live.request(
-        "operator",
-        "slow",
-        set(CONTROLLER_1, &[("ProvisioningCode", "a")]),
-    );
+    live.request("operator", "slow", set_code("a"));
     live.send(
         link,
         request_record("operator", "quick", get(&["Device.LocalAgent.EndpointID"])),
