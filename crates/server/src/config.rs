@@ -56,6 +56,14 @@ pub enum ConfigError {
         /// What the system says.
         reason: String,
     },
+    /// What the file says cannot be used.
+    #[error("{}: {error}", path.display())]
+    InFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        error: Box<ConfigError>,
+    },
     /// A key is not known.
     #[error("{key}: unknown key{}", suggestion.map(|it| format!(", did you mean `{it}`?")).unwrap_or_else(|| format!("; the keys are {}", KEYS.join(", "))))]
     UnknownKey {
@@ -107,7 +115,7 @@ impl Config {
     /// Reads a configuration file; what it leaves out is as in [`Config::new`] with `data`.
     ///
     /// # Errors
-    /// [`ConfigError`] names the key and what was expected.
+    /// [`ConfigError`] names the file, the key and what was expected.
     pub fn from_file(path: &Path, data: impl Into<PathBuf>) -> Result<Self, ConfigError> {
         let failed = |reason: String| ConfigError::File {
             path: path.to_owned(),
@@ -122,7 +130,10 @@ impl Config {
             )));
         }
         let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
-        Self::from_toml(&text, data)
+        Self::from_toml(&text, data).map_err(|error| ConfigError::InFile {
+            path: path.to_owned(),
+            error: Box::new(error),
+        })
     }
 
     /// Reads the text of a configuration file; what it leaves out is as in [`Config::new`] with `data`.
@@ -239,6 +250,16 @@ mod tests {
                 .contains("the keys are api, connections_max"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn an_error_in_a_file_names_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("server.toml");
+        std::fs::write(&path, "apii = 1").unwrap();
+        let error = Config::from_file(&path, "d").unwrap_err().to_string();
+        let expected = format!("{}: apii: unknown key, did you mean `api`?", path.display());
+        assert_eq!(error, expected);
     }
 
     #[test]
