@@ -37,9 +37,15 @@ impl Device {
         })
     }
 
+    fn state(&self) -> String {
+        let state = if self.online { "online" } else { "offline" };
+        state.to_owned()
+    }
+
+    /// One that is online is seen now, whatever it said last.
     fn seen(&self, now: i64) -> String {
         match self.online {
-            true => "online".to_owned(),
+            true => "now".to_owned(),
             false => ago(now - self.last_seen),
         }
     }
@@ -57,13 +63,21 @@ pub(crate) fn table(devices: &[Device], now: i64) -> String {
         vec![
             clean(&device.endpoint_id),
             shown(&device.alias),
+            device.state(),
             device.seen(now),
             clean(&product.collect::<Vec<_>>().join(" ")),
             shown(&device.software_version),
         ]
     });
     columns(
-        &["ENDPOINT ID", "ALIAS", "SEEN", "PRODUCT", "SOFTWARE"],
+        &[
+            "ENDPOINT ID",
+            "ALIAS",
+            "STATE",
+            "SEEN",
+            "PRODUCT",
+            "SOFTWARE",
+        ],
         rows,
     )
 }
@@ -73,6 +87,7 @@ pub(crate) fn card(device: &Device, now: i64) -> String {
     let lines = [
         ("Endpoint ID", clean(&device.endpoint_id)),
         ("Alias", shown(&device.alias)),
+        ("State", device.state()),
         ("Seen", device.seen(now)),
         ("First seen", ago(now - device.first_seen)),
         ("Address", shown(&device.remote_address)),
@@ -95,10 +110,9 @@ fn shown(text: &Option<String>) -> String {
 }
 
 fn ago(milliseconds: i64) -> String {
-    let seconds = milliseconds / 1000;
+    let seconds = milliseconds.max(0) / 1000;
     match seconds {
-        ..1 => "now".to_owned(),
-        1..120 => format!("{seconds} s ago"),
+        ..120 => format!("{seconds} s ago"),
         120..7200 => format!("{} min ago", seconds / 60),
         7200..172_800 => format!("{} h ago", seconds / 3600),
         _ => format!("{} days ago", seconds / 86_400),
@@ -117,9 +131,21 @@ mod tests {
         let text = table(&[device], 181_000);
         assert_eq!(
             text,
-            "ENDPOINT ID  ALIAS  SEEN       PRODUCT  SOFTWARE\nos::1               3 min ago  Example\n"
+            "ENDPOINT ID  ALIAS  STATE    SEEN       PRODUCT  SOFTWARE\nos::1               offline  3 min ago  Example\n"
         );
         assert!(table(&[], 0).contains("no devices yet"));
+    }
+
+    #[test]
+    fn who_has_just_gone_is_not_seen_now() {
+        let mut device = Device {
+            last_seen: 1000,
+            ..Device::default()
+        };
+        assert_eq!(device.seen(1000), "0 s ago");
+        assert_eq!(device.seen(900), "0 s ago");
+        device.online = true;
+        assert_eq!(device.seen(9_000_000), "now");
     }
 
     #[test]
@@ -132,7 +158,7 @@ mod tests {
         };
         assert_eq!(
             card(&device, 8_000_000),
-            "Endpoint ID  os::1\nSeen         online\nFirst seen   2 h ago\n"
+            "Endpoint ID  os::1\nState        online\nSeen         now\nFirst seen   2 h ago\n"
         );
     }
 }
