@@ -90,8 +90,13 @@ impl Failure {
         Self::new(Exit::Failed, message)
     }
 
+    /// Says what to do about it, a line below what was said already.
     pub(crate) fn advise(mut self, advice: impl Into<String>) -> Self {
-        self.advice = Some(advice.into());
+        let advice = advice.into();
+        self.advice = Some(match self.advice {
+            Some(before) => format!("{before}\n  {advice}"),
+            None => advice,
+        });
         self
     }
 }

@@ -91,6 +91,11 @@ fn wrong_command_lines_end_with_2_and_say_what_is_missing() {
         (&["nonsense"], "nonsense"),
         (&["get", "Device.Time."], "DEVICE is missing"),
         (&["get", "gateway"], "PATH is missing"),
+        (
+            &["get", "gateway"],
+            "usage: usphere get DEVICE PATH...\n         usphere get --agent URL PATH...\n",
+        ),
+        (&["operate", "gateway"], "WebSocket.Reset()"),
         (&["set", "gateway", "Device.Time.Enable"], "NAME=VALUE"),
         (
             &["set", "gateway", "Device.Time.=1"],
@@ -174,6 +179,7 @@ fn a_misspelt_key_is_told_with_the_likely_one() {
             .arg(folder.path());
         ran(&mut command)
             .ended(2)
+            .says(&file.display().to_string())
             .says("endpont_id")
             .says("endpoint_id");
     }

@@ -7,7 +7,7 @@ use usphere_datamodel::operation::{
     OperateStatus, Operation, ParameterFailure, SetFailure, SetOutcome, SetStatus,
 };
 
-use super::{Rendered, clean, columns, failed, nothing};
+use super::{Rendered, clean, columns, failed, nothing, summary};
 
 /// A line for each parameter that was written: its path and the value it has now.
 pub(super) fn set(outcome: &SetOutcome) -> Rendered {
@@ -40,7 +40,9 @@ pub(super) fn set(outcome: &SetOutcome) -> Rendered {
 }
 
 fn not_set(requested: &str, failure: &SetFailure) -> Vec<String> {
-    let mut lines = vec![failed(requested, failure.code, &failure.text)];
+    let causes = failure.objects.iter().flat_map(|object| &object.failures);
+    let text = summary(&failure.text, causes);
+    let mut lines = vec![failed(requested, failure.code, text)];
     for object in &failure.objects {
         lines.extend(of_parameters(&object.path, &object.failures));
     }

@@ -14,11 +14,13 @@ use std::io::{self, IsTerminal, Write as _};
 use comfy_table::{Cell, ContentArrangement, Table, presets};
 use owo_colors::OwoColorize;
 use serde::Serialize;
-use usphere_datamodel::operation::{Operation, Outcome};
+use usphere_datamodel::operation::{Operation, Outcome, ParameterFailure, Refusal};
 use usphere_proto::code_name;
 
 use crate::failure::{Exit, Failure};
 use crate::log::is_coloured;
+
+const INSTANCES: &str = "`usphere instances` shows which there are";
 
 /// What an outcome looks like.
 #[derive(Debug, Default)]
@@ -110,26 +112,60 @@ pub(crate) fn clean(text: &str) -> String {
     clean
 }
 
-/// What to do about an error code of a device.
-pub(crate) fn advice(code: u32) -> Option<&'static str> {
+/// What to do about an error of a device.
+pub(crate) fn advice(code: u32, text: &str) -> Option<&'static str> {
     match code {
+        7016 => Some(INSTANCES),
+        7026 if text.contains("instance") => Some(INSTANCES),
         7006 => Some("the role that the device gives this Controller does not permit it"),
         7026 => Some("`usphere schema` shows what the device has"),
         _ => None,
     }
 }
 
-/// One line for something that failed. Many devices begin their text with the path.
+/// A refusal in words: a headline, then a line for each parameter that was a cause.
+pub(crate) fn refusal(refusal: &Refusal) -> String {
+    let parameters = refusal.parameters.iter();
+    let headline = told("", refusal.code, summary(&refusal.text, parameters.clone()));
+    let mut lines = vec![format!("the device refused: {headline}")];
+    for each in parameters {
+        let line = format!("  {}", told(&each.parameter, each.code, &each.text));
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    lines.join("\n")
+}
+
+/// A device's words for the whole, without those that it says again of each parameter.
+fn summary<'a>(text: &'a str, causes: impl IntoIterator<Item = &'a ParameterFailure>) -> &'a str {
+    let is_repeated =
+        |cause: &ParameterFailure| !cause.text.is_empty() && text.contains(&cause.text);
+    match causes.into_iter().any(is_repeated) {
+        true => "",
+        false => text,
+    }
+}
+
+/// One line for something that failed, with what to do about it.
 fn failed(what: &str, code: u32, text: &str) -> String {
-    let subject = match text.starts_with(what) {
-        true => String::new(),
-        false => format!("{}: ", clean(what)),
-    };
-    let mut line = format!("{subject}{} ({code}, {})", clean(text), code_name(code));
-    if let Some(advice) = advice(code) {
+    let mut line = told(what, code, text);
+    if let Some(advice) = advice(code, text) {
         let _ = write!(line, "; {advice}");
     }
     line
+}
+
+/// What failed, why, and the code. Many devices begin their text with the path.
+fn told(what: &str, code: u32, text: &str) -> String {
+    let subject = match what.is_empty() || text.starts_with(what) {
+        true => String::new(),
+        false => format!("{}: ", clean(what)),
+    };
+    match text {
+        "" => format!("{subject}{} ({code})", code_name(code)),
+        text => format!("{subject}{} ({code}, {})", clean(text), code_name(code)),
+    }
 }
 
 /// Aligned columns; the last is not padded. The head, where there is one, is bold on a terminal.
@@ -179,6 +215,37 @@ mod tests {
         ];
         assert_eq!(columns(&[], rows), "a     1\nlong\n");
         assert_eq!(columns(&[], []), "");
+    }
+
+    #[test]
+    fn a_refusal_says_each_cause_once() {
+        let cause = ParameterFailure {
+            parameter: "Device.X.A".into(),
+            code: 7013,
+            text: "is read-only".into(),
+        };
+        let mut refused = Refusal {
+            code: 7021,
+            text: "Device.X.: not updated, because of Device.X.A: is read-only".into(),
+            parameters: vec![cause.clone(), cause],
+        };
+        let name = |code| code_name(code);
+        let line = format!("\n  Device.X.A: is read-only (7013, {})", name(7013));
+        assert_eq!(
+            refusal(&refused),
+            format!("the device refused: {} (7021){line}", name(7021))
+        );
+        refused.text = "no".into();
+        assert_eq!(
+            refusal(&refused),
+            format!("the device refused: no (7021, {}){line}", name(7021))
+        );
+    }
+
+    #[test]
+    fn a_missing_instance_is_looked_for_among_the_instances() {
+        let line = failed("Device.X.9.", 7026, "there is no such instance");
+        assert!(line.ends_with(INSTANCES), "{line}");
     }
 
     #[test]

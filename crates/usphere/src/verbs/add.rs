@@ -7,10 +7,12 @@ use super::assignment;
 use crate::cli::reach::Reach;
 use crate::failure::{Exit, Failure};
 
-#[derive(Args, Debug)]
-#[command(override_usage = "usphere add DEVICE OBJECT [PARAM=VALUE]...
+const USAGE: &str = "usphere add DEVICE OBJECT [PARAM=VALUE]...
        usphere add --agent URL OBJECT [PARAM=VALUE]...
-       usphere add --listen URL OBJECT [PARAM=VALUE]...")]
+       usphere add --listen URL OBJECT [PARAM=VALUE]...";
+
+#[derive(Args, Debug)]
+#[command(override_usage = USAGE)]
 pub(crate) struct Options {
     /// The device, the table, and the values that the new row starts with
     #[arg(value_name = "DEVICE OBJECT PARAM=VALUE", required = true)]
@@ -38,7 +40,7 @@ impl Options {
 
 fn row(words: &[String], optional: &[String]) -> Result<ObjectSettings, Failure> {
     let Some((table, values)) = words.split_first() else {
-        return Err(Failure::usage("OBJECT is missing")
+        return Err(super::missing("OBJECT", USAGE)
             .advise("such as Device.LocalAgent.ControllerTrust.Role."));
     };
     let parameters = values

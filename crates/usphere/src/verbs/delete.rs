@@ -6,10 +6,12 @@ use usphere_datamodel::operation::{Delete, Operation};
 use crate::cli::reach::Reach;
 use crate::failure::{Exit, Failure};
 
-#[derive(Args, Debug)]
-#[command(override_usage = "usphere delete DEVICE PATH...
+const USAGE: &str = "usphere delete DEVICE PATH...
        usphere delete --agent URL PATH...
-       usphere delete --listen URL PATH...")]
+       usphere delete --listen URL PATH...";
+
+#[derive(Args, Debug)]
+#[command(override_usage = USAGE)]
 pub(crate) struct Options {
     /// The device, then the rows, or searches that find them
     #[arg(value_name = "DEVICE PATH", required = true)]
@@ -25,7 +27,7 @@ impl Options {
     pub(crate) fn run(self) -> Result<Exit, Failure> {
         let (way, paths) = self.reach.way(self.words)?;
         let operation = Operation::Delete(Delete {
-            paths: super::at_least_one(paths, "PATH")?,
+            paths: super::at_least_one(paths, "PATH", USAGE)?,
             allow_partial: self.allow_partial,
         });
         super::ask(way, self.reach.manner, operation)

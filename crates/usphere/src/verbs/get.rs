@@ -6,10 +6,12 @@ use usphere_datamodel::operation::{Get, Operation};
 use crate::cli::reach::Reach;
 use crate::failure::{Exit, Failure};
 
-#[derive(Args, Debug)]
-#[command(override_usage = "usphere get DEVICE PATH...
+const USAGE: &str = "usphere get DEVICE PATH...
        usphere get --agent URL PATH...
-       usphere get --listen URL PATH...")]
+       usphere get --listen URL PATH...";
+
+#[derive(Args, Debug)]
+#[command(override_usage = USAGE)]
 pub(crate) struct Options {
     /// The device, then objects and parameters. Searches, wildcards and references are followed
     #[arg(value_name = "DEVICE PATH", required = true)]
@@ -24,7 +26,7 @@ pub(crate) struct Options {
 impl Options {
     pub(crate) fn run(self) -> Result<Exit, Failure> {
         let (way, paths) = self.reach.way(self.words)?;
-        let paths = super::at_least_one(paths, "PATH")?;
+        let paths = super::at_least_one(paths, "PATH", USAGE)?;
         let operation = Operation::Get(Get {
             paths,
             max_depth: self.max_depth,

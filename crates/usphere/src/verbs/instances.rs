@@ -6,10 +6,12 @@ use usphere_datamodel::operation::{Instances, Operation};
 use crate::cli::reach::Reach;
 use crate::failure::{Exit, Failure};
 
-#[derive(Args, Debug)]
-#[command(override_usage = "usphere instances DEVICE PATH...
+const USAGE: &str = "usphere instances DEVICE PATH...
        usphere instances --agent URL PATH...
-       usphere instances --listen URL PATH...")]
+       usphere instances --listen URL PATH...";
+
+#[derive(Args, Debug)]
+#[command(override_usage = USAGE)]
 pub(crate) struct Options {
     /// The device, then tables and objects
     #[arg(value_name = "DEVICE PATH", required = true)]
@@ -25,7 +27,7 @@ impl Options {
     pub(crate) fn run(self) -> Result<Exit, Failure> {
         let (way, paths) = self.reach.way(self.words)?;
         let operation = Operation::Instances(Instances {
-            paths: super::at_least_one(paths, "PATH")?,
+            paths: super::at_least_one(paths, "PATH", USAGE)?,
             first_level_only: self.first_level,
         });
         super::ask(way, self.reach.manner, operation)

@@ -58,12 +58,16 @@ fn failed(error: &OperationError) -> Failure {
         }
         OperationError::Overloaded { .. } => Exit::Failed,
     };
-    let failure = Failure::new(exit, print::clean(&error.to_string()));
+    let message = match error {
+        OperationError::Refused(refusal) => print::refusal(refusal),
+        error => print::clean(&error.to_string()),
+    };
+    let failure = Failure::new(exit, message);
     match error {
         OperationError::NotConnected => {
             failure.advise("`usphere devices list` shows which devices are connected")
         }
-        OperationError::Refused(refusal) => match print::advice(refusal.code) {
+        OperationError::Refused(refusal) => match print::advice(refusal.code, &refusal.text) {
             Some(advice) => failure.advise(advice),
             None => failure,
         },
@@ -75,9 +79,16 @@ fn failed(error: &OperationError) -> Failure {
     }
 }
 
-fn at_least_one(words: Vec<String>, what: &str) -> Result<Vec<String>, Failure> {
+fn at_least_one(words: Vec<String>, what: &str, usage: &str) -> Result<Vec<String>, Failure> {
     if words.is_empty() {
-        return Err(Failure::usage(format_args!("{what} is missing")));
+        return Err(missing(what, usage));
     }
     Ok(words)
+}
+
+/// The failure of a command line that lacks `what`, with how to call the verb.
+fn missing(what: &str, usage: &str) -> Failure {
+    let ways: Vec<&str> = usage.lines().map(str::trim).collect();
+    Failure::usage(format_args!("{what} is missing"))
+        .advise(format!("usage: {}", ways.join("\n         ")))
 }

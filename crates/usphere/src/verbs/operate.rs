@@ -9,10 +9,12 @@ use super::assignment;
 use crate::cli::reach::Reach;
 use crate::failure::{Exit, Failure};
 
-#[derive(Args, Debug)]
-#[command(override_usage = "usphere operate DEVICE COMMAND [ARG=VALUE]...
+const USAGE: &str = "usphere operate DEVICE COMMAND [ARG=VALUE]...
        usphere operate --agent URL COMMAND [ARG=VALUE]...
-       usphere operate --listen URL COMMAND [ARG=VALUE]...")]
+       usphere operate --listen URL COMMAND [ARG=VALUE]...";
+
+#[derive(Args, Debug)]
+#[command(override_usage = USAGE)]
 pub(crate) struct Options {
     /// The device, the path of the command with its (), and its input arguments
     #[arg(value_name = "DEVICE COMMAND ARG=VALUE", required = true)]
@@ -42,7 +44,8 @@ impl Options {
 
 fn operate(words: &[String]) -> Result<Operate, Failure> {
     let Some((command, values)) = words.split_first() else {
-        return Err(Failure::usage("COMMAND is missing").advise("such as 'Device.Reboot()'"));
+        return Err(super::missing("COMMAND", USAGE)
+            .advise("such as 'Device.LocalAgent.Controller.1.MTP.1.WebSocket.Reset()'"));
     };
     let mut arguments = BTreeMap::new();
     for word in values {

@@ -6,10 +6,12 @@ use usphere_datamodel::operation::{Operation, SupportedModel};
 use crate::cli::reach::Reach;
 use crate::failure::{Exit, Failure};
 
-#[derive(Args, Debug)]
-#[command(override_usage = "usphere schema DEVICE PATH...
+const USAGE: &str = "usphere schema DEVICE PATH...
        usphere schema --agent URL PATH...
-       usphere schema --listen URL PATH...")]
+       usphere schema --listen URL PATH...";
+
+#[derive(Args, Debug)]
+#[command(override_usage = USAGE)]
 pub(crate) struct Options {
     /// The device, then objects, parameters, commands and events, with {i} for instances
     #[arg(value_name = "DEVICE PATH", required = true)]
@@ -26,7 +28,7 @@ impl Options {
         let (way, paths) = self.reach.way(self.words)?;
         let operation = Operation::SupportedModel(SupportedModel {
             first_level_only: self.first_level,
-            ..SupportedModel::all(super::at_least_one(paths, "PATH")?)
+            ..SupportedModel::all(super::at_least_one(paths, "PATH", USAGE)?)
         });
         super::ask(way, self.reach.manner, operation)
     }

@@ -7,10 +7,12 @@ use super::assignment;
 use crate::cli::reach::Reach;
 use crate::failure::{Exit, Failure};
 
-#[derive(Args, Debug)]
-#[command(override_usage = "usphere set DEVICE PATH=VALUE...
+const USAGE: &str = "usphere set DEVICE PATH=VALUE...
        usphere set --agent URL PATH=VALUE...
-       usphere set --listen URL PATH=VALUE...")]
+       usphere set --listen URL PATH=VALUE...";
+
+#[derive(Args, Debug)]
+#[command(override_usage = USAGE)]
 pub(crate) struct Options {
     /// The device, then parameters with their values. A search writes to all that it finds
     #[arg(value_name = "DEVICE PATH=VALUE", required = true)]
@@ -28,7 +30,7 @@ pub(crate) struct Options {
 impl Options {
     pub(crate) fn run(self) -> Result<Exit, Failure> {
         let (way, words) = self.reach.way(self.words)?;
-        let words = super::at_least_one(words, "PATH=VALUE")?;
+        let words = super::at_least_one(words, "PATH=VALUE", USAGE)?;
         let operation = Operation::Set(Set {
             objects: objects(&words, &self.optional)?,
             allow_partial: self.allow_partial,
