@@ -106,12 +106,16 @@ fn places() -> Vec<Row> {
         ),
         row(
             "files of a server",
-            format!("`{ENDPOINT_ID_FILE}`, `{TOKEN_FILE}` (mode 600), `server.db`, `lock`"),
+            format!(
+                "`{ENDPOINT_ID_FILE}`, `{TOKEN_FILE}` (mode 600), `server.db`, `server.db-wal` and `server.db-shm` while it runs, `lock`"
+            ),
             in_folder,
         ),
         row(
             "files of an Agent",
-            format!("`{ENDPOINT_ID_FILE}` (mode 600), `{STORE_FILE}`, `{FIRST_USE_FILE}`"),
+            format!(
+                "`{ENDPOINT_ID_FILE}` (mode 600), `{STORE_FILE}`, `{STORE_FILE}.lock`, `{FIRST_USE_FILE}`"
+            ),
             in_folder,
         ),
         row("configuration file", "none", "`--config`"),
@@ -121,7 +125,7 @@ fn places() -> Vec<Row> {
 fn manners() -> Vec<Row> {
     vec![
         row(
-            "time for each step of a verb: connecting, the answer",
+            "time for each step of a verb: reaching the server, the Connect Record of an Agent, the answer",
             seconds(TIMEOUT),
             &format!("`--timeout`, at most {} s", server::OPERATION_SECONDS_MAX),
         ),
@@ -153,9 +157,9 @@ fn manners() -> Vec<Row> {
         ),
         row("time for a Pong", seconds(mtp::PONG_TIMEOUT), "not"),
         row(
-            "time for connecting, and for the WebSocket handshake",
+            "time for dialling over WebSocket, with the handshake",
             seconds(mtp::CONNECT_TIMEOUT),
-            "not",
+            "of a verb with `--agent`: `--timeout`, where that is shorter",
         ),
         row(
             "time for a Connect Record",

@@ -265,7 +265,7 @@ fn schema() -> SupportedModelOutcome {
         divergent_paths: vec!["Device.X.7.".into()],
     };
     let supported = Supported {
-        model_uri: "urn:broadband-forum-org:tr-181-2-19-0-usp".into(),
+        model_uri: "urn:broadband-forum-org:tr-181-2-19-1-usp".into(),
         objects: vec![object],
     };
     SupportedModelOutcome {
