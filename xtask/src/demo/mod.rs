@@ -141,7 +141,7 @@ impl Demo {
             agent.check()?;
             Ok(self.device_on_board())
         })
-        .map_err(|error| format!("{error}\n{}", agent.last_words()))?;
+        .map_err(|error| with_last_words(error, agent))?;
         println!("agent   {device}");
         println!("        log {FOLDER}/agent.log\n");
         tour::run(self, &device)?;
@@ -174,7 +174,7 @@ impl Demo {
             let is_there = !endpoint_id.is_empty() && self.devices().is_some();
             Ok(is_there.then_some(endpoint_id))
         })
-        .map_err(|error| format!("{error}\n{}", server.last_words()))
+        .map_err(|error| with_last_words(error, server))
     }
 
     fn devices(&self) -> Option<serde_json::Value> {
@@ -258,6 +258,15 @@ fn on_board(devices: &serde_json::Value) -> Option<String> {
     };
     let device = list.iter().find(is_online)?;
     Some(device.get("endpoint_id")?.as_str()?.to_owned())
+}
+
+/// An error with the end of a program's log, unless it shows that already, as it does of a program that ended.
+fn with_last_words(error: String, child: &Child) -> String {
+    let last_words = child.last_words();
+    match error.contains(&last_words) {
+        true => error,
+        false => format!("{error}\n{last_words}"),
+    }
 }
 
 fn check_free(name: &str, address: SocketAddr) -> Result<(), String> {
