@@ -28,6 +28,27 @@ fn answers_are_told_apart_by_msg_id() {
     assert_eq!(scene.controller.deadline(), None);
 }
 
+/// An answer with an unknown msg_id is nobody's, although a request waits.
+///
+/// Proves: R-MSG.9
+#[test]
+fn an_answer_to_nothing_leaves_what_waits_alone() {
+    let mut scene = Scene::online();
+    let (operation, asked) = scene.ask(get());
+    let msg_id = asked.message().msg_id().to_owned();
+    let refused = Msg::error("t-99", ErrorCode::RequestDenied, "no", vec![]);
+    for stray in [values("t-99", "x"), values("", "x"), refused] {
+        let happened = scene.say(1, &stray);
+        assert!(happened.outcomes.is_empty(), "{happened:?}");
+    }
+    let happened = scene.say(1, &values(&msg_id, "mine"));
+    let [(concluded, outcome)] = &happened.outcomes[..] else {
+        panic!("{happened:?}")
+    };
+    assert_eq!(*concluded, operation);
+    assert_eq!(value_of(outcome), "mine");
+}
+
 /// An answer that was never asked for, is late, or comes twice changes nothing.
 ///
 /// Proves: R-MSG.9
