@@ -63,8 +63,9 @@ impl Besieged {
             program,
             port,
             api: 0,
-            // A message of 8 MiB is held as it came, as text, in the answer, and in its encoding.
-            memory_kib_max: 96 << 10,
+            // A message of 8 MiB is held as it came, as text, in the answer, and in its encoding; an
+            // answer of 65,536 objects is made before it is found to be too large.
+            memory_kib_max: 128 << 10,
         }
     }
 
@@ -82,7 +83,7 @@ impl Besieged {
             program,
             port,
             api,
-            memory_kib_max: 96 << 10,
+            memory_kib_max: 128 << 10,
         }
     }
 
