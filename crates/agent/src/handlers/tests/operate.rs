@@ -50,6 +50,25 @@ fn an_omitted_argument_has_its_default() {
     }
 }
 
+/// A name that only begins or ends like a known one is unknown.
+///
+/// Proves: R-OPR.6
+#[test]
+fn an_argument_is_known_by_its_whole_name() {
+    let mut scene = Scene::new();
+    let given = [
+        ("Band", "5GHz"),
+        ("Band.1", "x"),
+        ("List.1.Name.2", "x"),
+        ("List.1", "x"),
+        ("List..Name", "x"),
+        ("1.Name", "x"),
+    ];
+    scene.ask(operate("Device.Radio.Scan()", &given)).operated();
+    let known = texts(&[("Band", "5GHz"), ("Width", "20")]);
+    assert_eq!(scene.commands, [("Device.Radio.Scan()".to_owned(), known)]);
+}
+
 /// Without a mandatory argument nothing is run.
 ///
 /// Proves: R-OPR.5, TP-469 1.100
