@@ -55,7 +55,7 @@ fn a_parameter_is_answered_alone() {
 
 /// An object comes with everything below it, each object by itself and names relative to it.
 ///
-/// Proves: R-GET.5, TP-469 1.39, TP-469 1.40
+/// Proves: TP-469 1.39, TP-469 1.40
 #[test]
 fn an_object_is_answered_with_all_below_it() {
     let mut scene = with_links();
