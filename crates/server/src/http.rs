@@ -1,15 +1,21 @@
 //! HTTP connections: how many, how long, and how they end. What is said on them is `api`'s business.
+//!
+//! Where all places are taken, whoever has waited longest without a whole request makes room: clients
+//! that never finish one must not keep the others out.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use rustix::net::sockopt;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -24,18 +30,26 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 pub(crate) async fn serve(listener: TcpListener, router: Router, mut stop: watch::Receiver<bool>) {
     let room = Arc::new(Semaphore::new(API_CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
+    let mut seats = Seats::default();
     loop {
-        let next = async {
-            let permit = Arc::clone(&room).acquire_owned().await;
-            (listener.accept().await, permit)
-        };
         tokio::select! {
-            (accepted, permit) = next => match accepted {
+            accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
+                    if room.available_permits() == 0 {
+                        seats.make_room();
+                    }
+                    let permit = tokio::select! {
+                        permit = Arc::clone(&room).acquire_owned() => permit,
+                        _ = stop.changed() => break,
+                    };
                     let router = router.clone();
                     let stop = stop.clone();
+                    let seat = seats.take();
                     connections.spawn(async move {
-                        connection(stream, router, stop).await;
+                        tokio::select! {
+                            () = connection(stream, router, stop, &seat) => {}
+                            () = seat.leave.notified() => {}
+                        }
                         drop(permit);
                     });
                 }
@@ -53,18 +67,69 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, mut stop: watch
     drop(timeout(SHUTDOWN_PATIENCE, finished).await);
 }
 
-async fn connection(stream: TcpStream, router: Router, mut stop: watch::Receiver<bool>) {
+/// The places of the connections that are open, the oldest first.
+#[derive(Default)]
+struct Seats(VecDeque<Arc<Seat>>);
+
+/// The place of one connection.
+#[derive(Default)]
+struct Seat {
+    /// Whether a request is being answered.
+    busy: AtomicBool,
+    /// Rung when somebody else is to have the place.
+    leave: Notify,
+}
+
+impl Seats {
+    fn take(&mut self) -> Arc<Seat> {
+        self.0.retain(|seat| Arc::strong_count(seat) > 1);
+        let seat = Arc::<Seat>::default();
+        self.0.push_back(Arc::clone(&seat));
+        seat
+    }
+
+    /// Ends the oldest connection that has no request under way, if there is one.
+    fn make_room(&mut self) {
+        self.0.retain(|seat| Arc::strong_count(seat) > 1);
+        let idle = |seat: &Arc<Seat>| !seat.busy.load(Ordering::Relaxed);
+        if let Some(seat) = self
+            .0
+            .iter()
+            .position(idle)
+            .and_then(|at| self.0.remove(at))
+        {
+            seat.leave.notify_one();
+        }
+    }
+}
+
+async fn connection(
+    stream: TcpStream,
+    router: Router,
+    mut stop: watch::Receiver<bool>,
+    seat: &Seat,
+) {
     // A client that asks and never reads would hold its connection for ever.
     let unread_ms = u32::try_from(UNREAD_TIMEOUT.as_millis()).unwrap_or(u32::MAX);
     if let Err(error) = sockopt::set_tcp_user_timeout(&stream, unread_ms) {
         tracing::debug!(%error, "the time-out of an API connection could not be set");
     }
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(|request| {
+        seat.busy.store(true, Ordering::Relaxed);
+        let answer = router.call(request);
+        async {
+            let answer = answer.await;
+            seat.busy.store(false, Ordering::Relaxed);
+            answer
+        }
+    });
     let mut connection = std::pin::pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIMEOUT)
             .max_buf_size(READ_AHEAD_BYTES_MAX)
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+            .serve_connection(TokioIo::new(stream), service)
     );
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

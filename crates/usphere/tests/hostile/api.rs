@@ -206,7 +206,7 @@ fn slow_clients_keep_nobody_waiting() {
         api.token
     );
     let heads = ["", "GET", "GET /api/v1/server HTTP/1.1\r\nHost:", &body];
-    let slow: Vec<_> = (0..240)
+    let slow: Vec<_> = (0..600)
         .map(|number| {
             let mut stream = connect(api.port);
             stream
@@ -215,7 +215,7 @@ fn slow_clients_keep_nobody_waiting() {
             stream
         })
         .collect();
-    api.serves("240 slow clients");
+    api.serves("600 slow clients");
     server.is_sound("slow clients");
     drop(slow);
     api.serves("afterwards");

@@ -78,7 +78,10 @@ fn an_attempt_that_waits_is_made_at_once_by_a_reset() {
 fn a_web_socket_that_is_not_enabled_cannot_be_reset() {
     let mut agent = scene();
     agent.pick_up();
-    let request = set("Device.LocalAgent.Controller.1.MTP.1.", &[("Enable", "false")]);
+    let request = set(
+        "Device.LocalAgent.Controller.1.MTP.1.",
+        &[("Enable", "false")],
+    );
     agent.response("operator", request);
     let outcomes = operate(
         &mut agent,
