@@ -43,6 +43,8 @@ pub struct LiveAgent {
     pub hangups: Vec<(LinkId, HangupReason)>,
     /// Places to listen at.
     pub listeners: BTreeMap<ListenerId, Target>,
+    /// Time between two Pings on connections that are accepted, as it was told last.
+    pub accepted_ping_interval: Duration,
     /// The log.
     pub notices: Vec<Notice>,
     /// Questions to owners that wait for an answer.
@@ -181,6 +183,7 @@ impl Scene {
             dials: VecDeque::new(),
             hangups: Vec::new(),
             listeners: BTreeMap::new(),
+            accepted_ping_interval: Duration::ZERO,
             notices: Vec::new(),
             questions: VecDeque::new(),
             scene: self,
@@ -278,8 +281,13 @@ impl LiveAgent {
                     self.links.retain(|_, known| *known != link);
                 }
                 Output::Listen {
-                    listener, target, ..
-                } => drop(self.listeners.insert(listener, target)),
+                    listener,
+                    target,
+                    ping_interval,
+                } => {
+                    self.listeners.insert(listener, target);
+                    self.accepted_ping_interval = ping_interval;
+                }
                 Output::Note(notice) => self.notices.push(notice),
                 Output::Send { link, record } => {
                     self.inboxes.entry(link).or_default().push_back(record)

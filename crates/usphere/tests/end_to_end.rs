@@ -118,7 +118,13 @@ fn every_verb_works_over_the_server() {
         )
         .ended(0)
         .says("completed");
-    eventually("the Agent is back", || server.is_online(AGENT));
+    // The session ends after the answer, so it is not enough that the Agent is online still.
+    eventually("the Agent has dialled again", || {
+        (agent.log().matches("connected to").count() == 2).then_some(())
+    });
+    eventually("the Agent answers again", || {
+        (server.way(AGENT).ask("protocol", &[]).code == 0).then_some(())
+    });
 
     // That nothing fits is told, and leaves nothing in a pipe.
     let row = "Device.LocalAgent.Controller.[EndpointID==\"self::nobody\"].";

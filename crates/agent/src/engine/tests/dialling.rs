@@ -58,6 +58,17 @@ fn the_ping_interval_is_what_the_data_model_says() {
     assert_eq!(live.hangups, [(link, HangupReason::Reconfigured)]);
 }
 
+/// Proves: R-WS.18
+#[test]
+fn accepted_connections_are_pinged_as_the_data_model_says() {
+    let mut live = Scene::new().controller("a").agent();
+    assert_eq!(live.accepted_ping_interval, Duration::from_secs(60));
+    live.connect("a");
+    let socket = "Device.LocalAgent.MTP.1.WebSocket.";
+    live.request("a", "1", set(socket, &[("KeepAliveInterval", "9")]));
+    assert_eq!(live.accepted_ping_interval, Duration::from_secs(9));
+}
+
 /// Proves: R-WS.19, TP-469 7.8
 #[test]
 fn retries_wait_in_the_ranges_that_grow_until_the_tenth() {
