@@ -3,7 +3,7 @@
 
 use usphere_datamodel::model::Setting;
 use usphere_datamodel::types::list;
-use usphere_datamodel::{Fault, FaultKind, ObjectId, Transaction};
+use usphere_datamodel::{Fault, FaultKind, NodeId, ObjectId, Transaction};
 
 use crate::config::{Config, KnownController, Target};
 use crate::objects::{FULL_ACCESS_ROLE, SEEDED_CONTROLLERS, WEBSOCKET};
@@ -279,9 +279,7 @@ fn set(
     name: &str,
     value: &str,
 ) -> Result<(), Fault> {
-    let parameter = transaction
-        .parameter(object, name)
-        .ok_or_else(|| missing(transaction, object, name))?;
+    let parameter = parameter(transaction, object, name)?;
     transaction.set(object, parameter, value, Setting::Initial)
 }
 
@@ -291,10 +289,13 @@ fn assign(
     name: &str,
     value: &str,
 ) -> Result<(), Fault> {
-    let parameter = transaction
-        .parameter(object, name)
-        .ok_or_else(|| missing(transaction, object, name))?;
+    let parameter = parameter(transaction, object, name)?;
     transaction.assign(object, parameter, value)
+}
+
+fn parameter(transaction: &Transaction<'_>, object: ObjectId, name: &str) -> Result<NodeId, Fault> {
+    let found = transaction.parameter(object, name);
+    found.ok_or_else(|| missing(transaction, object, name))
 }
 
 fn row_with(
