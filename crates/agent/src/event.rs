@@ -47,6 +47,14 @@ pub enum Input {
         /// The results.
         results: Vec<Result<(), OwnerError>>,
     },
+    /// What the wall clock shows at this moment: at the start, every minute, and when it was set or has
+    /// become right or wrong.
+    Clock {
+        /// Microseconds since 1970-01-01T00:00:00Z.
+        unix_micros: i64,
+        /// Whether the clock is known to be right.
+        reliable: bool,
+    },
     /// The store could not keep the commits that it has not confirmed. It has kept none of them.
     CommitFailed {
         /// Why.

@@ -32,6 +32,7 @@ pub mod objects;
 #[cfg(any(test, feature = "testing"))]
 pub mod scene;
 
+mod clock;
 mod codes;
 mod config;
 mod dialling;
@@ -44,6 +45,7 @@ mod random;
 mod records;
 mod roles;
 
+pub use clock::{Utc, date_time};
 pub use config::{Config, KnownController, Target};
 pub use engine::Agent;
 pub use event::{DialId, HangupReason, Input, LinkId, ListenerId, Origin, Output};

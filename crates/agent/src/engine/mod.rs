@@ -27,6 +27,7 @@ use usphere_datamodel::{Access, Entry, Model, Moment, PlanId, Schema, SchemaErro
 use usphere_proto::EndpointId;
 use usphere_proto::msg::RequestType;
 
+use crate::clock::{Clock, Utc};
 use crate::config::Config;
 use crate::dialling::Dialler;
 use crate::event::{HangupReason, Input, LinkId, ListenerId, Output};
@@ -53,6 +54,7 @@ pub struct Agent {
     surveying: bool,
     /// Requests that wait for the survey, so that none is carried out with rights that are gone.
     held: VecDeque<Held>,
+    clock: Clock,
     random: Random,
     dials: u64,
     started: Moment,
@@ -131,6 +133,7 @@ impl Agent {
             stale: Stale::Rights,
             surveying: false,
             held: VecDeque::new(),
+            clock: Clock::default(),
             random: Random::new(seed),
             dials: 0,
             started: now,
@@ -153,6 +156,16 @@ impl Agent {
             Input::Applied { ticket, results } => {
                 self.model
                     .handle(ModelInput::Applied { ticket, results }, now);
+            }
+            Input::Clock {
+                unix_micros,
+                reliable,
+            } => {
+                let utc = Utc {
+                    unix_micros,
+                    reliable,
+                };
+                self.clock.set(utc, now);
             }
             Input::CommitFailed { reason } => {
                 self.model.handle(ModelInput::CommitFailed { reason }, now)
@@ -206,6 +219,11 @@ impl Agent {
     /// The Agent's Endpoint ID.
     pub fn endpoint_id(&self) -> &EndpointId {
         &self.own
+    }
+
+    /// The wall clock at `now`.
+    pub fn utc(&self, now: Moment) -> Utc {
+        self.clock.at(now)
     }
 
     /// Ends what has waited long enough.

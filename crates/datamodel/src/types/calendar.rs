@@ -10,6 +10,13 @@ impl Time {
     /// TR-106's unknown time, `0001-01-01T00:00:00Z`.
     pub(super) const UNKNOWN: Self = Self { nanoseconds: 0 };
 
+    /// Microseconds since 1970-01-01T00:00:00Z, rounded down.
+    pub(super) fn unix_micros(self) -> Option<i64> {
+        const EPOCH_SECONDS: i128 = 719_162 * 86_400;
+        let micros = self.nanoseconds.div_euclid(1_000) - EPOCH_SECONDS * 1_000_000;
+        i64::try_from(micros).ok()
+    }
+
     /// Reads `2026-01-31T23:59:59.5+02:00`; none for anything else.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (date_and_time, zone) = text.split_at_checked(SECONDS_END)?;

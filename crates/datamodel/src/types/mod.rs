@@ -301,3 +301,9 @@ impl ValueType {
 
 /// The dateTime that stands for a time that is not known (TR-106 3.2.1).
 pub const UNKNOWN_TIME: &str = "0001-01-01T00:00:00Z";
+
+/// Microseconds from 1970-01-01T00:00:00Z to a dateTime; `None` for the Unknown Time and for what is no dateTime.
+pub fn unix_micros(date_time: &str) -> Option<i64> {
+    let time = calendar::Time::parse(date_time).filter(|time| *time != calendar::Time::UNKNOWN)?;
+    time.unix_micros()
+}

@@ -4,6 +4,7 @@
 //! Whatever arrives together is handled together, and what is sent by it leaves in one write per
 //! link. This shell decides nothing: it never looks into a Record.
 
+mod clock;
 mod links;
 mod owners;
 
@@ -23,10 +24,13 @@ use usphere_datamodel::{Moment, SchemaError};
 use usphere_mtp::websocket::{self, Door, Link, Listener, ListenerLimits, Settings};
 use usphere_proto::EndpointId;
 
+use self::clock::WallClock;
 use self::links::{Arrival, Links};
 use self::owners::{OwnerAnswer, Owners, Question};
 use crate::Owner;
 use crate::agent_store::{AgentStore, Answer, Committer, StoreError};
+
+pub use self::clock::clock_is_plausible;
 
 /// How long closing handshakes may take at the end.
 const GOODBYE_MAX: Duration = Duration::from_secs(3);
@@ -50,6 +54,9 @@ pub struct AgentHostConfig {
     pub insecure: bool,
     /// Seed of the engine's random numbers.
     pub seed: u64,
+    /// Whether the wall clock is right, asked every minute at least; [`clock_is_plausible`] where nothing
+    /// better is known.
+    pub clock_is_right: Box<dyn Fn() -> bool + Send>,
 }
 
 /// Why an Agent cannot start.
@@ -101,6 +108,7 @@ pub struct AgentHost {
     events: UnboundedReceiver<Event>,
     post: UnboundedSender<Event>,
     origin: Instant,
+    clock: WallClock,
     next_link: u64,
     tally: Tally,
 }
@@ -159,6 +167,7 @@ impl AgentHost {
             events,
             post,
             origin: Instant::now(),
+            clock: WallClock::new(config.clock_is_right),
             next_link: 0,
             tally: Tally::default(),
         })
@@ -170,6 +179,7 @@ impl AgentHost {
         self.drain();
         let mut arrivals = Vec::new();
         loop {
+            self.tell_time();
             let deadline = self.deadline();
             // A disk that is slow slows the links down, not the memory up.
             let may_read = self.committer.waiting() < COMMITS_WAITING_MAX;
@@ -177,7 +187,7 @@ impl AgentHost {
                 biased;
                 Some(event) = self.events.recv() => self.event(event),
                 () = self.links.next(&mut arrivals), if may_read => self.arrived(&mut arrivals),
-                () = sleep_until(deadline) => self.handle(Input::Tick),
+                () = tokio::time::sleep_until(deadline) => self.handle(Input::Tick),
                 () = &mut shutdown => break,
             }
         }
@@ -439,9 +449,28 @@ impl AgentHost {
         Moment::ORIGIN + self.origin.elapsed()
     }
 
-    fn deadline(&self) -> Option<Instant> {
-        let deadline = self.engine.deadline()?;
-        Some(self.origin + deadline.since(Moment::ORIGIN))
+    /// When the loop has to turn at the latest.
+    fn deadline(&self) -> Instant {
+        let next_look = self.origin + self.clock.next_look().since(Moment::ORIGIN);
+        match self.engine.deadline() {
+            Some(deadline) => next_look.min(self.origin + deadline.since(Moment::ORIGIN)),
+            None => next_look,
+        }
+    }
+
+    /// Tells the engine the time where it does not count on right from what it was told.
+    fn tell_time(&mut self) {
+        let now = self.now();
+        if let Some((unix_micros, reliable)) = self.clock.news(now) {
+            self.engine.handle(
+                Input::Clock {
+                    unix_micros,
+                    reliable,
+                },
+                now,
+            );
+            self.drain();
+        }
     }
 }
 
@@ -459,13 +488,6 @@ fn rooted(path: &str) -> String {
         path.to_owned()
     } else {
         format!("/{path}")
-    }
-}
-
-async fn sleep_until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline).await,
-        None => std::future::pending().await,
     }
 }
 

@@ -13,7 +13,9 @@ use usphere_device::{Host, HostPaths};
 use usphere_mtp::websocket::Target;
 use usphere_proto::EndpointId;
 use usphere_runtime::Owner;
-use usphere_runtime::agent_host::{AgentHost, AgentHostConfig, AgentHostError};
+use usphere_runtime::agent_host::{
+    AgentHost, AgentHostConfig, AgentHostError, clock_is_plausible,
+};
 
 use self::settings::{Seed, Settings};
 use crate::defaults::{FIRST_USE_FILE, LOG_DAEMONS};
@@ -122,6 +124,7 @@ fn host_config(settings: &Settings, endpoint_id: EndpointId) -> Result<AgentHost
         listen_address: settings.listen_address()?,
         insecure: settings.insecure,
         seed: rand::random(),
+        clock_is_right: Box::new(clock_is_plausible),
     })
 }
 
