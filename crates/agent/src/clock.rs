@@ -85,7 +85,11 @@ fn civil(days: i64) -> (i64, i64, i64) {
     // Months of March to February have 153 days in every five.
     let shifted = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let month = if shifted < 10 {
+        shifted + 3
+    } else {
+        shifted - 9
+    };
     (era * 400 + year_of_era + i64::from(month <= 2), month, day)
 }
 
@@ -135,6 +139,9 @@ mod tests {
             reliable: false,
             ..later
         };
-        assert_eq!((wrong.unix_seconds(), &*wrong.date_time()), (None, UNKNOWN_TIME));
+        assert_eq!(
+            (wrong.unix_seconds(), &*wrong.date_time()),
+            (None, UNKNOWN_TIME)
+        );
     }
 }

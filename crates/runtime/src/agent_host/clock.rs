@@ -92,7 +92,10 @@ mod tests {
         assert_eq!(clock.news_at(at(2), wall(2) + 50_000), None);
         assert_eq!(clock.next_look(), at(61));
         assert_eq!(clock.news_at(at(61), wall(61)), Some((wall(61), true)));
-        assert_eq!(clock.news_at(at(62), wall(3_662)), Some((wall(3_662), true)));
+        assert_eq!(
+            clock.news_at(at(62), wall(3_662)),
+            Some((wall(3_662), true))
+        );
         assert_eq!(clock.news_at(at(63), wall(3_663)), None);
         assert_eq!(clock.news_at(at(64), wall(3)), Some((wall(3), true)));
     }

@@ -13,9 +13,7 @@ use usphere_device::{Host, HostPaths};
 use usphere_mtp::websocket::Target;
 use usphere_proto::EndpointId;
 use usphere_runtime::Owner;
-use usphere_runtime::agent_host::{
-    AgentHost, AgentHostConfig, AgentHostError, clock_is_plausible,
-};
+use usphere_runtime::agent_host::{AgentHost, AgentHostConfig, AgentHostError, clock_is_plausible};
 
 use self::settings::{Seed, Settings};
 use crate::defaults::{FIRST_USE_FILE, LOG_DAEMONS};
