@@ -108,6 +108,7 @@ impl Controller {
         );
         match input {
             Input::Cancel { operation } => drop(self.forget(operation)),
+            Input::Dismiss { agent } => self.dismiss(&agent),
             Input::Connected { link, peer } => self.connected(link, peer, now),
             Input::Disconnected { link, reason } => {
                 self.disconnected(link, OfflineReason::Lost(reason))
@@ -321,24 +322,37 @@ impl Controller {
         }
     }
 
-    /// Every Agent gets a Disconnect Record, then every link is closed. The code is 0: none of the
-    /// codes of R-MTP.9 means that an Endpoint shuts down.
+    fn dismiss(&mut self, agent: &EndpointId) {
+        if let Some(link) = self.agents.get(agent).map(|known| known.link) {
+            self.farewell(link, HangupReason::Dismissed);
+            self.disconnected(link, OfflineReason::Dismissed);
+            self.hang_up(link, HangupReason::Dismissed);
+        }
+    }
+
+    /// Every Agent gets a Disconnect Record, then every link is closed.
     fn shut_down(&mut self) {
         self.shut = true;
         let mut links: Vec<LinkId> = self.links.keys().copied().collect();
         links.sort_unstable();
         for link in links {
-            if let Some(Link {
-                state: LinkState::Online(agent),
-                ..
-            }) = self.links.get(&link)
-            {
-                let text = HangupReason::ShuttingDown.to_string();
-                let record = Record::disconnect(agent, &self.config.endpoint_id, 0_u32, text);
-                self.outputs.push_back(Output::Send { link, record });
-            }
+            self.farewell(link, HangupReason::ShuttingDown);
             self.disconnected(link, OfflineReason::ShuttingDown);
             self.hang_up(link, HangupReason::ShuttingDown);
+        }
+    }
+
+    /// Sends a Disconnect Record to the Agent on `link`, where there is one. The code is 0: none of the
+    /// codes of R-MTP.9 means that an Endpoint shuts down or lets the other go.
+    fn farewell(&mut self, link: LinkId, reason: HangupReason) {
+        if let Some(Link {
+            state: LinkState::Online(agent),
+            ..
+        }) = self.links.get(&link)
+        {
+            let text = reason.to_string();
+            let record = Record::disconnect(agent, &self.config.endpoint_id, 0_u32, text);
+            self.outputs.push_back(Output::Send { link, record });
         }
     }
 

@@ -38,6 +38,11 @@ pub enum Input {
         /// What the transport knows of the peer.
         peer: PeerIdentity,
     },
+    /// Say goodbye to this Agent and close its connection, if it has one. It may come back.
+    Dismiss {
+        /// The Agent.
+        agent: EndpointId,
+    },
     /// A connection is closed, from whatever side.
     Disconnected {
         /// The connection.
@@ -130,6 +135,8 @@ pub enum Output {
 /// Why the engine closes a connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum HangupReason {
+    /// Whoever drives the engine wants it.
+    Dismissed,
     /// The peer has our own Endpoint ID. (R-ARC.2)
     OurEndpointId,
     /// The Agent has a newer connection. (R-WS.4)
@@ -143,6 +150,7 @@ pub enum HangupReason {
 impl fmt::Display for HangupReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Dismissed => "the Controller was told to let the Agent go",
             Self::OurEndpointId => "the peer uses this Controller's own Endpoint ID",
             Self::Replaced => "the Agent opened a newer connection",
             Self::ShuttingDown => "the Controller shuts down",
@@ -161,6 +169,8 @@ pub enum OfflineReason {
         /// Its words.
         text: String,
     },
+    /// Whoever drives the engine wanted it.
+    Dismissed,
     /// A newer connection took over; [`Output::Online`] follows.
     Replaced,
     /// The Controller shuts down.
@@ -177,6 +187,7 @@ impl fmt::Display for OfflineReason {
             }
             Self::Disconnected { code: 0, text } => write!(f, "it said goodbye: {text}"),
             Self::Disconnected { code, text } => write!(f, "it said goodbye: {text} ({code})"),
+            Self::Dismissed => HangupReason::Dismissed.fmt(f),
             Self::Replaced => f.write_str("a newer connection took over"),
             Self::ShuttingDown => f.write_str("the Controller shuts down"),
             Self::Lost(reason) => write!(f, "the connection ended: {reason}"),

@@ -47,7 +47,7 @@ async fn presence_follows_the_connection_and_a_removed_device_stays_away() {
     .await;
     assert!(device["last_seen"].as_i64() >= device["first_seen"].as_i64());
 
-    let agent = Played::introduced(&server, "self::agent-1", polite).await;
+    let mut agent = Played::introduced(&server, "self::agent-1", polite).await;
     until(&server, "/api/v1/devices/agent-1", |device| {
         device["online"] == true
     })
@@ -58,10 +58,30 @@ async fn presence_follows_the_connection_and_a_removed_device_stays_away() {
             .status,
         204
     );
-    agent.sender.close(1000, "");
-    agent.end().await;
+    // Nobody is connected and not listed: it is told goodbye and its connection is closed.
+    let goodbye = timeout(PATIENCE, agent.others.recv()).await.unwrap();
+    assert!(
+        matches!(
+            goodbye.as_ref().and_then(|record| record.record_type.as_ref()),
+            Some(RecordType::Disconnect(_))
+        ),
+        "{goodbye:?}"
+    );
+    let reason = agent.end().await;
+    assert!(
+        matches!(
+            reason,
+            CloseReason::ByPeer {
+                code: Some(1001),
+                ..
+            }
+        ),
+        "{reason:?}"
+    );
     until(&server, "/api/v1/server", |info| info["online"] == 0).await;
     assert_eq!(get(&server, "/api/v1/devices/agent-1").await.status, 404);
+    // It may come back, and is listed anew.
+    let _agent = Played::introduced(&server, "self::agent-1", polite).await;
 }
 
 #[tokio::test]

@@ -16,16 +16,19 @@ pub enum Exit {
     Absent,
     /// The server or this machine failed: no token, a file that cannot be read, an address in use.
     Failed,
+    /// A signal ended it before it was done.
+    Interrupted,
 }
 
 impl Exit {
     /// Every exit code, in order.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Done,
         Self::Refused,
         Self::Usage,
         Self::Absent,
         Self::Failed,
+        Self::Interrupted,
     ];
 
     /// The number that the shell sees.
@@ -36,6 +39,7 @@ impl Exit {
             Self::Usage => 2,
             Self::Absent => 3,
             Self::Failed => 4,
+            Self::Interrupted => 130,
         }
     }
 
@@ -54,6 +58,9 @@ impl Exit {
             }
             Self::Failed => {
                 "the server or this machine failed: no token, a file that cannot be read, an address in use"
+            }
+            Self::Interrupted => {
+                "Ctrl-C or SIGTERM ended a verb before it was done, or cut the farewell of `server` or `agent` short"
             }
         }
     }

@@ -1,13 +1,10 @@
-//! Ctrl-C and termination, for the commands that run until they are told to end.
+//! Ctrl-C and termination, for the commands that say goodbye before they end.
 
 use std::process;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::failure::Failure;
-
-/// Exit code when a second signal cuts the farewell short: what a shell reports for an interrupt.
-const CUT_SHORT: i32 = 130;
+use crate::failure::{Exit, Failure};
 
 /// Both signals, caught from its making on.
 #[derive(Debug)]
@@ -41,7 +38,7 @@ impl Signals {
     pub(crate) async fn say_farewell<T>(mut self, farewell: impl Future<Output = T>) -> T {
         tokio::select! {
             ended = farewell => ended,
-            () = self.wait() => process::exit(CUT_SHORT),
+            () = self.wait() => process::exit(Exit::Interrupted.code().into()),
         }
     }
 }

@@ -15,7 +15,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async};
 use usphere_proto::msg::{Get, ResponseType};
-use usphere_proto::{EndpointId, Limits, Msg, Record};
+use usphere_proto::{EndpointId, Limits, Msg, Record, RecordType};
 
 use crate::common::{PATIENCE, Program, usphere};
 
@@ -123,4 +123,29 @@ async fn an_agent_works_with_a_bare_websocket_server() {
     bare.send(Message::Close(Some(close.clone()))).await;
     assert_eq!(bare.next().await, Some(Message::Close(Some(close))));
     assert_eq!(bare.next().await, None);
+}
+
+/// Ctrl-C while a verb waits for its answer: the Agent is told goodbye, not merely cut off.
+#[tokio::test]
+async fn a_verb_that_is_interrupted_says_goodbye_to_its_agent() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}/usp", listener.local_addr().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = usphere();
+    command.args(["get", "--agent", &url, "--as", CONTROLLER, "Device."]);
+    let verb = Program::start(&mut command, folder.path().join("log"));
+    let mut bare = Bare::accept(&listener).await;
+    let id = |text: &str| EndpointId::parse(text).unwrap();
+    let connect = Record::websocket_connect(&id(CONTROLLER), &id(AGENT));
+    bare.send(Message::Binary(connect.to_bytes())).await;
+    assert!(bare.record().await.payload().is_some());
+    let code = tokio::task::spawn_blocking(move || verb.end("INT"));
+    let goodbye = bare.record().await;
+    assert!(
+        matches!(goodbye.record_type, Some(RecordType::Disconnect(_))),
+        "{goodbye:?}"
+    );
+    assert!(matches!(bare.next().await, Some(Message::Close(_))));
+    drop(bare);
+    assert_eq!(code.await.unwrap(), 130);
 }

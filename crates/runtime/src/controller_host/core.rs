@@ -318,14 +318,16 @@ impl Drop for Waiting<'_> {
 fn close_code_of(reason: HangupReason) -> u16 {
     match reason {
         HangupReason::OurEndpointId | HangupReason::Silent => close_code::POLICY,
-        HangupReason::Replaced | HangupReason::ShuttingDown => close_code::GOING_AWAY,
+        HangupReason::Dismissed | HangupReason::Replaced | HangupReason::ShuttingDown => {
+            close_code::GOING_AWAY
+        }
     }
 }
 
 fn log(notice: &Notice) {
     match notice {
         Notice::HungUp {
-            reason: HangupReason::ShuttingDown,
+            reason: HangupReason::Dismissed | HangupReason::ShuttingDown,
             ..
         } => tracing::debug!("{notice}"),
         Notice::HungUp { .. } | Notice::Replaced { .. } => tracing::warn!("{notice}"),

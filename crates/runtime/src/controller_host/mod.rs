@@ -212,6 +212,11 @@ impl ControllerHandle {
         self.core.arrivals()
     }
 
+    /// Says goodbye to an Agent and closes its connection, if it has one. It may come back at once.
+    pub fn dismiss(&self, agent: EndpointId) {
+        self.core.handle(Input::Dismiss { agent });
+    }
+
     /// Whether this Agent can be asked now.
     pub fn is_online(&self, agent: &EndpointId) -> bool {
         self.core.is_online(agent)

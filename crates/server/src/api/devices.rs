@@ -95,10 +95,15 @@ pub(super) async fn remove(
     let Path(device) = device.map_err(|error| Problem::bad_request(error.body_text()))?;
     let known = platform.inventory.find(device).await?;
     let arrival = platform.controller.arrivals();
+    let endpoint_id = known.endpoint_id.clone();
     platform
         .inventory
-        .remove_after(known.endpoint_id, platform.progress.clone(), arrival)
+        .remove_after(endpoint_id, platform.progress.clone(), arrival)
         .await?;
+    // Only now: an arrival that follows is taken down anew, so nobody is connected and not listed.
+    if let Ok(agent) = EndpointId::from_wire(&known.endpoint_id) {
+        platform.controller.dismiss(agent);
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 

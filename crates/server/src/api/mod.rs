@@ -14,8 +14,8 @@
 //! their bodies are those of [`usphere_datamodel::operation`]. The token is sent as
 //! `Authorization: Bearer TOKEN`.
 //!
-//! A device that is removed while it is online keeps its connection, cannot be asked any more, and still counts
-//! as online in `/api/v1/server`. It is back, as a new device without alias, when it connects the next time.
+//! A device that is removed while it is online is sent a Disconnect Record, and its connection is closed. It is
+//! back, as a new device without alias, when it connects the next time, which its Agent may do at once.
 
 mod devices;
 mod operations;

@@ -55,7 +55,9 @@ pub(crate) struct Manner {
     /// Print JSON; the shapes stand in docs/cli.md
     #[arg(long)]
     pub(crate) json: bool,
-    /// How long each step may take: connecting, the answer. Seconds, or with ms, s, m
+    /// How long each step may take: connecting, the answer. Seconds, or with ms, s, m; at most 600 s.
+    /// Dialling an Agent is given up after 10 s at the latest. A server gives the device whole seconds, rounded up,
+    /// and has 5 s more itself
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = read_duration)]
     pub(crate) timeout: Duration,
 }

@@ -49,7 +49,7 @@ enum Action {
         #[command(flatten)]
         manner: Manner,
     },
-    /// Forget one; it is back when it connects again
+    /// Forget one and end its connection; it is back when it connects again
     Remove {
         /// An endpoint ID, an unambiguous part of one, or an alias
         #[arg(value_name = "DEVICE")]

@@ -18,14 +18,22 @@ use usphere_datamodel::operation::{Operation, OperationError};
 use crate::cli::reach::{Manner, Way};
 use crate::failure::{Exit, Failure};
 use crate::print;
+use crate::signals::Signals;
 use crate::transport::{AskError, Transport};
 
 /// Has an Operation carried out and prints what came of it.
 fn ask(way: Way, manner: Manner, operation: Operation) -> Result<Exit, Failure> {
     block_on(async {
         let mut transport = Transport::open(way, manner.timeout).await?;
-        let answer = transport.execute(operation.clone()).await;
-        transport.close().await;
+        let mut signals = Signals::listen()?;
+        let answer = tokio::select! {
+            answer = transport.execute(operation.clone()) => Some(answer),
+            () = signals.wait() => None,
+        };
+        signals.say_farewell(transport.close()).await;
+        let Some(answer) = answer else {
+            return Ok(Exit::Interrupted);
+        };
         match answer {
             Ok(outcome) => print::outcome(&operation, &outcome, manner.json),
             Err(AskError::Operation(error)) => {

@@ -183,6 +183,29 @@ fn a_lost_connection_ends_what_waits_on_it_and_nothing_else() {
     assert_eq!(scene.controller.deadline(), None);
 }
 
+/// An Agent that is let go hears goodbye and may come back; the others stay.
+#[test]
+fn an_agent_that_is_dismissed_may_come_back() {
+    let mut scene = Scene::online();
+    scene.connect(2);
+    scene.receive(2, Record::websocket_connect(&ours(), &id("self::other")));
+    let happened = scene.handle(Input::Dismiss { agent: agent() });
+    let [(LinkId(1), record)] = &happened.sent[..] else {
+        panic!("{happened:?}")
+    };
+    assert!(matches!(
+        record.record_type,
+        Some(RecordType::Disconnect(_))
+    ));
+    assert_eq!(happened.hangups, [(LinkId(1), HangupReason::Dismissed)]);
+    assert_eq!(happened.offline, [(agent(), OfflineReason::Dismissed)]);
+    let absent = scene.handle(Input::Dismiss { agent: agent() });
+    assert!(absent.sent.is_empty() && absent.hangups.is_empty());
+    scene.connect(3);
+    let happened = scene.receive(3, Record::websocket_connect(&ours(), &agent()));
+    assert_eq!(happened.online, [(agent(), LinkId(3))]);
+}
+
 #[test]
 fn a_shutdown_says_goodbye_to_everyone() {
     let mut scene = Scene::online();
