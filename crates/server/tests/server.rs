@@ -62,7 +62,9 @@ async fn presence_follows_the_connection_and_a_removed_device_stays_away() {
     let goodbye = timeout(PATIENCE, agent.others.recv()).await.unwrap();
     assert!(
         matches!(
-            goodbye.as_ref().and_then(|record| record.record_type.as_ref()),
+            goodbye
+                .as_ref()
+                .and_then(|record| record.record_type.as_ref()),
             Some(RecordType::Disconnect(_))
         ),
         "{goodbye:?}"
