@@ -335,6 +335,9 @@ pub struct Unit {
 pub enum Numbering {
     /// Numbered anew after each restart: things that do not outlive one, such as processes.
     Fresh,
+    /// The owner numbers its rows itself: the key of a row in a snapshot is its instance number. The
+    /// owner can name its rows in references and knows them in changes; it keeps the numbers, too.
+    Given,
     /// The number belongs to the owner's key of the row and is kept.
     Kept,
 }

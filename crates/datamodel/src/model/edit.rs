@@ -196,6 +196,12 @@ impl Transaction<'_> {
         // Whether a key is taken may be news that are not kept yet.
         others.iter().for_each(|other| self.touch(*other));
         for key in &object.unique {
+            if key
+                .iter()
+                .any(|parameter| self.is_left_to_owner(row, *parameter))
+            {
+                continue;
+            }
             let same = |transaction: &Self, other: ObjectId| {
                 key.iter().all(|parameter| {
                     let value =
@@ -279,6 +285,14 @@ impl Transaction<'_> {
         self.tree.unlink(self.view, row);
         self.prune_references(&gone);
         Ok(())
+    }
+
+    /// Whether the owner has yet to say what a new row has for `parameter`, for nobody gave it a value.
+    fn is_left_to_owner(&self, row: ObjectId, parameter: NodeId) -> bool {
+        let node = self.view.node(parameter);
+        let slot = node.parameter().map(|of| of.slot);
+        let value = slot.and_then(|slot| self.tree.object(row).value(slot));
+        node.unit.is_some() && value.is_none() && self.is_new(row)
     }
 
     /// Every parameter that is part of a unique key of the row, once, with its value.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::owned::{OwnerError, Snapshot, SnapshotObject};
 use super::{Model, ModelOutput};
+use crate::declare::Numbering;
 use crate::entry::Entry;
 use crate::limits::ROWS_MAX;
 use crate::schema::{Kind, NodeId, UnitId};
@@ -30,7 +31,9 @@ impl<A> Model<A> {
     ) -> Result<(), OwnerError> {
         let mut seen: BTreeSet<ObjectId> = BTreeSet::new();
         for object in &snapshot.objects {
-            let id = self.reach(unit, object, numbered)?;
+            let Some(id) = self.reach(unit, object, numbered)? else {
+                continue;
+            };
             let mut at = Some(id);
             while let Some(object) = at {
                 seen.insert(object);
@@ -42,13 +45,14 @@ impl<A> Model<A> {
         Ok(())
     }
 
-    /// The object that a snapshot means; rows that are new are made.
+    /// The object that a snapshot means; rows that are new are made. None where it is below a row that
+    /// another unit of the owner has given away meanwhile, or not given yet.
     fn reach(
         &mut self,
         unit: UnitId,
         object: &SnapshotObject,
         numbered: &mut Vec<Numbered>,
-    ) -> Result<ObjectId, OwnerError> {
+    ) -> Result<Option<ObjectId>, OwnerError> {
         let wrong = |what: &str| OwnerError::failed(format!("{}: {what}", object.path));
         let mut at = self.tree.root();
         let mut keys = object.keys.iter();
@@ -72,11 +76,13 @@ impl<A> Model<A> {
             let key = keys
                 .next()
                 .ok_or_else(|| wrong("there are fewer keys than tables on the way"))?;
-            at = self
-                .reach_row(unit, at, node, key, numbered)
-                .ok_or_else(|| wrong("the table is full or not of this unit"))?;
+            let row = self.reach_row(unit, at, node, key, numbered);
+            if row.is_none() && self.is_numbered_elsewhere(unit, node) {
+                return Ok(None);
+            }
+            at = row.ok_or_else(|| wrong("the table is full or not of this unit"))?;
         }
-        Ok(at)
+        Ok(Some(at))
     }
 
     fn reach_row(
@@ -91,6 +97,9 @@ impl<A> Model<A> {
         if self.view.node(node).unit.is_none() {
             // The Tree's own rows are named by their numbers.
             return table.row(instance_number(key)?);
+        }
+        if self.is_given(node) {
+            return self.reach_given(unit, parent, node, instance_number(key)?);
         }
         let path = self.tree.table_path(&self.view, parent, node);
         let known = self.tree.numbers.of(&path, key);
@@ -127,6 +136,35 @@ impl<A> Model<A> {
             });
         }
         Some(row)
+    }
+
+    /// The row to which its owner gave `number`.
+    fn reach_given(
+        &mut self,
+        unit: UnitId,
+        parent: ObjectId,
+        node: NodeId,
+        number: u32,
+    ) -> Option<ObjectId> {
+        let table = self.tree.table(&self.view, parent, node)?;
+        if let Some(row) = table.row(number) {
+            return Some(row);
+        }
+        let is_own = self.view.node(node).unit == Some(unit);
+        if !is_own || table.rows().len() >= ROWS_MAX || number == u32::MAX {
+            return None;
+        }
+        Some(self.tree.add_row(&self.view, parent, node, number))
+    }
+
+    fn is_given(&self, table: NodeId) -> bool {
+        let unit = self.view.node(table).unit;
+        let unit = unit.and_then(|unit| self.view.unit(unit));
+        unit.is_some_and(|unit| unit.numbering == Numbering::Given)
+    }
+
+    fn is_numbered_elsewhere(&self, unit: UnitId, table: NodeId) -> bool {
+        self.is_given(table) && self.view.node(table).unit != Some(unit)
     }
 
     /// Has the numbers of owners' rows kept across restarts, in one commit.
