@@ -1,27 +1,32 @@
 //! What is known of a peer, and whether the Record that it sends may be processed.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use usphere_proto::EndpointId;
+
+use crate::session::Session;
 
 /// What is known of the peer at the other end of a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerIdentity {
-    /// The Endpoint ID that the peer told while the link opened, if it told one. Over a plain
-    /// channel this is a claim and no more.
+    /// The Endpoint ID that the peer told while the link opened, if it told one. This is a claim and no
+    /// more; over TLS it has to be proven by the certificate.
     pub endpoint_id: Option<EndpointId>,
     /// What the link runs over.
     pub channel: Channel,
 }
 
 /// What a link runs over, and so how much a claim made on it is worth.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Channel {
     /// Plain, to an address beyond this host: anyone between may read and change what is said.
     /// Only there because somebody asked for it by name.
     PlainInsecure,
     /// Plain, within this host.
     PlainLoopback,
+    /// TLS, with a peer whose certificate was judged.
+    Tls(Arc<Session>),
 }
 
 impl Channel {
@@ -35,10 +40,18 @@ impl Channel {
 
     /// Whether nobody between the two ends can read or change what is said. A Controller that comes
     /// in through any other channel has the untrusted role, whatever it claims. (R-SEC.0)
-    pub fn is_protected(self) -> bool {
+    pub fn is_protected(&self) -> bool {
         match self {
             Self::PlainInsecure => false,
-            Self::PlainLoopback => true,
+            Self::PlainLoopback | Self::Tls(_) => true,
+        }
+    }
+
+    /// What TLS tells of the peer, where there is TLS.
+    pub fn session(&self) -> Option<&Session> {
+        match self {
+            Self::PlainInsecure | Self::PlainLoopback => None,
+            Self::Tls(session) => Some(session),
         }
     }
 }

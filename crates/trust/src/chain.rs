@@ -1,0 +1,159 @@
+//! The certificates that a peer presents, and the way from them to what is trusted.
+
+use crate::certificate::Certificate;
+use crate::distrust::Distrust;
+use crate::limits::{CHAIN_LENGTH_MAX, SIGNATURES_MAX};
+use crate::store::{Credential, Store};
+
+/// What a peer has presented: its own certificate, and those of authorities in any order; at most
+/// [`CHAIN_LENGTH_MAX`] in all.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Chain {
+    leaf: Certificate,
+    authorities: Vec<Certificate>,
+}
+
+impl Chain {
+    /// Reads what a peer presented in DER.
+    ///
+    /// # Errors
+    /// When there is nothing, too much, or something that is no certificate.
+    pub fn from_der<D: AsRef<[u8]>>(presented: &[D]) -> Result<Self, Distrust> {
+        if presented.len() > CHAIN_LENGTH_MAX {
+            return Err(Distrust::TooLong {
+                certificates: presented.len(),
+            });
+        }
+        let mut certificates = presented
+            .iter()
+            .map(|der| Certificate::from_der(der.as_ref()).map_err(Distrust::Unreadable));
+        let leaf = certificates.next().ok_or(Distrust::NothingPresented)??;
+        Ok(Self {
+            leaf,
+            authorities: certificates.collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// The certificate of the peer itself.
+    pub fn leaf(&self) -> &Certificate {
+        &self.leaf
+    }
+
+    /// The others that it presented.
+    pub fn authorities(&self) -> &[Certificate] {
+        &self.authorities
+    }
+
+    /// Walks from the peer's certificate up to the first that is trusted, by signatures. (R-SEC.2, R-SEC.25)
+    ///
+    /// Certificates on the way have to be valid at `time`, where that is known.
+    pub(crate) fn walk<'a>(&'a self, store: &'a Store, time: Option<i64>) -> Walk<'a> {
+        let mut walk = Walk {
+            path: vec![self.leaf()],
+            anchor: None,
+            signatures: SIGNATURES_MAX,
+        };
+        let is_valid = |certificate: &Certificate| {
+            time.is_none_or(|time| certificate.validity().contains(time))
+        };
+        while let Some(&last) = walk.path.last() {
+            walk.anchor = walk.anchor_of(last, store, is_valid);
+            if walk.anchor.is_some() {
+                break;
+            }
+            let below = walk.path.len() - 1;
+            let next = self.authorities.iter().find(|issuer| {
+                !walk.path.contains(issuer)
+                    && issuer.may_sign(below)
+                    && is_valid(issuer)
+                    && signed(&mut walk.signatures, last, issuer)
+            });
+            match next {
+                Some(next) => walk.path.push(next),
+                None => break,
+            }
+        }
+        walk
+    }
+}
+
+/// How far one gets from a peer's certificate.
+#[derive(Debug)]
+pub(crate) struct Walk<'a> {
+    /// The peer's certificate and those above it, each signed by the next.
+    pub(crate) path: Vec<&'a Certificate>,
+    /// What the last of them is, or is signed by.
+    pub(crate) anchor: Option<&'a Credential>,
+    signatures: usize,
+}
+
+impl<'a> Walk<'a> {
+    /// The Credential that is `last` itself, or has signed it. Those that ban are not trusted.
+    fn anchor_of(
+        &mut self,
+        last: &Certificate,
+        store: &'a Store,
+        is_valid: impl Fn(&Certificate) -> bool,
+    ) -> Option<&'a Credential> {
+        let trusted = || {
+            store
+                .credentials
+                .iter()
+                .filter(|credential| credential.allowed_uses.is_some())
+                .filter(|credential| is_valid(&credential.certificate))
+        };
+        if let Some(same) = trusted().find(|credential| credential.certificate == *last) {
+            return Some(same);
+        }
+        let below = self.path.len() - 1;
+        trusted().find(|credential| {
+            let issuer = &credential.certificate;
+            issuer.may_sign(below) && signed(&mut self.signatures, last, issuer)
+        })
+    }
+
+    /// Whether any certificate of the way is denied: by a Credential that bans it or whom it vouches for, or by a
+    /// revocation list that its authority has signed.
+    pub(crate) fn revoked(&mut self, store: &Store) -> Option<Distrust> {
+        let path = self.path.clone();
+        for (place, &certificate) in path.iter().enumerate() {
+            let mut bans = store
+                .credentials
+                .iter()
+                .filter(|credential| credential.allowed_uses.is_none());
+            let ban = bans.find(|ban| {
+                ban.certificate == *certificate
+                    || signed(&mut self.signatures, certificate, &ban.certificate)
+            });
+            if let Some(ban) = ban {
+                return Some(Distrust::Banned {
+                    certificate: certificate.to_string(),
+                    credential: ban.instance,
+                });
+            }
+            let lists = &store.revocation_lists;
+            let listed = lists.iter().any(|list| {
+                let above = path.get(place + 1).copied();
+                let mut authorities = above
+                    .into_iter()
+                    .chain(store.credentials.iter().map(|found| &found.certificate));
+                list.lists(certificate) && authorities.any(|authority| list.is_signed_by(authority))
+            });
+            if listed {
+                return Some(Distrust::Revoked {
+                    certificate: certificate.to_string(),
+                });
+            }
+        }
+        None
+    }
+}
+
+/// Whether `issuer` has signed `certificate`, as long as signatures may be verified at all.
+fn signed(left: &mut usize, certificate: &Certificate, issuer: &Certificate) -> bool {
+    if !certificate.names_issuer(issuer) || *left == 0 {
+        return false;
+    }
+    *left -= 1;
+    certificate.verify(issuer)
+}

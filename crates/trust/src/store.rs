@@ -1,0 +1,105 @@
+//! What an Endpoint trusts, as the charts ask for it.
+//!
+//! An Agent compiles it from `Device.LocalAgent.`: Certificate, Controller.{i}.Credential and
+//! ControllerTrust. It is a value: whoever changes something makes a new one with a new revision.
+
+use std::time::Duration;
+
+use usphere_proto::EndpointId;
+
+use crate::certificate::Certificate;
+use crate::revocation::RevocationList;
+
+/// What an Endpoint trusts.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Store {
+    /// Another one each time something else has changed. What was judged by one revision is judged
+    /// again by the next.
+    pub revision: u64,
+    /// `ControllerTrust.Credential.`, enabled rows with an enabled certificate only.
+    pub credentials: Vec<Credential>,
+    /// The Endpoints that are known by name; for an Agent all rows of `Controller.`
+    pub peers: Vec<Peer>,
+    /// The revocation lists that were configured.
+    pub revocation_lists: Vec<RevocationList>,
+    /// Whether peers whom nobody vouches for are trusted on first use. (TOFUAllowed)
+    pub tofu_allowed: bool,
+    /// After which silence the connection of such a peer is ended. (TOFUInactivityTimer)
+    pub tofu_inactivity: Option<Duration>,
+}
+
+impl Store {
+    /// The known Endpoint `id`.
+    pub fn peer(&self, id: &EndpointId) -> Option<&Peer> {
+        self.peers.iter().find(|peer| peer.endpoint_id == *id)
+    }
+
+    /// The Endpoint that this certificate is stored for.
+    pub(crate) fn pinned(&self, certificate: &Certificate) -> Option<&Peer> {
+        self.peers.iter().find(|peer| peer.has(certificate))
+    }
+}
+
+/// A certificate whose owner is trusted to vouch for others, or is not to be trusted at all.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Credential {
+    /// The instance number of its row.
+    pub instance: u32,
+    /// The certificate, of an authority or of the peer itself.
+    pub certificate: Certificate,
+    /// What it is trusted to vouch for; `None` when whoever it vouches for is banned: its Role is the
+    /// BannedRole.
+    pub allowed_uses: Option<AllowedUses>,
+    /// The paths of the roles that Controllers inherit by it, in the order of the row.
+    pub roles: Vec<String>,
+}
+
+/// What the authority behind a Credential is trusted to vouch for. (TR-181, AllowedUses)
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum AllowedUses {
+    /// Connections, and that the presenter has authenticated everybody whose Records it brings.
+    MtpAndBroker,
+    /// Connections, and the identity and role of Controllers.
+    MtpAndUsp,
+    /// Connections only.
+    MtpOnly,
+}
+
+impl AllowedUses {
+    /// Every one of them.
+    pub const ALL: [Self; 3] = [Self::MtpAndBroker, Self::MtpAndUsp, Self::MtpOnly];
+
+    /// Its name in TR-181.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::MtpAndBroker => "MTP-and-broker",
+            Self::MtpAndUsp => "MTP-and-USP",
+            Self::MtpOnly => "MTP-only",
+        }
+    }
+
+    /// The use of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|uses| uses.name() == name)
+    }
+}
+
+/// An Endpoint that is known by name.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Peer {
+    /// The instance number of its row.
+    pub instance: u32,
+    /// Its Endpoint ID.
+    pub endpoint_id: EndpointId,
+    /// The certificates that are stored for it, enabled ones only. (Controller.{i}.Credential)
+    pub certificates: Vec<Certificate>,
+    /// Whether it was given roles by name. (Controller.{i}.AssignedRole)
+    pub has_roles: bool,
+}
+
+impl Peer {
+    /// Whether `certificate` is stored for it.
+    pub fn has(&self, certificate: &Certificate) -> bool {
+        self.certificates.contains(certificate)
+    }
+}
