@@ -34,6 +34,7 @@ pub const fn parameter(name: &'static str, value_type: ValueType) -> Parameter {
         filling: Filling::Default,
         secured: false,
         volatile: false,
+        value_change: true,
         unit: None,
     }
 }
@@ -165,6 +166,8 @@ pub struct Parameter {
     pub secured: bool,
     /// Is not kept across a restart.
     pub volatile: bool,
+    /// Whether Controllers may be told when its value changes.
+    pub value_change: bool,
     /// Where its value comes from, when the Tree does not own it.
     pub unit: Option<&'static Unit>,
 }
@@ -209,6 +212,12 @@ impl Parameter {
     /// Is not kept across a restart.
     pub const fn volatile(mut self) -> Self {
         self.volatile = true;
+        self
+    }
+
+    /// Changes all the time, so nobody is told when it does: clocks, counters. GetSupportedDM says so.
+    pub const fn unannounced(mut self) -> Self {
+        self.value_change = false;
         self
     }
 
@@ -328,6 +337,11 @@ pub struct Unit {
     pub deadline: Duration,
     /// Whether the instance numbers of its rows outlive a restart.
     pub numbering: Numbering,
+    /// Whether the owner tells of changes itself ([`ModelInput::Disturbed`](crate::ModelInput::Disturbed)),
+    /// so that nobody has to ask again and again to notice them.
+    pub announced: bool,
+    /// How often a unit that is not announced is asked for while somebody wants to be told of its changes.
+    pub poll: Duration,
 }
 
 /// Whether the instance numbers of an owner's rows outlive a restart. (R-ARC.8)

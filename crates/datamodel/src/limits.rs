@@ -45,6 +45,9 @@ pub const PLAN_ROUNDS_MAX: u32 = 16;
 /// Most plans that wait for owners or for the store at once.
 pub const PLANS_WAITING_MAX: usize = 4_096;
 
+/// How often a unit is asked for anew because a request changed it meanwhile.
+pub const FETCHES_OVERTAKEN_MAX: u32 = 3;
+
 /// Most characters of a bad value that a message shows.
 pub const SHOWN_CHARACTERS_MAX: usize = 64;
 

@@ -18,6 +18,8 @@ const UNIT: Unit = Unit {
     max_age: Duration::from_secs(1),
     deadline: Duration::from_secs(5),
     numbering: Numbering::Kept,
+    announced: false,
+    poll: Duration::from_secs(10),
 };
 const OTHER: Unit = Unit {
     owner: "other",

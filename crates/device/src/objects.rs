@@ -35,6 +35,8 @@ pub(crate) const SYSTEM: Unit = Unit {
     max_age: Duration::from_secs(1),
     deadline: Duration::from_secs(5),
     numbering: Numbering::Fresh,
+    announced: false,
+    poll: Duration::from_secs(10),
 };
 
 /// How much memory there is.
@@ -81,7 +83,9 @@ pub(crate) const DEVICE_INFO: Object = object("Device.DeviceInfo.").parameters(&
     parameter("AdditionalHardwareVersion", VERSIONS).live(&IDENTITY),
     parameter("AdditionalSoftwareVersion", VERSIONS).live(&IDENTITY),
     parameter("ProvisioningCode", SHORT).writable(),
-    parameter("UpTime", UNSIGNED_INT).live(&SYSTEM),
+    parameter("UpTime", UNSIGNED_INT)
+        .unannounced()
+        .live(&SYSTEM),
     parameter("FirstUseDate", DATE_TIME).live(&SYSTEM),
     parameter("HostName", STRING.max(255))
         .writable()
@@ -101,12 +105,14 @@ pub(crate) const MEMORY_STATUS: Object = object("Device.DeviceInfo.MemoryStatus.
     .live(&MEMORY)
     .parameters(&[
         parameter("Total", UNSIGNED_INT),
-        parameter("Free", UNSIGNED_INT),
+        parameter("Free", UNSIGNED_INT).unannounced(),
     ]);
 
 /// How busy the device is, and with how many processes.
 pub(crate) const PROCESS_STATUS: Object = object("Device.DeviceInfo.ProcessStatus.").parameters(&[
-    parameter("CPUUsage", UNSIGNED_INT.at_most(100)).live(&CPU),
+    parameter("CPUUsage", UNSIGNED_INT.at_most(100))
+        .unannounced()
+        .live(&CPU),
     parameter("ProcessNumberOfEntries", UNSIGNED_INT).counts("Process"),
 ]);
 
@@ -119,7 +125,7 @@ pub(crate) const PROCESS: Object = object("Device.DeviceInfo.ProcessStatus.Proce
         parameter("Command", STRING.max(COMMAND_MAX)),
         parameter("Size", UNSIGNED_INT),
         parameter("Priority", UNSIGNED_INT.at_most(99)),
-        parameter("CPUTime", UNSIGNED_INT),
+        parameter("CPUTime", UNSIGNED_INT).unannounced(),
         parameter(
             "State",
             one_of(&[
@@ -144,6 +150,6 @@ pub(crate) const TIME: Object = object("Device.Time.").live(&CLOCK).parameters(&
         one_of(&["Disabled", "Unsynchronized", "Synchronized", "Error"]),
     )
     .default("Disabled"),
-    parameter("CurrentLocalTime", DATE_TIME),
+    parameter("CurrentLocalTime", DATE_TIME).unannounced(),
     parameter("LocalTimeZone", STRING.max(256)).writable(),
 ]);

@@ -137,6 +137,7 @@ impl Agent {
                 answer,
                 changes,
             } => return self.conclude(plan, answer, &changes, now),
+            ModelOutput::Changed { changes } => return self.changed(&changes, now),
             ModelOutput::Commit { sequence, entries } => Output::Commit { sequence, entries },
             ModelOutput::Fetch {
                 ticket,
@@ -220,9 +221,7 @@ impl Agent {
     }
 
     fn conclude(&mut self, plan: PlanId, conclusion: Conclusion, changes: &[Change], now: Moment) {
-        if !changes.is_empty() {
-            self.stale = self.stale.max(self.watch.weigh(changes, self.model.view()));
-        }
+        self.changed(changes, now);
         let purpose = self.purposes.remove(&plan);
         match conclusion {
             Conclusion::Answer(answer) => {
@@ -246,6 +245,13 @@ impl Agent {
                     self.release_held(now);
                 }
             }
+        }
+    }
+
+    /// Follows what changed, whoever changed it: a plan or an owner.
+    pub(super) fn changed(&mut self, changes: &[Change], _now: Moment) {
+        if !changes.is_empty() {
+            self.stale = self.stale.max(self.watch.weigh(changes, self.model.view()));
         }
     }
 

@@ -333,11 +333,16 @@ fn parameter(node: &Node) -> Option<SupportedParamResult> {
         // Being writable once has no word of its own here.
         ParameterAccess::ReadWrite | ParameterAccess::WriteOnce => ParamAccessType::ReadWrite,
     };
+    let value_change = if parameter.value_change {
+        ValueChangeType::Allowed
+    } else {
+        ValueChangeType::WillIgnore
+    };
     Some(SupportedParamResult {
         param_name: node.name.to_string(),
         access: access as i32,
         value_type: value_type(parameter) as i32,
-        value_change: ValueChangeType::Allowed as i32,
+        value_change: value_change as i32,
     })
 }
 

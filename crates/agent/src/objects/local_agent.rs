@@ -1,5 +1,7 @@
 //! The Agent itself.
 
+use core::time::Duration;
+
 use usphere_datamodel::declare::{
     Numbering, Object, STRING, UNSIGNED_INT, Unit, object, one_of, parameter,
 };
@@ -20,13 +22,17 @@ pub(crate) const UP_TIME: Unit = Unit {
     max_age: UP_TIME_AGE_MAX,
     deadline: UP_TIME_AGE_MAX,
     numbering: Numbering::Fresh,
+    announced: false,
+    poll: Duration::from_secs(10),
 };
 
 /// This Agent. Its ID and version are told by whoever starts it. (TR-181 2.19)
 pub(super) const LOCAL_AGENT: Object = object("Device.LocalAgent.").parameters(&[
     parameter("EndpointID", STRING).volatile(),
     parameter("SoftwareVersion", STRING.max(64)).volatile(),
-    parameter("UpTime", UNSIGNED_INT).live(&UP_TIME),
+    parameter("UpTime", UNSIGNED_INT)
+        .unannounced()
+        .live(&UP_TIME),
     parameter(
         "SupportedProtocols",
         one_of(&["WebSocket", "STOMP", "MQTT", "UDS"]).list_of(1, 4),

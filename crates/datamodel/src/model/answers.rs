@@ -3,6 +3,7 @@
 use super::owned::{Memo, Outputs, OwnedChange, OwnerError, Phase, Snapshot, Ticket};
 use super::{Asked, Model, ModelOutput, PlanId, Reader, Unconfirmed};
 use crate::fault::FaultKind;
+use crate::limits::FETCHES_OVERTAKEN_MAX;
 use crate::moment::Moment;
 use crate::tree::ObjectId;
 
@@ -23,16 +24,23 @@ impl<A> Model<A> {
         let Some(question) = self.close(ticket) else {
             return;
         };
-        let Asked::Unit(unit) = question.asked else {
+        let Asked::Unit(fetch) = question.asked else {
             return;
         };
-        let result = result.and_then(|snapshot| self.take_in(unit, snapshot));
-        let state = self.units.state_mut(unit);
-        state.in_flight = None;
-        // What was asked for before a change was asked for may lack it: it answers those who asked, and
-        // nobody after.
-        let undisturbed = state.disturbed.is_none_or(|change| change < ticket);
-        state.fetched = (result.is_ok() && undisturbed).then_some(now);
+        let (unit, state) = (fetch.unit, self.units.state(fetch.unit));
+        self.units.state_mut(unit).in_flight = None;
+        if result.is_ok() && state.is_overtaken(ticket) && fetch.overtaken < FETCHES_OVERTAKEN_MAX {
+            // It would take back what a request has changed since.
+            let plans = question.plans.into_iter().chain(fetch.late).collect();
+            return self.fetch_again(unit, ticket, plans, fetch.overtaken + 1, now);
+        }
+        let result = result.and_then(|snapshot| self.take_in(unit, &snapshot));
+        // What was asked for before it changed answers those who asked then, and nobody after.
+        let fresh = result.is_ok() && !state.is_outdated(ticket);
+        self.units.state_mut(unit).fetched = fresh.then_some(now);
+        if fetch.again || !fetch.late.is_empty() {
+            self.fetch_again(unit, ticket, fetch.late, 0, now);
+        }
         self.learn(&question.plans, ticket, now, |memo| {
             memo.units.insert(unit, result.clone());
         });
@@ -158,7 +166,7 @@ impl<A> Model<A> {
 
     pub(super) fn committed(&mut self, sequence: u64) {
         self.settled = self.settled.max(sequence.min(self.sequence));
-        self.numbers.retain(|(kept_by, _)| *kept_by > sequence);
+        self.owed.retain(|(kept_by, _)| *kept_by > sequence);
         while self
             .unconfirmed
             .front()
@@ -168,6 +176,7 @@ impl<A> Model<A> {
                 break;
             };
             done.journal.settle(&mut self.tree);
+            self.tell_before(done.sequence);
             let (plan, answer, changes) = (done.id, done.answer, done.changes);
             self.outputs.push_back(ModelOutput::Done {
                 plan,
@@ -175,6 +184,7 @@ impl<A> Model<A> {
                 changes,
             });
         }
+        self.tell_before(self.settled + 1);
         let (ready, waiting) = core::mem::take(&mut self.readers)
             .into_iter()
             .partition(|reader| reader.depends <= self.settled);
@@ -197,6 +207,7 @@ impl<A> Model<A> {
             self.undo_at_owners(owned, now);
         }
         self.settled = self.sequence;
+        self.retell();
         self.bury();
         for Unconfirmed { id, mut plan, .. } in failed {
             plan.memo.applied.clear();

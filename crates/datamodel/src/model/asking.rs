@@ -3,12 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::journal::Journal;
-use super::owned::{Memo, Needs, OwnedChange, OwnerError, Phase, Ticket};
+use super::owned::{Fetch, Memo, Needs, OwnedChange, OwnerError, Phase, Ticket};
 use super::{
     Asked, Model, ModelOutput, OWNER_DEADLINE, Plan, PlanId, Question, Reader, Transaction,
     Unconfirmed,
 };
-use crate::entry::Entry;
 use crate::fault::FaultKind;
 use crate::limits::PLAN_ROUNDS_MAX;
 use crate::moment::Moment;
@@ -122,7 +121,7 @@ impl<A> Model<A> {
         }
         self.sequence += 1;
         let sequence = self.sequence;
-        entries.extend(self.overdue_numbers(sequence));
+        self.pay(sequence, &mut entries);
         journal.mark(&self.view, &mut self.tree, sequence);
         self.unconfirmed.push_back(Unconfirmed {
             sequence,
@@ -135,20 +134,6 @@ impl<A> Model<A> {
         });
         self.outputs
             .push_back(ModelOutput::Commit { sequence, entries });
-    }
-
-    /// The numbers that an earlier commit failed to keep; they go with `sequence` now.
-    pub(super) fn overdue_numbers(&mut self, sequence: u64) -> Vec<Entry> {
-        let overdue = self
-            .numbers
-            .iter_mut()
-            .filter(|(kept_by, _)| *kept_by <= self.settled);
-        overdue
-            .map(|(kept_by, entry)| {
-                *kept_by = sequence;
-                entry.clone()
-            })
-            .collect()
     }
 
     fn give_up(&mut self, plan: &mut Plan<A>, needs: &Needs) {
@@ -176,7 +161,7 @@ impl<A> Model<A> {
         now: Moment,
     ) {
         for unit in needs.units {
-            let ticket = self.ask_unit(id, unit, now);
+            let ticket = self.ask_unit(Some(id), unit, now);
             plan.waits_for.insert(ticket);
         }
         if !plan.waits_for.is_empty() {
@@ -193,7 +178,7 @@ impl<A> Model<A> {
                 Asked::Command(invocation),
                 &owner,
                 deadline,
-                Some(id),
+                vec![id],
             );
             self.outputs.push_back(ModelOutput::Operate {
                 ticket,
@@ -212,13 +197,44 @@ impl<A> Model<A> {
         }
     }
 
-    fn ask_unit(&mut self, id: PlanId, unit: UnitId, now: Moment) -> Ticket {
-        if let Some(ticket) = self.units.state(unit).in_flight
-            && let Some(question) = self.questions.get_mut(&ticket)
+    /// Asks for a unit, or joins those who have. Whom the answer will be too old for is given the next.
+    pub(super) fn ask_unit(&mut self, plan: Option<PlanId>, unit: UnitId, now: Moment) -> Ticket {
+        let state = self.units.state(unit);
+        let question = state
+            .in_flight
+            .and_then(|ticket| Some((ticket, self.questions.get_mut(&ticket)?)));
+        if let Some((ticket, question)) = question
+            && let Asked::Unit(fetch) = &mut question.asked
         {
-            question.plans.push(id);
+            match (plan, state.is_outdated(ticket)) {
+                (Some(plan), true) => fetch.late.push(plan),
+                (Some(plan), false) => question.plans.push(plan),
+                (None, outdated) => fetch.again |= outdated,
+            }
             return ticket;
         }
+        self.fetch(unit, plan.into_iter().collect(), 0, now)
+    }
+
+    /// Asks for a unit anew, for `plans` that waited for the answer `to`.
+    pub(super) fn fetch_again(
+        &mut self,
+        unit: UnitId,
+        to: Ticket,
+        plans: Vec<PlanId>,
+        overtaken: u32,
+        now: Moment,
+    ) {
+        let ticket = self.fetch(unit, plans.clone(), overtaken, now);
+        for plan in plans {
+            if let Some(plan) = self.plans.get_mut(&plan) {
+                plan.waits_for.remove(&to);
+                plan.waits_for.insert(ticket);
+            }
+        }
+    }
+
+    fn fetch(&mut self, unit: UnitId, plans: Vec<PlanId>, overtaken: u32, now: Moment) -> Ticket {
         let ticket = self.ticket();
         let spec = self.view.unit(unit);
         let (owner, name) = spec
@@ -226,7 +242,13 @@ impl<A> Model<A> {
             .unwrap_or_default();
         let deadline = now + spec.map_or(OWNER_DEADLINE, |spec| spec.deadline);
         self.units.state_mut(unit).in_flight = Some(ticket);
-        self.question(ticket, Asked::Unit(unit), &owner, deadline, Some(id));
+        let asked = Asked::Unit(Fetch {
+            unit,
+            late: Vec::new(),
+            again: false,
+            overtaken,
+        });
+        self.question(ticket, asked, &owner, deadline, plans);
         self.outputs.push_back(ModelOutput::Fetch {
             ticket,
             owner,
@@ -234,6 +256,20 @@ impl<A> Model<A> {
             deadline,
         });
         ticket
+    }
+
+    /// What is known of the units called `name` is stale, and so are the answers that are on their way.
+    pub(super) fn disturbed(&mut self, owner: &str, name: &str) {
+        let named = self
+            .view
+            .units()
+            .filter(|(_, unit)| *unit.name == *name && *unit.owner == *owner);
+        let last = Ticket(self.next_ticket);
+        for (unit, _) in named {
+            let state = self.units.state_mut(unit);
+            state.fetched = None;
+            state.disturbed = Some(last);
+        }
     }
 
     fn ask_changes(
@@ -261,7 +297,7 @@ impl<A> Model<A> {
         for (owner, changes) in by_owner {
             let ticket = self.ticket();
             if phase == Phase::Apply {
-                self.disturb(&changes, ticket, phase);
+                self.outdate(&changes, ticket, phase);
             }
             let deadline = now + OWNER_DEADLINE;
             self.question(
@@ -272,7 +308,7 @@ impl<A> Model<A> {
                 },
                 &owner,
                 deadline,
-                Some(id),
+                vec![id],
             );
             self.outputs.push_back(ModelOutput::Apply {
                 ticket,
@@ -296,13 +332,13 @@ impl<A> Model<A> {
         for (owner, changes) in by_owner {
             let ticket = self.ticket();
             let (deadline, phase) = (now + OWNER_DEADLINE, Phase::Undo);
-            self.disturb(&changes, ticket, phase);
+            self.outdate(&changes, ticket, phase);
             let asked = Asked::Changes {
                 phase,
                 changes: changes.clone(),
             };
             // No plan waits for this answer; what is wrong with it is for the log.
-            self.question(ticket, asked, &owner, deadline, None);
+            self.question(ticket, asked, &owner, deadline, Vec::new());
             self.outputs.push_back(ModelOutput::Apply {
                 ticket,
                 owner,
@@ -314,11 +350,11 @@ impl<A> Model<A> {
     }
 
     /// Answers to questions before `ticket` may not show what `changes` make of their units.
-    fn disturb(&mut self, changes: &[OwnedChange], ticket: Ticket, phase: Phase) {
+    fn outdate(&mut self, changes: &[OwnedChange], ticket: Ticket, phase: Phase) {
         for change in changes {
             if let Some(unit) = self.unit_of(change) {
                 let state = self.units.state_mut(unit);
-                state.disturbed = Some(ticket);
+                state.changed = Some(ticket);
                 state.fetched = state.fetched.filter(|_| phase != Phase::Undo);
             }
         }
@@ -344,13 +380,13 @@ impl<A> Model<A> {
         asked: Asked,
         owner: &str,
         deadline: Moment,
-        plan: Option<PlanId>,
+        plans: Vec<PlanId>,
     ) {
         let question = Question {
             asked,
             owner: owner.to_owned(),
             deadline,
-            plans: plan.into_iter().collect(),
+            plans,
         };
         self.questions.insert(ticket, question);
         self.deadlines.insert((deadline, ticket));

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use super::journal::Step;
 use super::owned::OwnedChange;
+use super::references;
 use super::resolve::{ResolvedKind, Sight};
 use super::transaction::Transaction;
 use crate::declare::ParameterAccess;
@@ -158,23 +159,20 @@ impl Transaction<'_> {
         };
         self.gather(node, object)?;
         self.touch(object);
-        if node.unit.is_some() && !self.is_new(object) {
-            let previous = self.tree.value(self.view, object, parameter).to_owned();
-            if previous != value {
-                let path = format!("{}{}", self.path(object), node.name);
+        if node.unit.is_some() {
+            let is_new = self.is_new(object);
+            let previous: &str = if is_new {
+                &of.default
+            } else {
+                self.tree.value(self.view, object, parameter)
+            };
+            if is_new || *previous != *value {
                 self.ask_owner(OwnedChange::Set {
-                    path,
+                    path: format!("{}{}", self.path(object), node.name),
                     value: value.clone(),
-                    previous,
+                    previous: previous.to_owned(),
                 })?;
             }
-        } else if node.unit.is_some() {
-            let path = format!("{}{}", self.path(object), node.name);
-            self.ask_owner(OwnedChange::Set {
-                path,
-                value: value.clone(),
-                previous: of.default.to_string(),
-            })?;
         }
         self.put(object, parameter, of, value);
         Ok(())
@@ -455,31 +453,9 @@ impl Transaction<'_> {
 
     /// Empties strong references to what was below `gone`, and prunes lists of them.
     fn prune_references(&mut self, gone: &str) {
-        let view = self.view;
-        let strong = view.nodes().filter_map(|node| {
-            let of = node.parameter()?;
-            matches!(of.value_type.reference, Some(Reference::Strong(_))).then_some((
-                node,
-                of,
-                node.parent?,
-            ))
-        });
-        for (node, of, parent) in strong {
-            for object in self.tree.instances(view, parent) {
-                let Some(value) = self.tree.object(object).value(of.slot) else {
-                    continue;
-                };
-                if !value.contains(gone.trim_end_matches('.')) {
-                    continue;
-                }
-                let kept: Vec<String> = types::list::items(value)
-                    .filter(|item| !format!("{item}.").starts_with(gone))
-                    .map(|item| item.into_owned())
-                    .collect();
-                let pruned = types::list::join(kept.iter().map(String::as_str));
-                if pruned != value {
-                    self.put(object, node.id, of, pruned);
-                }
+        for found in references::dangling(self.view, self.tree, &[gone].into()) {
+            if let Some(of) = self.view.node(found.parameter).parameter() {
+                self.put(found.object, found.parameter, of, found.value);
             }
         }
     }

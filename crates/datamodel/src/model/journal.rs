@@ -2,39 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::change::{Change, Counts, is_attached, tell_deleted};
 use crate::entry::Entry;
 use crate::schema::{NodeId, SchemaView};
 use crate::tree::{ObjectId, Tree};
-
-/// Something that a plan changed, as others are told of it.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Change {
-    /// A row was added.
-    Added {
-        /// Its path.
-        path: String,
-        /// Its table.
-        node: NodeId,
-    },
-    /// A row was deleted, with everything below it.
-    Deleted {
-        /// Its path.
-        path: String,
-        /// Its table.
-        node: NodeId,
-    },
-    /// A parameter has another value.
-    Set {
-        /// The path of its object.
-        object: String,
-        /// The parameter.
-        node: NodeId,
-        /// The value before.
-        old: String,
-        /// The value now.
-        new: String,
-    },
-}
 
 /// One elementary change of the Tree.
 #[derive(Debug)]
@@ -191,53 +162,69 @@ impl Journal {
     /// What others are told: rows that were added and deleted, and values that differ from before.
     pub(super) fn changes(&self, view: &SchemaView, tree: &Tree) -> Vec<Change> {
         let mut changes = Vec::new();
+        let mut counts = Counts::default();
+        let mut added: BTreeSet<ObjectId> = BTreeSet::new();
         let mut seen: BTreeSet<(ObjectId, NodeId)> = BTreeSet::new();
         for step in &self.steps {
             match step {
                 Step::Linked { row } => {
+                    added.insert(*row);
                     let object = tree.object(*row);
-                    changes.push(Change::Added {
-                        path: object.path.to_string(),
-                        node: object.node,
-                    });
+                    if let Some(parent) = object.parent {
+                        counts.note(parent, object.node, 1);
+                    }
+                    if is_attached(view, tree, *row) {
+                        changes.push(Change::Added {
+                            path: object.path.to_string(),
+                            node: object.node,
+                        });
+                    }
                 }
                 Step::Next { .. } => {}
                 Step::Unlinked { row } => {
                     let object = tree.object(*row);
-                    changes.push(Change::Deleted {
-                        path: object.path.to_string(),
-                        node: object.node,
-                    });
+                    if let Some(parent) = object.parent {
+                        counts.note(parent, object.node, -1);
+                    }
+                    // What came and went meanwhile was never there.
+                    tell_deleted(tree, *row, &added, &mut changes);
                 }
                 Step::Value {
                     object,
                     parameter,
                     old,
                 } => {
-                    if !seen.insert((*object, *parameter)) {
-                        continue;
-                    }
-                    let default = view
-                        .node(*parameter)
-                        .parameter()
-                        .map_or("", |node| &node.default);
-                    let old = old.as_deref().unwrap_or(default);
-                    let new = tree.value(view, *object, *parameter);
-                    if old != new {
-                        let path = tree.object(*object).path.to_string();
-                        let (old, new) = (old.to_owned(), new.to_owned());
-                        changes.push(Change::Set {
-                            object: path,
-                            node: *parameter,
-                            old,
-                            new,
-                        });
+                    if seen.insert((*object, *parameter)) && is_attached(view, tree, *object) {
+                        changes.extend(set(view, tree, *object, *parameter, old.as_deref()));
                     }
                 }
             }
         }
+        counts.tell(view, tree, &mut changes);
         changes
     }
+}
+
+/// The change of a value that was `old` before; nothing where it is the same again.
+fn set(
+    view: &SchemaView,
+    tree: &Tree,
+    object: ObjectId,
+    parameter: NodeId,
+    old: Option<&str>,
+) -> Option<Change> {
+    let default = view
+        .node(parameter)
+        .parameter()
+        .map_or("", |node| &node.default);
+    let old = old.unwrap_or(default);
+    let new = tree.value(view, object, parameter);
+    (old != new).then(|| Change::Set {
+        object: tree.object(object).path.to_string(),
+        node: parameter,
+        old: old.to_owned(),
+        new: new.to_owned(),
+    })
 }
 
 fn mark_row(view: &SchemaView, tree: &mut Tree, row: ObjectId, sequence: u64) {

@@ -18,9 +18,12 @@
 
 mod answers;
 mod asking;
+mod change;
 mod edit;
+mod intake;
 mod journal;
 mod owned;
+mod references;
 mod resolve;
 mod search;
 mod snapshot;
@@ -30,8 +33,8 @@ mod transaction;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+pub use change::Change;
 pub use edit::Setting;
-pub use journal::Change;
 pub use owned::{Outputs, OwnedChange, OwnerError, Phase, Snapshot, SnapshotObject, Ticket};
 pub use resolve::{Resolved, ResolvedKind, Sight, Target};
 pub(crate) use search::Holds;
@@ -44,7 +47,7 @@ use crate::moment::Moment;
 use crate::schema::{MountError, MountId, ObjectSpec, SchemaView, UnitId};
 use crate::tree::{ObjectId, Tree};
 use journal::Journal;
-use owned::{Invocation, Memo, Units};
+use owned::{Fetch, Invocation, Memo, Units};
 
 /// A plan: run on a transaction, perhaps several times; what the last run returns is its answer.
 pub type Work<A> = Box<dyn FnMut(&mut Transaction<'_>) -> A + Send>;
@@ -72,6 +75,14 @@ pub enum ModelInput {
     Committed {
         /// The last commit kept.
         sequence: u64,
+    },
+    /// An owner says that its unit has changed. What is known of it is stale from now on, an answer that is
+    /// on its way included; see [`Model::refresh`].
+    Disturbed {
+        /// The owner's name.
+        owner: String,
+        /// The unit's name.
+        unit: String,
     },
     /// An owner gave a unit, or could not.
     Fetched {
@@ -106,6 +117,12 @@ pub enum ModelOutput<A> {
         changes: Vec<OwnedChange>,
         /// When the answer is no longer waited for.
         deadline: Moment,
+    },
+    /// What owners changed, as their last answers say. Answers about a unit that there was none about
+    /// since the start tell nothing.
+    Changed {
+        /// What is other than it was told before, in the order of what happened.
+        changes: Vec<Change>,
     },
     /// Keep these entries; every later commit counts on them.
     Commit {
@@ -172,8 +189,11 @@ pub struct Model<A> {
     graveyard: VecDeque<(u64, ObjectId)>,
     /// Parts that are gone, and the last plan that may have seen them.
     leaving: Vec<(PlanId, MountId)>,
-    /// Numbers of owners' rows that go with the commits after them, until one of those is confirmed.
-    numbers: Vec<(u64, Entry)>,
+    /// What owners changed and nobody was told, each with the last commit that is told before.
+    untold: VecDeque<(u64, Vec<Change>)>,
+    /// What owners' answers made necessary to keep, and goes with later commits until one is confirmed:
+    /// numbers of rows, references that were pruned.
+    owed: Vec<(u64, Entry)>,
     outputs: VecDeque<ModelOutput<A>>,
     next_plan: u64,
     next_ticket: u64,
@@ -222,7 +242,7 @@ enum Asked {
         changes: Vec<OwnedChange>,
     },
     Command(Invocation),
-    Unit(UnitId),
+    Unit(Fetch),
 }
 
 impl<A> Model<A> {
@@ -242,7 +262,8 @@ impl<A> Model<A> {
             readers: Vec::new(),
             graveyard: VecDeque::new(),
             leaving: Vec::new(),
-            numbers: Vec::new(),
+            untold: VecDeque::new(),
+            owed: Vec::new(),
             outputs: VecDeque::new(),
             next_plan: 0,
             next_ticket: 0,
@@ -284,12 +305,21 @@ impl<A> Model<A> {
         id
     }
 
+    /// Asks the owner for a unit though no plan wants it, so that what changed is told
+    /// ([`ModelOutput::Changed`]). Does nothing where it is being asked already and its answer will do.
+    pub fn refresh(&mut self, unit: UnitId, now: Moment) {
+        if self.view.unit(unit).is_some() {
+            self.ask_unit(None, unit, now);
+        }
+    }
+
     /// Takes in what happened. Drain [`Self::poll`] after it.
     pub fn handle(&mut self, input: ModelInput, now: Moment) {
         match input {
             ModelInput::Applied { ticket, results } => self.applied(ticket, results, now),
             ModelInput::CommitFailed { reason } => self.commit_failed(&reason, now),
             ModelInput::Committed { sequence } => self.committed(sequence),
+            ModelInput::Disturbed { owner, unit } => self.disturbed(&owner, &unit),
             ModelInput::Fetched { ticket, result } => self.fetched(ticket, result, now),
             ModelInput::Operated { ticket, result } => self.operated(ticket, result, now),
             ModelInput::Tick => self.tick(now),
@@ -336,6 +366,9 @@ impl<A> Model<A> {
                 self.entomb(object);
             }
             self.view.unmount(part);
+            for (_, changes) in &mut self.untold {
+                changes.retain(|change| change.node().part() != part.part());
+            }
             self.leaving.push((PlanId(self.next_plan), part));
         }
         self.release_parts();

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use super::PlanId;
 use crate::fault::{Fault, FaultKind};
 use crate::moment::Moment;
 use crate::schema::{SchemaView, UnitId};
@@ -162,7 +163,35 @@ pub(super) struct UnitState {
     pub(super) fetched: Option<Moment>,
     pub(super) in_flight: Option<Ticket>,
     /// The last question that changes something of it: what was asked for before may not show it.
+    pub(super) changed: Option<Ticket>,
+    /// The last question that there was when the owner said that the unit has changed.
     pub(super) disturbed: Option<Ticket>,
+    /// Whether there was a snapshot since the start, so that what differs from it is news.
+    pub(super) known: bool,
+}
+
+impl UnitState {
+    /// Whether a request changed the unit after the question `ticket` went out.
+    pub(super) fn is_overtaken(&self, ticket: Ticket) -> bool {
+        self.changed.is_some_and(|change| change > ticket)
+    }
+
+    /// Whether the unit may be another since the question `ticket` went out.
+    pub(super) fn is_outdated(&self, ticket: Ticket) -> bool {
+        self.is_overtaken(ticket) || self.disturbed.is_some_and(|last| last >= ticket)
+    }
+}
+
+/// A question for a unit.
+#[derive(Debug)]
+pub(super) struct Fetch {
+    pub(super) unit: UnitId,
+    /// Plans that came when the answer was outdated already: they need another one.
+    pub(super) late: Vec<PlanId>,
+    /// Whether another answer is wanted though no plan waits for it.
+    pub(super) again: bool,
+    /// How often its answer was overtaken and asked for anew.
+    pub(super) overtaken: u32,
 }
 
 impl Units {

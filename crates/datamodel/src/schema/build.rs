@@ -210,6 +210,7 @@ impl Builder {
             secured: spec.secured,
             volatile: spec.volatile,
             key: false,
+            value_change: spec.value_change,
         });
         let node = self.push(object, object_path, &spec.name, kind, unit)?;
         if let Some(table) = spec.counts {

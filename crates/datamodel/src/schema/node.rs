@@ -164,6 +164,8 @@ pub struct ParameterNode {
     pub volatile: bool,
     /// Whether it is part of a unique key.
     pub key: bool,
+    /// Whether Controllers may be told when its value changes.
+    pub value_change: bool,
 }
 
 /// Something that runs.
@@ -203,4 +205,9 @@ pub struct UnitSpec {
     pub deadline: Duration,
     /// Whether the instance numbers of its rows outlive a restart.
     pub numbering: Numbering,
+    /// Whether the owner tells of changes itself ([`ModelInput::Disturbed`](crate::ModelInput::Disturbed)),
+    /// so that nobody has to ask again and again to notice them.
+    pub announced: bool,
+    /// How often a unit that is not announced is asked for while somebody wants to be told of its changes.
+    pub poll: Duration,
 }

@@ -42,6 +42,8 @@ pub struct ParameterSpec {
     pub secured: bool,
     /// Whether it is forgotten at a restart.
     pub volatile: bool,
+    /// Whether Controllers may be told when its value changes.
+    pub value_change: bool,
     /// Where its value comes from, when not from where its object comes.
     pub unit: Option<UnitSpec>,
 }
@@ -86,6 +88,7 @@ impl From<&Parameter> for ParameterSpec {
             },
             secured: parameter.secured,
             volatile: parameter.volatile,
+            value_change: parameter.value_change,
             unit: parameter.unit.map(UnitSpec::from),
         }
     }
@@ -124,6 +127,8 @@ impl From<&Unit> for UnitSpec {
             max_age: unit.max_age,
             deadline: unit.deadline,
             numbering: unit.numbering,
+            announced: unit.announced,
+            poll: unit.poll,
         }
     }
 }

@@ -105,6 +105,18 @@ impl SchemaView {
         }
     }
 
+    /// All units: the base's, then each mount's.
+    pub fn units(&self) -> impl Iterator<Item = (UnitId, &UnitSpec)> {
+        let mounted = self.mounts.iter().enumerate();
+        let mounted = mounted.filter(|(_, mount)| mount.state == MountState::Mounted);
+        let parts = core::iter::once((0, &*self.base))
+            .chain(mounted.map(|(place, mount)| (place + 1, &*mount.schema)));
+        parts.flat_map(|(part, schema)| {
+            let units = schema.units().iter().enumerate();
+            units.map(move |(at, unit)| (UnitId(NodeId::new(part, at)), unit))
+        })
+    }
+
     /// The member of the object `id` called `name`, seen from the instance at `instance`, if there is one.
     pub fn member(&self, id: NodeId, name: &str, instance: Option<&str>) -> Option<NodeId> {
         let own = self

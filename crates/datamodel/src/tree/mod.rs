@@ -16,6 +16,13 @@ use crate::schema::{NodeId, SchemaView};
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct ObjectId(u32);
 
+impl ObjectId {
+    /// The place in memory, which another object may have later.
+    pub(crate) const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// All objects of one data model.
 #[derive(Debug)]
 pub struct Tree {
@@ -320,11 +327,16 @@ impl Tree {
 
     /// Takes a row out of its table. It stays in memory until [`Self::discard`].
     pub(crate) fn unlink(&mut self, view: &SchemaView, row: ObjectId) {
-        let (Some(parent), node, _) = self.place(row) else {
+        let (Some(parent), node, instance) = self.place(row) else {
             return;
         };
-        if let Some(table) = self.table_mut(view, parent, node) {
-            table.rows.retain(|(_, other)| *other != row);
+        if let Some(table) = self.table_mut(view, parent, node)
+            && let Ok(at) = table
+                .rows
+                .binary_search_by_key(&instance, |(number, _)| *number)
+            && table.rows[at].1 == row
+        {
+            table.rows.remove(at);
         }
         self.count(view, parent, node);
     }

@@ -75,6 +75,7 @@ impl Scene {
                     let results = self.host.apply(phase, &changes);
                     ModelInput::Applied { ticket, results }
                 }
+                ModelOutput::Changed { .. } => continue,
                 ModelOutput::Commit { sequence, .. } => ModelInput::Committed { sequence },
                 ModelOutput::Done { answer, .. } => {
                     answered = Some(answer);

@@ -19,6 +19,8 @@ const RADIO_UNIT: Unit = Unit {
     max_age: Duration::from_secs(1),
     deadline: Duration::from_secs(5),
     numbering: Numbering::Fresh,
+    announced: false,
+    poll: Duration::from_secs(10),
 };
 
 const RADIO: Object = object("Device.X_Radio.")

@@ -145,6 +145,8 @@ pub(super) const RADIO_UNIT: Unit = Unit {
     max_age: Duration::from_secs(1),
     deadline: Duration::from_secs(5),
     numbering: Numbering::Kept,
+    announced: false,
+    poll: Duration::from_secs(10),
 };
 
 const HOSTS_UNIT: Unit = Unit {

@@ -209,7 +209,7 @@ impl Scene {
     fn serve(&mut self, output: ModelOutput<Answer>) -> Option<ModelInput> {
         if !matches!(
             output,
-            ModelOutput::Commit { .. } | ModelOutput::Trouble { .. }
+            ModelOutput::Changed { .. } | ModelOutput::Commit { .. } | ModelOutput::Trouble { .. }
         ) {
             self.asked += 1;
             if self.owners == Owners::Silent {
@@ -257,7 +257,9 @@ impl Scene {
                 };
                 Some(ModelInput::Operated { ticket, result })
             }
-            ModelOutput::Done { .. } | ModelOutput::Trouble { .. } => None,
+            ModelOutput::Changed { .. }
+            | ModelOutput::Done { .. }
+            | ModelOutput::Trouble { .. } => None,
         }
     }
 

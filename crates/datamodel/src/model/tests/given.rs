@@ -16,6 +16,8 @@ const LINKS: Unit = Unit {
     max_age: Duration::from_secs(1),
     deadline: Duration::from_secs(5),
     numbering: Numbering::Given,
+    announced: true,
+    poll: Duration::from_secs(10),
 };
 
 const COUNTERS: Unit = Unit {
@@ -47,6 +49,7 @@ fn scene() -> Scene {
         asked: Vec::new(),
         commits: Vec::new(),
         done: Vec::new(),
+        changed: Vec::new(),
         troubles: Vec::new(),
     }
 }

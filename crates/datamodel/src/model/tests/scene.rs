@@ -19,6 +19,8 @@ const SENSOR: Unit = Unit {
     max_age: Duration::from_secs(1),
     deadline: Duration::from_secs(5),
     numbering: Numbering::Kept,
+    announced: false,
+    poll: Duration::from_secs(10),
 };
 
 const BRIDGE: Unit = Unit {
@@ -82,6 +84,7 @@ pub(super) struct Scene {
     pub(super) asked: Vec<Asked>,
     pub(super) commits: Vec<(u64, Vec<Entry>)>,
     pub(super) done: Vec<(PlanId, Answer, Vec<Change>)>,
+    pub(super) changed: Vec<Vec<Change>>,
     pub(super) troubles: Vec<String>,
 }
 
@@ -112,6 +115,7 @@ impl Scene {
             asked: Vec::new(),
             commits: Vec::new(),
             done: Vec::new(),
+            changed: Vec::new(),
             troubles: Vec::new(),
         }
     }
@@ -199,6 +203,7 @@ impl Scene {
                 } => {
                     self.asked.push(Asked::Apply(ticket, owner, phase, changes));
                 }
+                ModelOutput::Changed { changes } => self.changed.push(changes),
                 ModelOutput::Commit { sequence, entries } => self.commits.push((sequence, entries)),
                 ModelOutput::Done {
                     plan,
