@@ -55,7 +55,10 @@ impl<A> Model<A> {
 
     /// Tells what waits for no commit from `sequence` on.
     pub(super) fn tell_before(&mut self, sequence: u64) {
-        while let Some((_, changes)) = self.untold.pop_front_if(|(after, _)| *after < sequence) {
+        let is_due = |(after, _): &(u64, Vec<Change>)| *after < sequence;
+        while self.untold.front().is_some_and(is_due)
+            && let Some((_, changes)) = self.untold.pop_front()
+        {
             self.outputs.push_back(ModelOutput::Changed { changes });
         }
     }
