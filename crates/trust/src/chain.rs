@@ -112,8 +112,9 @@ impl<'a> Walk<'a> {
         })
     }
 
-    /// Whether any certificate of the way is denied: by a Credential that bans it or whom it vouches for, or by a
-    /// revocation list that its authority has signed.
+    /// Whether any certificate of the way is denied: by a Credential that bans it or who has signed it, or by
+    /// a revocation list that its authority has signed. A banned certificate is known by its issuer and
+    /// number: its bytes can be changed without breaking its signature.
     pub(crate) fn revoked(&mut self, store: &Store) -> Option<Distrust> {
         let path = self.path.clone();
         for (place, &certificate) in path.iter().enumerate() {
@@ -122,7 +123,7 @@ impl<'a> Walk<'a> {
                 .iter()
                 .filter(|credential| credential.allowed_uses.is_none());
             let ban = bans.find(|ban| {
-                ban.certificate == *certificate
+                ban.certificate.issuer_and_serial() == certificate.issuer_and_serial()
                     || signed(&mut self.signatures, certificate, &ban.certificate)
             });
             if let Some(ban) = ban {

@@ -9,6 +9,8 @@
 //! clock, or grant a permission: roles are the Agent's.
 
 pub mod limits;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 mod certificate;
 mod chain;

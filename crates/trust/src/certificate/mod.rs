@@ -7,6 +7,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use usphere_proto::{EndpointId, Scheme};
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::oid_registry::{OID_PKCS1_SHA1WITHRSA, OID_SHA1_WITH_RSA};
@@ -156,6 +158,16 @@ impl Certificate {
     /// The certificate itself.
     pub fn der(&self) -> &[u8] {
         &self.0.der
+    }
+
+    /// The certificate in PEM.
+    pub fn to_pem(&self) -> String {
+        let text = STANDARD.encode(&self.0.der);
+        let lines = text.as_bytes().chunks(64);
+        let lines: String = lines
+            .map(|line| format!("{}\n", String::from_utf8_lossy(line)))
+            .collect();
+        format!("-----BEGIN CERTIFICATE-----\n{lines}-----END CERTIFICATE-----\n")
     }
 
     /// Its fingerprint, in upper case hexadecimal digits.

@@ -11,6 +11,8 @@ mod check;
 mod mtp;
 mod record;
 mod send;
+#[cfg(test)]
+mod tests;
 
 pub use check::{Admission, Rejection, Standing};
 pub use mtp::{Expected, judge_mtp};

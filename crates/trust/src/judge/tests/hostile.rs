@@ -1,0 +1,117 @@
+//! What comes from outside is bounded and never panics.
+
+use std::time::Instant;
+
+use proptest::prelude::*;
+
+use super::{empty, id, issued, them, tofu};
+use crate::judge::{Expected, judge_mtp, judge_record};
+use crate::limits::{CERTIFICATE_BYTES_MAX, CHAIN_LENGTH_MAX, NAMES_MAX};
+use crate::testing::{NOW, authority, chain, draft};
+use crate::{AllowedUses, Certificate, CertificateError, Chain, Distrust, RevocationList, Session};
+
+#[test]
+fn chains_are_read_within_limits() {
+    let none: [&[u8]; 0] = [];
+    assert_eq!(Chain::from_der(&none), Err(Distrust::NothingPresented));
+    let leaf = draft("x").self_signed().certificate;
+    let many = vec![leaf.der(); CHAIN_LENGTH_MAX + 1];
+    assert_eq!(
+        Chain::from_der(&many),
+        Err(Distrust::TooLong {
+            certificates: CHAIN_LENGTH_MAX + 1
+        })
+    );
+    let large = vec![0x30; CERTIFICATE_BYTES_MAX + 1];
+    assert!(matches!(
+        Certificate::from_der(&large),
+        Err(CertificateError::TooLarge { .. })
+    ));
+    let mut names = draft("x");
+    for _ in 0..=NAMES_MAX {
+        names = names.uri("u:u");
+    }
+    let key = rcgen::KeyPair::generate().unwrap();
+    let der = names.0.self_signed(&key).unwrap();
+    assert!(matches!(
+        Certificate::from_der(der.der()),
+        Err(CertificateError::TooManyNames { .. })
+    ));
+    let mut trailing = leaf.der().to_vec();
+    trailing.push(0);
+    assert!(matches!(
+        Certificate::from_der(&trailing),
+        Err(CertificateError::Malformed { .. })
+    ));
+}
+
+/// Many certificates of one name, none of which has signed the other, cost a bounded number of verifications.
+#[test]
+fn a_hall_of_mirrors_ends() {
+    let mut store = empty();
+    for _ in 0..64 {
+        let ca = authority("CA");
+        store = store.trusting(&ca.certificate, AllowedUses::MtpAndUsp, &[]);
+    }
+    let mirrors: Vec<_> = (0..CHAIN_LENGTH_MAX - 1).map(|_| authority("CA")).collect();
+    let leaf = issued(&them(), &authority("CA"));
+    let mut presented = vec![&leaf];
+    presented.extend(mirrors.iter().map(|mirror| &mirror.certificate));
+    let walk = |store| chain(&presented).walk(store, None).path.len();
+    let start = Instant::now();
+    assert_eq!(walk(&store), 1);
+    // 32 verifications and not 64; each takes less than a millisecond, built without optimization less than 50.
+    assert!(start.elapsed().as_millis() < 5_000);
+}
+
+/// The costliest wildcards there can be.
+#[test]
+fn wildcards_cannot_be_made_to_take_long() {
+    let stars = "*".repeat(100);
+    let mut names = draft("x");
+    for _ in 0..100 {
+        names = names.uri(&format!("urn:bbf:usp:id:oui:ACDE48:a{stars}b"));
+    }
+    let certificate = names.self_signed().certificate;
+    let target = id(&format!("oui:ACDE48:{}", "a".repeat(240)));
+    let start = Instant::now();
+    assert!(!certificate.authenticates(&target));
+    assert!(start.elapsed().as_millis() < 5_000);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn garbage_is_no_certificate(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
+        prop_assert!(Certificate::from_der(&bytes).is_err());
+        prop_assert!(RevocationList::from_der(&bytes).is_err());
+        let _ = Certificate::from_pem(&String::from_utf8_lossy(&bytes));
+    }
+
+    /// A damaged certificate is refused or judged, and what was signed is never believed changed.
+    #[test]
+    fn a_damaged_certificate_is_not_believed(place in 0_usize..2_000, flip in 1_u8..) {
+        thread_local! {
+            static MADE: (crate::testing::Authority, Certificate) = {
+                let ca = authority("CA");
+                let leaf = issued(&them(), &ca);
+                (ca, leaf)
+            };
+        }
+        MADE.with(|(ca, leaf)| {
+            let mut der = leaf.der().to_vec();
+            // Within what is signed: a header of 4 bytes, then another with the length of what is.
+            assert_eq!(der[4..6], [0x30, 0x82]);
+            let signed = 4 + usize::from(u16::from_be_bytes([der[6], der[7]]));
+            let place = 4 + place % signed;
+            der[place] ^= flip;
+            let Ok(damaged) = Chain::from_der(&[&der]) else { return };
+            let store = empty().trusting(&ca.certificate, AllowedUses::MtpAndUsp, &[]);
+            assert!(judge_mtp(&damaged, &store, &Expected::Anybody, Some(NOW)).is_err());
+            let used = Session::open(damaged, &tofu(), &Expected::Anybody, Some(NOW));
+            let Ok(used) = used else { return };
+            assert!(judge_record(&used, &them(), &store, Some(NOW), None).is_err());
+        });
+    }
+}
