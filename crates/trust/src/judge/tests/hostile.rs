@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use proptest::prelude::*;
+use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::{empty, id, issued, them, tofu};
 use crate::judge::{Expected, judge_mtp, judge_record};
@@ -101,9 +102,11 @@ proptest! {
         }
         MADE.with(|(ca, leaf)| {
             let mut der = leaf.der().to_vec();
-            // Within what is signed: a header of 4 bytes, then another with the length of what is.
-            assert_eq!(der[4..6], [0x30, 0x82]);
-            let signed = 4 + usize::from(u16::from_be_bytes([der[6], der[7]]));
+            let signed = {
+                let (_, parsed) = X509Certificate::from_der(&der).unwrap();
+                parsed.tbs_certificate.as_ref().len()
+            };
+            // The header of the whole takes 4 bytes.
             let place = 4 + place % signed;
             der[place] ^= flip;
             let Ok(damaged) = Chain::from_der(&[&der]) else { return };
