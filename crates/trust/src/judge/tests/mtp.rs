@@ -112,7 +112,12 @@ fn whom_a_trusted_authority_or_broker_vouches_for_may_connect() {
     let leaf = issued(&them(), &low);
     let whole = chain(&[&leaf, &middle.certificate, &low.certificate]);
     for allowed_uses in AllowedUses::ALL {
-        for anchor in [&root.certificate, &middle.certificate, &low.certificate, &leaf] {
+        for anchor in [
+            &root.certificate,
+            &middle.certificate,
+            &low.certificate,
+            &leaf,
+        ] {
             let store = empty().trusting(anchor, allowed_uses, &[]);
             let verdict = Verdict::VouchedFor {
                 credential: 1,
@@ -129,7 +134,10 @@ fn whom_a_trusted_authority_or_broker_vouches_for_may_connect() {
         chain(&[&leaf, &middle.certificate]),
     ] {
         let refused = judge_mtp(&gap, &store, &ANYBODY, Some(NOW));
-        assert!(matches!(refused, Err(Distrust::Untrusted { .. })), "{refused:?}");
+        assert!(
+            matches!(refused, Err(Distrust::Untrusted { .. })),
+            "{refused:?}"
+        );
     }
 }
 
@@ -161,7 +169,9 @@ fn who_is_no_authority_vouches_for_nobody() {
     let root = authority("Root");
     let store = empty().trusting(&root.certificate, AllowedUses::MtpAndUsp, &[]);
     // A certificate for one Controller is used to sign another.
-    let mut plain = draft("Plain").endpoint(&id("self::plain")).authority_under(&root);
+    let mut plain = draft("Plain")
+        .endpoint(&id("self::plain"))
+        .authority_under(&root);
     plain.certificate = issued(&id("self::plain"), &root);
     let forged = issued(&them(), &plain);
     let presented = chain(&[&forged, &plain.certificate]);
@@ -186,7 +196,10 @@ fn a_certificate_that_is_stored_for_a_controller_needs_nobody_to_vouch_for_it() 
         .knowing(&id("self::first"), &[], true)
         .knowing(&them(), &[&leaf], true);
     let verdict = Verdict::Pinned { controller: 2 };
-    assert_eq!(judge_mtp(&presented, &store, &ANYBODY, Some(NOW)), Ok(verdict));
+    assert_eq!(
+        judge_mtp(&presented, &store, &ANYBODY, Some(NOW)),
+        Ok(verdict)
+    );
     let other = chain(&[&self_signed(&them())]);
     assert!(judge_mtp(&other, &store, &ANYBODY, Some(NOW)).is_err());
 }
@@ -201,7 +214,11 @@ fn whoever_is_revoked_does_not_connect() {
     let leaf = leaf.certificate;
     let presented = chain(&[&leaf, &low.certificate, &middle.certificate]);
     let trusting = |store: Store| store.trusting(&root.certificate, AllowedUses::MtpAndUsp, &[]);
-    let ways_in: [Store; 3] = [trusting(empty()), empty().knowing(&them(), &[&leaf], true), tofu()];
+    let ways_in: [Store; 3] = [
+        trusting(empty()),
+        empty().knowing(&them(), &[&leaf], true),
+        tofu(),
+    ];
     for store in ways_in {
         let judge = |store: &Store| judge_mtp(&presented, store, &ANYBODY, Some(NOW));
         assert!(judge(&store).is_ok());
@@ -265,7 +282,10 @@ fn a_resumed_session_is_judged_again_when_something_has_changed() {
     let leaf = draft("them").valid(NOW - 10, NOW + 10).endpoint(&them());
     let presented = chain(&[&leaf.signed_by(&ca).certificate]);
     let session = Session::open(presented, &store, &ANYBODY, Some(NOW)).unwrap();
-    assert_eq!(session.resume(&store, &ANYBODY, Some(NOW + 5)), Ok(session.clone()));
+    assert_eq!(
+        session.resume(&store, &ANYBODY, Some(NOW + 5)),
+        Ok(session.clone())
+    );
     assert!(session.resume(&store, &ANYBODY, Some(NOW + 11)).is_err());
     let changed = store.clone().next();
     let again = session.resume(&changed, &ANYBODY, Some(NOW + 5)).unwrap();
@@ -278,7 +298,10 @@ fn a_resumed_session_is_judged_again_when_something_has_changed() {
 #[test]
 fn an_unknown_critical_extension_makes_a_certificate_useless() {
     const STRANGE: &[u64] = &[1, 3, 6, 1, 4, 1, 3561, 999];
-    let leaf = draft("them").endpoint(&them()).critical(STRANGE).self_signed();
+    let leaf = draft("them")
+        .endpoint(&them())
+        .critical(STRANGE)
+        .self_signed();
     let refused = judge_mtp(&chain(&[&leaf.certificate]), &tofu(), &ANYBODY, None);
     assert_eq!(
         refused.unwrap_err().to_string(),

@@ -11,7 +11,13 @@ const BETTER: &str = "Device.LocalAgent.ControllerTrust.Role.2";
 
 /// What becomes of a Record of `them` that came with `certificates`.
 fn judge(certificates: &[&Certificate], store: &Store) -> Result<Admission, Rejection> {
-    judge_record(&session(chain(certificates)), &them(), store, Some(NOW), None)
+    judge_record(
+        &session(chain(certificates)),
+        &them(),
+        store,
+        Some(NOW),
+        None,
+    )
 }
 
 fn admission(standing: Standing, inherited: &[&str], untrusted: bool) -> Admission {
@@ -37,10 +43,7 @@ fn a_record_counts_only_where_the_connection_proves_its_sender() {
     let named = issued(&them(), &ca);
     assert!(judge(&[&named], &store).is_ok());
     let unproven = |judged: Result<Admission, Rejection>| {
-        matches!(
-            judged.unwrap_err().distrust,
-            Distrust::Unproven { .. }
-        )
+        matches!(judged.unwrap_err().distrust, Distrust::Unproven { .. })
     };
     // It names somebody else, or nobody.
     let other = issued(&id("self::other"), &ca);
@@ -116,7 +119,10 @@ fn every_way_through_the_check_of_a_certificate() {
         // Nobody vouches for it: first use is over for this Controller.
         for store in [empty(), tofu()] {
             let refused = not_ok(judge(&[&self_signed(&them())], &known(store)));
-            assert!(matches!(refused.distrust, Distrust::NotItsCertificate { .. }));
+            assert!(matches!(
+                refused.distrust,
+                Distrust::NotItsCertificate { .. }
+            ));
             assert_eq!(refused.ban, None);
         }
     }
@@ -170,20 +176,25 @@ fn only_the_first_matching_authority_gives_a_role() {
     let presented = [&leaf, &low.certificate, &middle.certificate];
     let uses = AllowedUses::MtpAndUsp;
     let inherited = |store: &Store| judge(&presented, store).unwrap().inherited;
-    let store = empty()
-        .trusting(&root.certificate, uses, &[GOOD])
-        .trusting(&middle.certificate, uses, &[BETTER]);
+    let store = empty().trusting(&root.certificate, uses, &[GOOD]).trusting(
+        &middle.certificate,
+        uses,
+        &[BETTER],
+    );
     assert_eq!(inherited(&store), [BETTER]);
-    let store = empty()
-        .trusting(&middle.certificate, uses, &[])
-        .trusting(&root.certificate, uses, &[GOOD]);
+    let store =
+        empty()
+            .trusting(&middle.certificate, uses, &[])
+            .trusting(&root.certificate, uses, &[GOOD]);
     assert_eq!(inherited(&store), [""; 0]);
     let store = empty().trusting(&root.certificate, uses, &[GOOD, BETTER]);
     assert_eq!(inherited(&store), [GOOD, BETTER]);
     // One that is for connections only hides those above it.
-    let store = empty()
-        .trusting(&root.certificate, uses, &[GOOD])
-        .trusting(&middle.certificate, AllowedUses::MtpOnly, &[BETTER]);
+    let store = empty().trusting(&root.certificate, uses, &[GOOD]).trusting(
+        &middle.certificate,
+        AllowedUses::MtpOnly,
+        &[BETTER],
+    );
     assert!(judge(&presented, &store).is_err());
 }
 
