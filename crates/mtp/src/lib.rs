@@ -4,4 +4,7 @@
 //! must never know a data model, decide when to dial again, or judge whether a peer may speak.
 
 pub mod limits;
+mod metered;
+pub mod tls;
 pub mod websocket;
+mod wire;

@@ -77,3 +77,24 @@ pub const ACCEPTED_WAITING_MAX: usize = 64;
 
 /// Pause after an accept failed for want of descriptors or memory.
 pub const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+
+/// Bytes of plain text or cipher text that TLS holds back for a peer that does not read.
+pub const TLS_BUFFER_BYTES_MAX: usize = 16 * 1024;
+
+/// Most certificates of a chain, ours or a peer's.
+pub const TLS_CHAIN_CERTIFICATES_MAX: usize = 8;
+
+/// Most bytes of a file with certificates or a key.
+pub const TLS_FILE_BYTES_MAX: u64 = 256 * 1024;
+
+/// Peers that were dialled whose TLS sessions are kept for being resumed.
+pub const TLS_PEERS_REMEMBERED_MAX: usize = 32;
+
+/// TLS sessions that are kept for each of them.
+pub const TLS_TICKETS_PER_PEER: usize = 4;
+
+/// Time for a client that was refused to read why.
+pub const TLS_FAREWELL_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Most bytes that are read from a client that was refused.
+pub const TLS_FAREWELL_BYTES_MAX: u64 = 64 * 1024;

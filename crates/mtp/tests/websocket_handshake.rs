@@ -220,7 +220,7 @@ async fn the_client_says_which_step_failed() {
 
     let error = failure("wss://127.0.0.1:1/usp").await;
     assert!(
-        matches!(error, DialError::TlsNotAvailable { .. }),
+        matches!(error, DialError::TlsNotConfigured { .. }),
         "{error}"
     );
     let error = failure(&format!("ws://{}.invalid/usp", "a".repeat(70))).await;
@@ -367,6 +367,7 @@ async fn plain_doors_are_on_loopback_unless_asked_otherwise() {
         let door = Door {
             address: address.parse().unwrap(),
             path: "/usp".to_owned(),
+            tls: false,
             insecure,
         };
         Listener::bind(door, settings(SERVER), ListenerLimits::default()).await

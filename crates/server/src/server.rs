@@ -57,6 +57,12 @@ pub enum StartError {
     /// The kept Endpoint ID is not one.
     #[error("the kept Endpoint ID is not valid: {0}; give one with --endpoint-id")]
     EndpointId(String),
+    /// A door for TLS without a certificate.
+    #[error("{address}: wss needs a certificate and its key, and there are none")]
+    NoIdentity {
+        /// The address.
+        address: SocketAddr,
+    },
     /// A door without TLS off loopback that was not asked for by name. (R-SEC.0)
     #[error(
         "{address}: not a loopback address, and without TLS anyone there could read and change what is said; \
@@ -111,6 +117,7 @@ impl Server {
         let door = Door {
             address: config.ws,
             path: config.ws_path.clone(),
+            tls: false,
             insecure: config.insecure,
         };
         let limits = ListenerLimits {
@@ -241,6 +248,7 @@ fn closed_door(error: BindError) -> StartError {
             source,
         },
         BindError::NotLoopback { address } => StartError::NotLoopback { address, key: "ws" },
+        BindError::NoIdentity { address } => StartError::NoIdentity { address },
     }
 }
 

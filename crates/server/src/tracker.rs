@@ -244,6 +244,7 @@ mod tests {
         let door = Door {
             address: ([127, 0, 0, 1], 0).into(),
             path: "/usp".into(),
+            tls: false,
             insecure: false,
         };
         let config = ControllerConfig {

@@ -48,7 +48,9 @@ async fn serve(config: Config) -> Result<Exit, Failure> {
     let mut signals = Signals::listen()?;
     let path = config.ws_path.clone();
     let server = Server::start(config).await.map_err(|error| match error {
-        StartError::EndpointId(_) | StartError::NotLoopback { .. } => Failure::usage(error),
+        StartError::EndpointId(_)
+        | StartError::NoIdentity { .. }
+        | StartError::NotLoopback { .. } => Failure::usage(error),
         StartError::Address { .. } | StartError::Data(_) | StartError::Store(_) => {
             Failure::local(error)
         }

@@ -20,18 +20,18 @@ use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use usphere_proto::{EndpointId, Limits, Record};
 
 use super::keepalive::{Due, KeepAlive};
-use super::metered::Metered;
 use super::queue::{Farewell, Outgoing, Queue, close_text};
 use super::{CloseReason, LinkEvent, Settings, close_code};
 use crate::limits::EVENTS_BEFORE_FLUSH_MAX;
+use crate::wire::Wire;
 
 /// How long the timer sleeps when there is nothing to wait for.
 const IDLE: Duration = Duration::from_secs(3600);
 
 /// One open WebSocket.
 #[derive(Debug)]
-pub(super) struct Connection<S> {
-    socket: WebSocketStream<Metered<S>>,
+pub(super) struct Connection {
+    socket: WebSocketStream<Wire>,
     queue: Arc<Queue>,
     phase: Phase,
     keepalive: KeepAlive,
@@ -61,9 +61,9 @@ enum Phase {
     Ended(CloseReason),
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+impl Connection {
     pub(super) fn new(
-        socket: WebSocketStream<Metered<S>>,
+        socket: WebSocketStream<Wire>,
         queue: Arc<Queue>,
         settings: &Settings,
     ) -> Self {
@@ -381,7 +381,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 }
 
-impl<S> Drop for Connection<S> {
+impl Drop for Connection {
     fn drop(&mut self) {
         self.queue.shut();
     }

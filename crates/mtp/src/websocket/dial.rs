@@ -1,7 +1,8 @@
-//! The client end: resolve, connect, opening handshake.
+//! The client end: resolve, connect, TLS if it is wanted, opening handshake.
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
@@ -17,9 +18,11 @@ use usphere_trust::{Channel, PeerIdentity};
 
 use super::identity::{eid_in_extensions, extension_with_eid, path_with_eid};
 use super::link::link;
-use super::metered::Metered;
 use super::{Link, SUBPROTOCOL, Settings, Target};
 use crate::limits::{ADDRESSES_MAX, REFUSAL_BYTES_MAX};
+use crate::metered::Metered;
+use crate::tls::TlsError;
+use crate::wire::Wire;
 
 /// Opens a WebSocket to `target`. (R-WS.5, R-WS.7)
 ///
@@ -28,29 +31,36 @@ use crate::limits::{ADDRESSES_MAX, REFUSAL_BYTES_MAX};
 /// # Errors
 /// [`DialError`] says which step failed.
 pub async fn dial(target: &Target, settings: &Settings) -> Result<Link, DialError> {
-    if target.tls {
-        return Err(DialError::TlsNotAvailable {
+    if target.tls && settings.tls.is_none() {
+        return Err(DialError::TlsNotConfigured {
             target: target.to_string(),
         });
     }
     let request = request(target, settings)?;
-    let (stream, remote) = timeout(settings.connect_timeout, connect(target))
-        .await
-        .map_err(|_| DialError::Timeout {
-            step: DialStep::Connect,
-        })??;
-    // Boxed: the future of a handshake is large, and the caller's would stay that large.
-    let open = Box::pin(open(stream, request, settings));
-    let (socket, claimed) = timeout(settings.handshake_timeout, open)
-        .await
-        .map_err(|_| DialError::Timeout {
-            step: DialStep::Handshake,
-        })??;
+    let connecting = connect(target);
+    let (stream, remote) = step(DialStep::Connect, settings.connect_timeout, connecting).await?;
+    // Boxed: the futures of handshakes are large, and the caller's would stay that large.
+    let securing = Box::pin(secure(stream, remote, target, settings));
+    let (wire, channel) = step(DialStep::Tls, settings.handshake_timeout, securing).await?;
+    let opening = Box::pin(open(wire, request, settings));
+    let (socket, endpoint_id) =
+        step(DialStep::Handshake, settings.handshake_timeout, opening).await?;
     let peer = PeerIdentity {
-        endpoint_id: claimed,
-        channel: Channel::plain(remote.ip()),
+        endpoint_id,
+        channel,
     };
     Ok(link(socket, peer, remote, None, settings))
+}
+
+/// Bounds the time of one step.
+async fn step<T>(
+    step: DialStep,
+    patience: Duration,
+    work: impl Future<Output = Result<T, DialError>>,
+) -> Result<T, DialError> {
+    timeout(patience, work)
+        .await
+        .map_err(|_| DialError::Timeout { step })?
 }
 
 /// Why a link could not be opened.
@@ -95,9 +105,12 @@ pub enum DialError {
         /// The step.
         step: DialStep,
     },
-    /// The target wants TLS.
-    #[error("{target}: TLS is not available yet, use ws://")]
-    TlsNotAvailable {
+    /// There is no TLS with the server.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The target wants TLS, and the settings hold none.
+    #[error("{target}: wss needs a certificate, its key, and CAs to trust; none are configured")]
+    TlsNotConfigured {
         /// The target.
         target: String,
     },
@@ -108,8 +121,10 @@ pub enum DialError {
 pub enum DialStep {
     /// Resolving the name and connecting.
     Connect,
-    /// The opening handshake.
+    /// The opening handshake of WebSocket.
     Handshake,
+    /// The handshake of TLS.
+    Tls,
 }
 
 impl std::fmt::Display for DialStep {
@@ -117,6 +132,7 @@ impl std::fmt::Display for DialStep {
         f.write_str(match self {
             Self::Connect => "connecting",
             Self::Handshake => "opening the WebSocket",
+            Self::Tls => "agreeing on TLS",
         })
     }
 }
@@ -143,17 +159,33 @@ async fn connect(target: &Target) -> Result<(TcpStream, SocketAddr), DialError> 
     Err(failure)
 }
 
-/// Returns the open socket and the Endpoint ID that the server told.
-async fn open(
+/// Does the handshake of TLS, if the target wants it. (R-WS.22)
+async fn secure(
     stream: TcpStream,
-    request: Request,
+    remote: SocketAddr,
+    target: &Target,
     settings: &Settings,
-) -> Result<(WebSocketStream<Metered<TcpStream>>, Option<EndpointId>), DialError> {
+) -> Result<(Wire, Channel), DialError> {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY was refused");
     }
     let stream = Metered::new(stream);
-    let (socket, response) = client_async_with_config(request, stream, Some(settings.protocol()))
+    let Some(tls) = settings.tls.as_ref().filter(|_| target.tls) else {
+        return Ok((Wire::Plain(stream), Channel::plain(remote.ip())));
+    };
+    let (stream, session) = tls
+        .connect(stream, &target.host, settings.peer_id.as_ref())
+        .await?;
+    Ok((Wire::Tls(stream), Channel::Tls(session)))
+}
+
+/// Returns the open socket and the Endpoint ID that the server told.
+async fn open(
+    wire: Wire,
+    request: Request,
+    settings: &Settings,
+) -> Result<(WebSocketStream<Wire>, Option<EndpointId>), DialError> {
+    let (socket, response) = client_async_with_config(request, wire, Some(settings.protocol()))
         .await
         .map_err(handshake_error)?;
     check_subprotocol(response.headers())?;
@@ -200,6 +232,12 @@ fn claimed(headers: &HeaderMap) -> Option<EndpointId> {
 fn handshake_error(error: Error) -> DialError {
     match error {
         Error::Http(response) => refused(&response),
+        Error::Io(error) => match TlsError::within(error) {
+            Ok(error) => DialError::Tls(error),
+            Err(error) => DialError::Handshake {
+                reason: error.to_string(),
+            },
+        },
         Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(_)) => DialError::NoSubprotocol,
         error => DialError::Handshake {
             reason: error.to_string(),

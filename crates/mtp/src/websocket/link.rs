@@ -5,16 +5,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use usphere_proto::{Record, Refusal};
 use usphere_trust::PeerIdentity;
 
 use super::connection::Connection;
 use super::gate::Permit;
-use super::metered::Metered;
 use super::queue::Queue;
 use super::{LinkSender, Settings};
+use crate::wire::Wire;
 
 /// An open WebSocket to one peer.
 #[derive(Debug)]
@@ -132,7 +131,7 @@ pub struct LinkReceiver {
 
 #[derive(Debug)]
 struct Open {
-    connection: Connection<TcpStream>,
+    connection: Connection,
     /// Counts the connection at its listener for as long as it lives.
     _permit: Option<Permit>,
 }
@@ -193,7 +192,7 @@ impl LinkReceiver {
 
 /// Puts a link together from a stream whose opening handshake is done.
 pub(super) fn link(
-    socket: WebSocketStream<Metered<TcpStream>>,
+    socket: WebSocketStream<Wire>,
     peer: PeerIdentity,
     remote: SocketAddr,
     permit: Option<Permit>,

@@ -14,10 +14,12 @@ use usphere_trust::{Channel, PeerIdentity};
 
 use super::gate::{Gate, Pace, Permit};
 use super::link::link;
-use super::metered::Metered;
 use super::opening::{self, OpeningError};
 use super::{Link, Settings};
 use crate::limits;
+use crate::metered::Metered;
+use crate::tls::{CLIENT_HELLO, Tls, TlsError};
+use crate::wire::Wire;
 
 /// Where a listener waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +28,8 @@ pub struct Door {
     pub address: SocketAddr,
     /// Path of the Endpoint, with its leading `/`. (R-WS.2)
     pub path: String,
+    /// Whether those who come have to speak TLS.
+    pub tls: bool,
     /// Whether a plain door may be opened off loopback.
     pub insecure: bool,
 }
@@ -58,6 +62,7 @@ impl Default for ListenerLimits {
 #[derive(Debug)]
 pub struct Listener {
     address: SocketAddr,
+    is_tls: bool,
     accepted: mpsc::Receiver<Link>,
     task: JoinHandle<()>,
 }
@@ -82,22 +87,35 @@ pub enum BindError {
         /// The address.
         address: SocketAddr,
     },
+    /// A door for TLS without a certificate and key to show there.
+    #[error("{address}: wss needs a certificate and its key, and there are none")]
+    NoIdentity {
+        /// The address.
+        address: SocketAddr,
+    },
 }
 
 impl Listener {
-    /// Opens a plain door. Handshakes are answered from now on, each in a small task of its own.
+    /// Opens a door. Handshakes are answered from now on, each in a small task of its own.
     ///
     /// # Errors
-    /// [`BindError`] when the address is taken, forbidden, or off loopback without `insecure`.
+    /// [`BindError`] when the address is taken or forbidden, when it is off loopback with neither
+    /// TLS nor `insecure`, or when there is no identity for TLS.
     pub async fn bind(
         door: Door,
         settings: Settings,
         limits: ListenerLimits,
     ) -> Result<Self, BindError> {
         let address = door.address;
-        if !door.insecure && !address.ip().to_canonical().is_loopback() {
+        if !door.tls && !door.insecure && !address.ip().to_canonical().is_loopback() {
             return Err(BindError::NotLoopback { address });
         }
+        let tls = settings.tls.clone().filter(|tls| tls.has_identity());
+        let tls = match (door.tls, tls) {
+            (true, None) => return Err(BindError::NoIdentity { address }),
+            (true, tls) => tls,
+            (false, _) => None,
+        };
         let failed = |source| BindError::Address { address, source };
         let socket = TcpListener::bind(address).await.map_err(failed)?;
         let address = socket.local_addr().map_err(failed)?;
@@ -105,11 +123,13 @@ impl Listener {
         let entrance = Arc::new(Entrance {
             path: door.path,
             settings,
+            tls,
             sender,
         });
         let task = tokio::spawn(accept_all(socket, entrance, limits));
         Ok(Self {
             address,
+            is_tls: door.tls,
             accepted,
             task,
         })
@@ -118,6 +138,11 @@ impl Listener {
     /// Where it listens, with the port that was taken.
     pub fn local_addr(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Whether TLS is spoken there.
+    pub fn is_tls(&self) -> bool {
+        self.is_tls
     }
 
     /// The next link whose handshake succeeded. Cancelling loses nothing. `None` only when the
@@ -138,7 +163,22 @@ impl Drop for Listener {
 struct Entrance {
     path: String,
     settings: Settings,
+    /// Present where TLS is spoken.
+    tls: Option<Arc<Tls>>,
     sender: mpsc::Sender<Link>,
+}
+
+/// Why nothing came of a connection.
+#[derive(Debug, thiserror::Error)]
+enum AdmitError {
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    #[error("the client does not speak TLS")]
+    NotTls,
+    #[error(transparent)]
+    Opening(#[from] OpeningError),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
 }
 
 async fn accept_all(socket: TcpListener, entrance: Arc<Entrance>, limits: ListenerLimits) {
@@ -163,8 +203,10 @@ async fn accept_all(socket: TcpListener, entrance: Arc<Entrance>, limits: Listen
             }
             Err(shut) => {
                 tracing::debug!(%remote, ?shut, "connection limit reached");
-                // Said if it can be said at once.
-                let _ = stream.try_write(&opening::busy());
+                if entrance.tls.is_none() {
+                    // Said if it can be said at once.
+                    let _ = stream.try_write(&opening::busy());
+                }
             }
         }
         let wait = pace.take(Instant::now());
@@ -177,10 +219,9 @@ async fn accept_all(socket: TcpListener, entrance: Arc<Entrance>, limits: Listen
 impl Entrance {
     /// One handshake, given up when it takes too long or the listener is gone.
     async fn admit(self: Arc<Self>, stream: TcpStream, remote: SocketAddr, permit: Permit) {
-        let handshake = timeout(
-            self.settings.handshake_timeout,
-            self.open(stream, remote, permit),
-        );
+        // Boxed: the room of a handshake would stay taken while the link waits to be fetched.
+        let open = Box::pin(self.open(stream, remote, permit));
+        let handshake = timeout(self.settings.handshake_timeout, open);
         let opened = tokio::select! {
             opened = handshake => opened,
             () = self.sender.closed() => return,
@@ -188,6 +229,9 @@ impl Entrance {
         match opened {
             // The listener may be dropped meanwhile, and the link with it.
             Ok(Ok(link)) => drop(self.sender.send(link).await),
+            Ok(Err(AdmitError::Tls(error @ TlsError::Distrusted(_)))) => {
+                tracing::info!(%remote, "refused: {error}");
+            }
             Ok(Err(error)) => tracing::debug!(%remote, %error, "handshake failed"),
             Err(_) => tracing::debug!(%remote, "handshake took too long"),
         }
@@ -195,14 +239,15 @@ impl Entrance {
 
     async fn open(
         &self,
-        mut stream: TcpStream,
+        stream: TcpStream,
         remote: SocketAddr,
         permit: Permit,
-    ) -> Result<Link, OpeningError> {
+    ) -> Result<Link, AdmitError> {
         stream.set_nodelay(true)?;
-        let opened = opening::answer(&mut stream, &self.path, &self.settings.our_id).await?;
+        let (mut wire, channel) = self.secure(stream, remote).await?;
+        let opened = opening::answer(&mut wire, &self.path, &self.settings.our_id).await?;
         let socket = WebSocketStream::from_partially_read(
-            Metered::new(stream),
+            wire,
             opened.rest,
             Role::Server,
             Some(self.settings.protocol()),
@@ -210,8 +255,28 @@ impl Entrance {
         .await;
         let peer = PeerIdentity {
             endpoint_id: opened.claimed,
-            channel: Channel::plain(remote.ip()),
+            channel,
         };
         Ok(link(socket, peer, remote, Some(permit), &self.settings))
+    }
+
+    /// Does the handshake of TLS where it is spoken. Who comes without is told so. (R-WS.22)
+    async fn secure(
+        &self,
+        mut stream: TcpStream,
+        remote: SocketAddr,
+    ) -> Result<(Wire, Channel), AdmitError> {
+        let Some(tls) = &self.tls else {
+            let channel = Channel::plain(remote.ip());
+            return Ok((Wire::Plain(Metered::new(stream)), channel));
+        };
+        let mut first = [0];
+        stream.peek(&mut first).await?;
+        if first != [CLIENT_HELLO] {
+            opening::refuse_plain(&mut stream).await;
+            return Err(AdmitError::NotTls);
+        }
+        let (stream, session) = tls.accept(Metered::new(stream)).await?;
+        Ok((Wire::Tls(stream), Channel::Tls(session)))
     }
 }

@@ -15,17 +15,18 @@ mod identity;
 mod keepalive;
 mod link;
 mod listener;
-mod metered;
 mod opening;
 mod queue;
 mod target;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use usphere_proto::EndpointId;
 
 use crate::limits;
+use crate::tls::Tls;
 
 pub use dial::{DialError, DialStep, dial};
 pub use link::{CloseReason, Link, LinkEvent, LinkReceiver};
@@ -80,6 +81,11 @@ pub struct Settings {
     pub queue_records_max: usize,
     /// Whether a client also sends the extension of USP before 1.3. A server always answers it.
     pub legacy_extension: bool,
+    /// For `wss`. Without it such a target cannot be dialled, nor such a door be opened.
+    pub tls: Option<Arc<Tls>>,
+    /// Whom the caller means to reach, if it knows; TLS takes nobody else's certificate where the
+    /// name of the host does not speak for it. Dialling only.
+    pub peer_id: Option<EndpointId>,
 }
 
 impl Settings {
@@ -97,6 +103,8 @@ impl Settings {
             queue_bytes_max: limits::QUEUE_BYTES_MAX,
             queue_records_max: limits::QUEUE_RECORDS_MAX,
             legacy_extension: false,
+            tls: None,
+            peer_id: None,
         }
     }
 

@@ -18,6 +18,7 @@ use usphere_proto::{EndpointId, eid_in_query};
 use super::SUBPROTOCOL;
 use super::identity::{eid_in_extensions, extension_with_eid};
 use crate::limits::REQUEST_BYTES_MAX;
+use crate::tls::CLIENT_HELLO;
 
 /// How long a refused client may take to read why.
 const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
@@ -66,6 +67,8 @@ pub(super) async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
     match judged {
         Ok((response, claimed, rest)) => {
             stream.write_all(&encode(&response)).await?;
+            // TLS may have kept it.
+            stream.flush().await?;
             Ok(Opened { claimed, rest })
         }
         Err(refusal) => {
@@ -74,6 +77,14 @@ pub(super) async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
             Err(OpeningError::Refused(refusal))
         }
     }
+}
+
+/// Tells a client that speaks plain HTTP at a door for TLS.
+pub(super) async fn refuse_plain<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) {
+    let text = "only TLS is spoken here, use wss://";
+    let refusal = Refusal::new(StatusCode::BAD_REQUEST, text);
+    // The client may be gone already; nobody is left to tell then.
+    let _ = timeout(REFUSAL_TIMEOUT, refuse(stream, &refusal)).await;
 }
 
 /// What is written to a connection that is closed before its request is read.
@@ -101,6 +112,12 @@ async fn read_request<S: AsyncRead + Unpin>(
             return Ok(Err(Refusal::new(
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
                 format!("the request has more than {REQUEST_BYTES_MAX} bytes"),
+            )));
+        }
+        if bytes.first() == Some(&CLIENT_HELLO) {
+            return Ok(Err(Refusal::new(
+                StatusCode::BAD_REQUEST,
+                "no TLS is spoken here, use ws://",
             )));
         }
         if bytes[searched..]

@@ -1,6 +1,8 @@
 //! Two ends on loopback, and peers made of bytes that do what no library does.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+pub(crate) mod tls;
+
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -40,13 +42,15 @@ pub(crate) async fn listen_within(settings: Settings, limits: ListenerLimits) ->
     let door = Door {
         address: "127.0.0.1:0".parse().unwrap(),
         path: "/usp".to_owned(),
+        tls: settings.tls.is_some(),
         insecure: false,
     };
     Listener::bind(door, settings, limits).await.unwrap()
 }
 
 pub(crate) fn target(listener: &Listener) -> Target {
-    format!("ws://{}/usp", listener.local_addr())
+    let scheme = if listener.is_tls() { "wss" } else { "ws" };
+    format!("{scheme}://{}/usp", listener.local_addr())
         .parse()
         .unwrap()
 }

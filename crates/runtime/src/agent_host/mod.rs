@@ -412,6 +412,7 @@ impl AgentHost {
         let door = Door {
             address: SocketAddr::new(self.listen_address, target.port),
             path: rooted(&target.path),
+            tls: target.encryption,
             insecure: self.insecure,
         };
         let (settings, post, encryption) = (

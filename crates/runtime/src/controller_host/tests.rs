@@ -27,6 +27,7 @@ async fn listening() -> (ControllerHost, Target) {
     let door = Door {
         address: ([127, 0, 0, 1], 0).into(),
         path: "/usp".into(),
+        tls: false,
         insecure: false,
     };
     let host = ControllerHost::listen(door, ListenerLimits::default(), config())
@@ -152,6 +153,7 @@ async fn an_agent_that_listens_is_dialled() {
     let door = Door {
         address: ([127, 0, 0, 1], 0).into(),
         path: "/agent".into(),
+        tls: false,
         insecure: false,
     };
     let settings = Settings::new(id("self::agent"));
@@ -178,6 +180,7 @@ async fn a_dialled_connection_that_ends_early_is_told() {
     let door = Door {
         address: ([127, 0, 0, 1], 0).into(),
         path: "/agent".into(),
+        tls: false,
         insecure: false,
     };
     let mut listener = Listener::bind(

@@ -379,6 +379,7 @@ async fn start_times(options: &Options, folder: &Path) -> Result<()> {
     let door = Door {
         address: ([127, 0, 0, 1], 0).into(),
         path: "/usp".to_owned(),
+        tls: false,
         insecure: false,
     };
     let mut listener =

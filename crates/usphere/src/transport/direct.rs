@@ -64,6 +64,7 @@ impl Direct {
         let door = Door {
             address: resolve(target).await?,
             path: target.path.clone(),
+            tls: target.tls,
             insecure: false,
         };
         let mut host = ControllerHost::listen(door, ListenerLimits::default(), config(&own))
@@ -131,7 +132,7 @@ fn unanswered(target: &Target) -> Failure {
 fn not_dialled(target: &Target, error: &DialError) -> Failure {
     let absent = Failure::new(Exit::Absent, format_args!("{target}: {error}"));
     match error {
-        DialError::TlsNotAvailable { .. } => Failure::usage(error),
+        DialError::TlsNotConfigured { .. } => Failure::usage(error),
         DialError::Connect { .. } => {
             absent.advise("is the Agent running, and does its WebSocket MTP listen there?")
         }
@@ -139,7 +140,8 @@ fn not_dialled(target: &Target, error: &DialError) -> Failure {
         DialError::Handshake { .. }
         | DialError::NoSubprotocol
         | DialError::Resolve { .. }
-        | DialError::Timeout { .. } => absent,
+        | DialError::Timeout { .. }
+        | DialError::Tls(_) => absent,
     }
 }
 
@@ -154,6 +156,6 @@ fn not_opened(error: &BindError) -> Failure {
         BindError::Address { .. } => {
             Failure::local(error).advise("is another program listening there?")
         }
-        BindError::NotLoopback { .. } => Failure::usage(error),
+        BindError::NoIdentity { .. } | BindError::NotLoopback { .. } => Failure::usage(error),
     }
 }
