@@ -9,9 +9,11 @@ use usphere_datamodel::operation::{Operation, OperationError, OperationKind, Out
 use usphere_proto::{EndpointId, Msg, Record};
 use usphere_trust::PeerIdentity;
 
+use self::inbox::Inbox;
 use crate::limits::{CONNECT_PATIENCE, OUTSTANDING_MAX};
 use crate::{HangupReason, Input, LinkId, Notice, OfflineReason, OperationId, Output, translate};
 
+mod inbox;
 mod receive;
 #[cfg(test)]
 mod tests;
@@ -34,6 +36,7 @@ pub struct Controller {
     /// Only Agents that can be asked.
     agents: HashMap<EndpointId, Agent>,
     operations: HashMap<OperationId, Place>,
+    inbox: Inbox,
     timers: BTreeSet<(Moment, Timer)>,
     messages: u64,
     /// Whether goodbye was said: nobody is let in any more.
@@ -92,6 +95,7 @@ impl Controller {
             links: HashMap::new(),
             agents: HashMap::new(),
             operations: HashMap::new(),
+            inbox: Inbox::default(),
             timers: BTreeSet::new(),
             messages: 0,
             shut: false,
@@ -108,6 +112,7 @@ impl Controller {
         );
         match input {
             Input::Cancel { operation } => drop(self.forget(operation)),
+            Input::Declined { notification } => self.declined(notification),
             Input::Dismiss { agent } => self.dismiss(&agent),
             Input::Connected { link, peer } => self.connected(link, peer, now),
             Input::Disconnected { link, reason } => {
@@ -124,6 +129,7 @@ impl Controller {
                 self.request(operation, agent, request, now + timeout);
             }
             Input::Shutdown => self.shut_down(),
+            Input::Taken { notification } => self.taken(notification, now),
             Input::Tick => {}
         }
         self.fire(now);

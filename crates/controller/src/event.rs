@@ -3,8 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use usphere_datamodel::operation::{Operation, OperationError, Outcome};
-use usphere_proto::{EndpointId, Record, Refusal, msg};
+use usphere_datamodel::operation::{Notified, Operation, OperationError, Outcome};
+use usphere_proto::{EndpointId, Record, Refusal};
 use usphere_trust::PeerIdentity;
 
 use crate::Notice;
@@ -23,6 +23,10 @@ impl fmt::Display for LinkId {
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct OperationId(pub u64);
 
+/// Names one notification until it is taken or declined. Chosen by the engine, never used twice.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct NotificationId(pub u64);
+
 /// What the engine is told.
 #[derive(Debug)]
 pub enum Input {
@@ -37,6 +41,11 @@ pub enum Input {
         link: LinkId,
         /// What the transport knows of the peer.
         peer: PeerIdentity,
+    },
+    /// Nobody takes this notification now. It stays unanswered, so that the Agent sends it again.
+    Declined {
+        /// The notification.
+        notification: NotificationId,
     },
     /// Say goodbye to this Agent and close its connection, if it has one. It may come back.
     Dismiss {
@@ -77,6 +86,11 @@ pub enum Input {
     },
     /// Say goodbye to every Agent, close every connection, and let nobody in any more.
     Shutdown,
+    /// This notification is not lost any more: the Agent may forget it.
+    Taken {
+        /// The notification.
+        notification: NotificationId,
+    },
     /// The time of [`Controller::deadline`](crate::Controller::deadline) has come.
     Tick,
 }
@@ -93,12 +107,18 @@ pub enum Output {
     },
     /// A line for the log.
     Note(Notice),
-    /// An Agent notified us. It is answered already, where it wants to be.
+    /// An Agent notified us. [`Input::Taken`] or [`Input::Declined`] has to follow, sooner or later; the Agent
+    /// is answered after the first.
     Notified {
+        /// The name of the notification.
+        notification: NotificationId,
         /// The Agent.
         agent: EndpointId,
+        /// The msg_id of its request. One that it sends again after a restart of the Controller has the same,
+        /// and the same content.
+        msg_id: String,
         /// What it said.
-        notify: msg::Notify,
+        notified: Notified,
     },
     /// An Agent can no longer be asked.
     Offline {

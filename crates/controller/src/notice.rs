@@ -47,6 +47,15 @@ pub enum Notice {
         /// The link that is used from now on.
         new: LinkId,
     },
+    /// A notification was not taken, and stays unanswered: too many wait, or nobody wants it.
+    Untaken {
+        /// The link it came on.
+        link: LinkId,
+        /// Whose it was.
+        agent: EndpointId,
+        /// The ID of its Subscription, cut to a bearable length.
+        subscription_id: String,
+    },
 }
 
 /// Why something was dropped without an answer.
@@ -62,6 +71,8 @@ pub enum Ignored {
     NotAsked(String),
     /// The link belongs to another Agent.
     OtherAgent,
+    /// The same notification waits to be taken; this is its msg_id.
+    Repeated(String),
     /// It is signed, and this Controller cannot verify signatures yet. (R-E2E.30)
     Unverified,
     /// It is the Connect Record of another MTP. (R-MTP.8)
@@ -81,6 +92,14 @@ impl fmt::Display for Notice {
                 code,
                 text,
             } => write!(f, "{link}: answered {agent} with {code}: {text}"),
+            Self::Untaken {
+                link,
+                agent,
+                subscription_id,
+            } => write!(
+                f,
+                "{link}: a notification of {agent} for Subscription {subscription_id:?} is not taken now"
+            ),
             Self::Replaced { agent, old, new } => {
                 write!(
                     f,
@@ -99,6 +118,7 @@ impl fmt::Display for Ignored {
             Self::Erroneous(why) => f.write_str(why),
             Self::NotAsked(msg_id) => write!(f, "msg_id {msg_id} answers nothing that waits"),
             Self::OtherAgent => f.write_str("the connection belongs to another Agent"),
+            Self::Repeated(msg_id) => write!(f, "notification {msg_id} waits already"),
             Self::Unverified => f.write_str("it is signed, and signatures cannot be verified yet"),
             Self::WrongConnect => f.write_str("it is the Connect Record of another MTP"),
         }

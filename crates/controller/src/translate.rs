@@ -3,7 +3,7 @@
 
 use usphere_datamodel::Path;
 use usphere_datamodel::operation::{
-    self, CommandKind, Failure, ObjectAccess, ObjectSettings, Operation, OperationError,
+    self, CommandKind, Completion, Failure, Notification, Notified, ObjectAccess, ObjectSettings, Operation, OperationError,
     OperationKind, Outcome, ParameterAccess, ParameterFailure, ParameterKind, PathFailure, Refusal,
     ValueChange,
 };
@@ -117,6 +117,52 @@ pub(crate) fn refusal(error: msg::Error) -> OperationError {
 /// The outcome of an Operate that wants no answer.
 pub(crate) fn unanswered() -> Outcome {
     Outcome::Operate(operation::OperateOutcome::default())
+}
+
+/// What an Agent says with a Notify; `None` where it says nothing, which no decoded one does.
+pub(crate) fn notified(notify: msg::Notify) -> Option<Notified> {
+    let notification = match notify.notification? {
+        msg::Notification::Event(event) => Notification::Event {
+            path: event.obj_path,
+            event: event.event_name,
+            arguments: event.params,
+        },
+        msg::Notification::ValueChange(change) => Notification::ValueChange {
+            path: change.param_path,
+            value: change.param_value,
+        },
+        msg::Notification::ObjCreation(creation) => Notification::ObjectCreation {
+            path: creation.obj_path,
+            unique_keys: creation.unique_keys,
+        },
+        msg::Notification::ObjDeletion(deletion) => Notification::ObjectDeletion {
+            path: deletion.obj_path,
+        },
+        msg::Notification::OperComplete(complete) => Notification::OperationComplete {
+            path: complete.obj_path,
+            command: complete.command_name,
+            command_key: complete.command_key,
+            completion: match complete.operation_resp? {
+                msg::CompletionOutcome::ReqOutputArgs(output) => {
+                    Completion::Completed(output.output_args)
+                }
+                msg::CompletionOutcome::CmdFailure(failure) => Completion::Failed(Failure {
+                    code: failure.err_code,
+                    text: failure.err_msg,
+                }),
+            },
+        },
+        msg::Notification::OnBoardReq(request) => Notification::OnBoardRequest {
+            oui: request.oui,
+            product_class: request.product_class,
+            serial_number: request.serial_number,
+            versions: versions(&request.agent_supported_protocol_versions),
+        },
+    };
+    Some(Notified {
+        subscription: notify.subscription_id,
+        notification,
+    })
 }
 
 fn create_object(object: ObjectSettings) -> msg::CreateObject {
@@ -474,14 +520,15 @@ fn supported_command(
 }
 
 fn spoken(resp: &msg::GetSupportedProtocolResp) -> operation::SupportedProtocolOutcome {
-    let versions = resp
-        .agent_supported_protocol_versions
-        .split(',')
-        .map(str::trim)
-        .filter(|each| !each.is_empty());
     operation::SupportedProtocolOutcome {
-        versions: versions.map(str::to_owned).collect(),
+        versions: versions(&resp.agent_supported_protocol_versions),
     }
+}
+
+fn versions(listed: &str) -> Vec<String> {
+    let versions = listed.split(',').map(str::trim);
+    let versions = versions.filter(|each| !each.is_empty());
+    versions.map(str::to_owned).collect()
 }
 
 fn parameter_failures(errors: Vec<msg::ParameterError>) -> Vec<ParameterFailure> {

@@ -5,6 +5,8 @@
 //! command line prints the same. Names are snake_case and stable. Whoever speaks to a device
 //! translates them to its protocol in one place; nothing above that place asks which protocol it is.
 //!
+//! What a device says of its own accord is a [`Notified`], with a JSON of its own.
+//!
 //! Results come in the order the device gave them. A result says either what was done or why not:
 //!
 //! ```json
@@ -20,10 +22,14 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+mod notification;
 mod outcome;
 #[cfg(test)]
 mod tests;
 
+pub use notification::{
+    Completion, Notification, NotificationKind, Notified, UnknownNotification,
+};
 pub use outcome::{
     AddOutcome, AddResult, AddStatus, CommandKind, Created, DeleteOutcome, DeleteResult,
     DeleteStatus, Deleted, Failure, GetOutcome, GetResult, GetStatus, Instance, InstanceFailure,

@@ -92,12 +92,6 @@ impl Tracker {
                 );
                 self.call_the_roll().await;
             }
-            ControllerEvent::Notified {
-                agent,
-                subscription_id,
-            } => {
-                tracing::debug!(%agent, subscription_id, "notified");
-            }
             ControllerEvent::Offline { agent, .. } => {
                 told(&agent, self.inventory.left(agent.as_str()).await)
             }

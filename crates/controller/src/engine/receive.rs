@@ -3,9 +3,7 @@
 use bytes::Bytes;
 use usphere_datamodel::Moment;
 use usphere_datamodel::operation::{OperationError, OperationKind, Outcome};
-use usphere_proto::msg::{
-    MsgBody, Notify, NotifyResp, Request, RequestType, Response, ResponseType,
-};
+use usphere_proto::msg::{MsgBody, Request, RequestType, Response, ResponseType};
 use usphere_proto::record::{Disconnect, PayloadSecurity};
 use usphere_proto::{
     EndpointId, ErrorCode, Limits, Msg, Reaction, Record, RecordError, RecordType, Refusal,
@@ -125,7 +123,7 @@ impl Controller {
             }
             Some(RecordType::Disconnect(disconnect)) => self.disconnect(link, disconnect, now),
             Some(RecordType::NoSessionContext(content)) => {
-                self.message(link, from, &content.payload)
+                self.message(link, from, &content.payload, now)
             }
             Some(RecordType::SessionContext(content)) => {
                 // Session contexts are not spoken here. A request in one gets the Error that R-MTP.5 wants.
@@ -176,7 +174,7 @@ impl Controller {
         }
     }
 
-    fn message(&mut self, link: LinkId, from: EndpointId, payload: &Bytes) {
+    fn message(&mut self, link: LinkId, from: EndpointId, payload: &Bytes, now: Moment) {
         let msg = match Msg::receive(payload.clone(), &Limits::DEFAULT) {
             Ok(msg) => msg,
             Err(refusal) => return self.malformed(link, &from, payload, *refusal),
@@ -196,7 +194,7 @@ impl Controller {
             Some(MsgBody::Request(Request {
                 req_type: Some(request),
             })) => {
-                self.requested(link, from, &msg_id, request);
+                self.requested(link, from, msg_id, request, now);
             }
             Some(MsgBody::Request(_) | MsgBody::Response(_)) | None => {
                 debug_assert!(false, "Msg::receive lets no empty body through");
@@ -249,38 +247,31 @@ impl Controller {
     }
 
     /// Every request is answered, but for a Notify that does not want it. (R-MSG.0, R-MSG.1)
-    fn requested(&mut self, link: LinkId, from: EndpointId, msg_id: &str, request: RequestType) {
+    fn requested(
+        &mut self,
+        link: LinkId,
+        from: EndpointId,
+        msg_id: String,
+        request: RequestType,
+        now: Moment,
+    ) {
         match request {
             RequestType::Deregister(deregister) => {
-                self.respond(link, &from, msg_id, registration::deregister(deregister));
+                self.respond(link, &from, &msg_id, registration::deregister(deregister));
             }
-            RequestType::Notify(notify) => self.notified(link, from, msg_id, notify),
+            RequestType::Notify(notify) => self.notified(link, from, msg_id, notify, now),
             RequestType::Register(register) => match registration::register(register) {
-                Ok(response) => self.respond(link, &from, msg_id, response),
-                Err(text) => self.refuse(link, &from, msg_id, ErrorCode::RegisterFailure, text),
+                Ok(response) => self.respond(link, &from, &msg_id, response),
+                Err(text) => self.refuse(link, &from, &msg_id, ErrorCode::RegisterFailure, text),
             },
             other => {
                 let text = format!("a Controller does not answer a {:?}", other.kind());
-                self.refuse(link, &from, msg_id, ErrorCode::MessageNotSupported, &text);
+                self.refuse(link, &from, &msg_id, ErrorCode::MessageNotSupported, &text);
             }
         }
     }
 
-    /// Hands a notification up, and acknowledges it if the Agent wants that. (R-NOT.8, R-NOT.10)
-    fn notified(&mut self, link: LinkId, from: EndpointId, msg_id: &str, notify: Notify) {
-        let response = notify.send_resp.then(|| NotifyResp {
-            subscription_id: notify.subscription_id.clone(),
-        });
-        self.outputs.push_back(Output::Notified {
-            agent: from.clone(),
-            notify,
-        });
-        if let Some(response) = response {
-            self.respond(link, &from, msg_id, response);
-        }
-    }
-
-    fn respond(
+    pub(super) fn respond(
         &mut self,
         link: LinkId,
         agent: &EndpointId,
@@ -290,7 +281,7 @@ impl Controller {
         self.send(link, agent, &Msg::response(msg_id, response));
     }
 
-    fn refuse(
+    pub(super) fn refuse(
         &mut self,
         link: LinkId,
         agent: &EndpointId,
@@ -308,7 +299,7 @@ impl Controller {
         self.send(link, agent, &Msg::error(msg_id, code, text, Vec::new()));
     }
 
-    fn ignore(&mut self, link: LinkId, from: &str, why: Ignored) {
+    pub(super) fn ignore(&mut self, link: LinkId, from: &str, why: Ignored) {
         self.note(
             link,
             Notice::Ignored {
@@ -320,7 +311,7 @@ impl Controller {
     }
 
     /// A peer that does nothing but wrong must not fill the log.
-    fn note(&mut self, link: LinkId, notice: Notice) {
+    pub(super) fn note(&mut self, link: LinkId, notice: Notice) {
         if let Some(known) = self.links.get_mut(&link)
             && known.notices < NOTICES_PER_LINK_MAX
         {

@@ -2,13 +2,14 @@
 
 mod answers;
 mod links;
+mod notifications;
 mod records;
 mod requests;
 
 use std::time::Duration;
 
 use usphere_datamodel::operation::{
-    Get, GetOutcome, GetResult, GetStatus, ObjectValues, Operate, OperateOutcome, Refusal,
+    self, Completion, Get, GetOutcome, GetResult, GetStatus, Notified, ObjectValues, Operate, OperateOutcome, Refusal,
     SupportedProtocol,
 };
 use usphere_proto::msg::{
@@ -21,7 +22,7 @@ use usphere_proto::{ErrorCode, Limits, MsgType, RecordType};
 use usphere_trust::Channel;
 
 use super::*;
-use crate::Ignored;
+use crate::{Ignored, NotificationId};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -41,6 +42,10 @@ struct Scene {
     controller: Controller,
     now: Moment,
     operations: u64,
+    /// Whether notifications are taken at once.
+    takes: bool,
+    /// Those that were not.
+    waiting: Vec<NotificationId>,
 }
 
 /// What one input brought about, sorted out.
@@ -51,7 +56,7 @@ struct Happened {
     hangups: Vec<(LinkId, HangupReason)>,
     online: Vec<(EndpointId, LinkId)>,
     offline: Vec<(EndpointId, OfflineReason)>,
-    notified: Vec<(EndpointId, Notify)>,
+    notified: Vec<(EndpointId, String, Notified)>,
     notices: Vec<Notice>,
 }
 
@@ -102,6 +107,8 @@ impl Scene {
             controller: Controller::new(config),
             now: Moment::ORIGIN,
             operations: 0,
+            takes: true,
+            waiting: Vec::new(),
         }
     }
 
@@ -158,13 +165,31 @@ impl Scene {
     }
 
     fn handle(&mut self, input: Input) -> Happened {
-        self.controller.handle(input, self.now);
         let mut happened = Happened::default();
+        self.handle_into(&mut happened, input);
+        while self.takes
+            && let Some(notification) = self.waiting.pop()
+        {
+            self.handle_into(&mut happened, Input::Taken { notification });
+        }
+        happened
+    }
+
+    fn handle_into(&mut self, happened: &mut Happened, input: Input) {
+        self.controller.handle(input, self.now);
         while let Some(output) = self.controller.poll() {
             match output {
                 Output::Hangup { link, reason } => happened.hangups.push((link, reason)),
                 Output::Note(notice) => happened.notices.push(notice),
-                Output::Notified { agent, notify } => happened.notified.push((agent, notify)),
+                Output::Notified {
+                    notification,
+                    agent,
+                    msg_id,
+                    notified,
+                } => {
+                    happened.notified.push((agent, msg_id, notified));
+                    self.waiting.push(notification);
+                }
                 Output::Offline { agent, reason } => happened.offline.push((agent, reason)),
                 Output::Online { agent, link, .. } => happened.online.push((agent, link)),
                 Output::Outcome { operation, outcome } => {
@@ -173,7 +198,6 @@ impl Scene {
                 Output::Send { link, record } => happened.sent.push((link, record)),
             }
         }
-        happened
     }
 }
 
@@ -215,6 +239,17 @@ fn value_of(outcome: &Result<Outcome, OperationError>) -> &str {
         panic!("{objects:?}")
     };
     &parameters["Manufacturer"]
+}
+
+/// What [`notify`] says.
+fn changed() -> Notified {
+    Notified {
+        subscription: "sub-7".into(),
+        notification: operation::Notification::ValueChange {
+            path: "Device.A.B".into(),
+            value: "1".into(),
+        },
+    }
 }
 
 fn notify(send_resp: bool) -> Notify {

@@ -141,3 +141,44 @@ fn an_operation_is_tagged_by_its_verb_and_fills_in_what_is_left_out() {
     assert_eq!(read, expected);
     assert!(serde_json::from_str::<Set>(r#"{"objects":[],"alow_partial":true}"#).is_err());
 }
+
+#[test]
+fn a_notification_is_flat_json_and_survives_it() {
+    let change = Notified {
+        subscription: "s".into(),
+        notification: Notification::ValueChange {
+            path: "Device.A.B".into(),
+            value: "1".into(),
+        },
+    };
+    let complete = Notified {
+        subscription: "t".into(),
+        notification: Notification::OperationComplete {
+            path: "Device.IP.Diagnostics.".into(),
+            command: "IPPing()".into(),
+            command_key: "k".into(),
+            completion: Completion::Failed(Failure {
+                code: 7022,
+                text: "no".into(),
+            }),
+        },
+    };
+    let shapes = [
+        (
+            &change,
+            r#"{"subscription":"s","type":"ValueChange","path":"Device.A.B","value":"1"}"#,
+        ),
+        (
+            &complete,
+            r#"{"subscription":"t","type":"OperationComplete","path":"Device.IP.Diagnostics.","command":"IPPing()","command_key":"k","failed":{"code":7022,"text":"no"}}"#,
+        ),
+    ];
+    for (notified, shape) in shapes {
+        assert_eq!(serde_json::to_string(notified).unwrap(), shape);
+        let read: Notified = serde_json::from_str(shape).unwrap();
+        assert_eq!(&read, notified);
+    }
+    assert_eq!("valuechange".parse(), Ok(NotificationKind::ValueChange));
+    let unasked: Result<NotificationKind, _> = "OnBoardRequest".parse();
+    assert_eq!(unasked, Err(UnknownNotification));
+}

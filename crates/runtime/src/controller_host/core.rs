@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, broadcast, oneshot};
+use tokio::sync::{Notify, broadcast, mpsc, oneshot};
 use tokio::time::Instant;
+use usphere_controller::limits::OFFERED_MAX;
 use usphere_controller::{
     Config, Controller, HangupReason, Input, LinkId, Notice, OperationId, Output,
 };
@@ -16,13 +17,11 @@ use usphere_mtp::websocket::{LinkSender, close_code};
 use usphere_proto::{EndpointId, Record};
 use usphere_trust::PeerIdentity;
 
-use super::{ControllerEvent, Events, OnlineAgent};
+use super::notifications::Offer;
+use super::{ControllerEvent, Events, Notifications, OnlineAgent};
 
 /// Events that wait for the slowest of those who listen. What comes on top pushes out the oldest.
 const EVENTS_MAX: usize = 4096;
-
-/// Characters of a subscription's ID that are told; TR-181 allows as many.
-const SUBSCRIPTION_ID_MAX: usize = 64;
 
 type Answer = Result<Outcome, OperationError>;
 
@@ -41,6 +40,8 @@ struct State {
     links: HashMap<LinkId, Way>,
     online: HashMap<EndpointId, OnlineAgent>,
     waiting: HashMap<OperationId, oneshot::Sender<Answer>>,
+    /// Who takes notifications, if anybody does.
+    taker: Option<mpsc::Sender<Offer>>,
     deadline: Option<Moment>,
     /// Why the last connection that ended did so.
     last_end: Option<String>,
@@ -65,6 +66,7 @@ impl Core {
             links: HashMap::new(),
             online: HashMap::new(),
             waiting: HashMap::new(),
+            taker: None,
             deadline: None,
             last_end: None,
             link: 0,
@@ -162,6 +164,16 @@ impl Core {
         }
     }
 
+    /// From now on notifications go this way.
+    pub(super) fn notifications(self: &Arc<Self>) -> Notifications {
+        let (taker, offers) = mpsc::channel(OFFERED_MAX);
+        self.lock().taker = Some(taker);
+        Notifications {
+            core: Arc::clone(self),
+            offers,
+        }
+    }
+
     pub(super) fn online(&self) -> Vec<OnlineAgent> {
         let mut online: Vec<_> = self.lock().online.values().cloned().collect();
         online.sort_unstable_by(|a, b| a.agent.cmp(&b.agent));
@@ -222,13 +234,19 @@ impl Core {
                 }
             }
             Output::Note(notice) => log(&notice),
-            Output::Notified { agent, notify } => {
-                let subscription_id = notify.subscription_id;
-                let subscription_id = subscription_id.chars().take(SUBSCRIPTION_ID_MAX).collect();
-                self.tell(ControllerEvent::Notified {
+            Output::Notified {
+                notification,
+                agent,
+                msg_id,
+                notified,
+            } => {
+                let offer = Offer {
+                    notification,
                     agent,
-                    subscription_id,
-                });
+                    msg_id,
+                    notified,
+                };
+                return self.offer(state, offer);
             }
             Output::Offline { agent, reason } => {
                 tracing::info!(%agent, %reason, "Agent offline");
@@ -261,6 +279,16 @@ impl Core {
             Output::Send { link, record } => return send(state, link, &record),
         }
         None
+    }
+
+    /// Hands a notification to whoever takes them. What nobody takes is declined at once.
+    fn offer(&self, state: &State, offer: Offer) -> Option<Input> {
+        let notification = offer.notification;
+        let is_offered = state
+            .taker
+            .as_ref()
+            .is_some_and(|taker| taker.try_send(offer).is_ok());
+        (!is_offered).then_some(Input::Declined { notification })
     }
 
     fn tell(&self, event: ControllerEvent) {
@@ -331,6 +359,6 @@ fn log(notice: &Notice) {
             ..
         } => tracing::debug!("{notice}"),
         Notice::HungUp { .. } | Notice::Replaced { .. } => tracing::warn!("{notice}"),
-        Notice::Ignored { .. } | Notice::Refused { .. } => tracing::info!("{notice}"),
+        Notice::Ignored { .. } | Notice::Refused { .. } | Notice::Untaken { .. } => tracing::info!("{notice}"),
     }
 }

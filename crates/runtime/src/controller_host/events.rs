@@ -1,4 +1,5 @@
-//! What a Controller tells of its Agents.
+//! What a Controller tells of its Agents' comings and goings. Events may be lost; what Agents say of their own
+//! accord comes by [`Notifications`](super::Notifications), where nothing is.
 
 use std::net::SocketAddr;
 
@@ -20,14 +21,6 @@ pub enum ControllerEvent {
     /// So many events were lost because they were not taken in time. What is online now is told by
     /// [`ControllerHandle::online`](super::ControllerHandle::online).
     Missed(u64),
-    /// An Agent notified us; it is answered already. What it said is not told: thousands of events may
-    /// wait, and a notification may be as large as a Record.
-    Notified {
-        /// The Agent.
-        agent: EndpointId,
-        /// The subscription that it names, at most 64 characters of it.
-        subscription_id: String,
-    },
     /// An Agent can no longer be asked.
     Offline {
         /// The Agent.

@@ -6,6 +6,7 @@
 
 mod core;
 mod events;
+mod notifications;
 #[cfg(test)]
 mod tests;
 
@@ -28,6 +29,7 @@ use self::core::Core;
 pub use usphere_controller::{Config as ControllerConfig, OfflineReason};
 
 pub use events::{ControllerEvent, Events, OnlineAgent};
+pub use notifications::{Delivery, Notifications};
 
 /// How long a shutdown waits for the closing handshakes.
 pub const FAREWELL_PATIENCE: Duration = Duration::from_secs(3);
@@ -194,6 +196,12 @@ impl ControllerHandle {
     /// What happens from now on.
     pub fn events(&self) -> Events {
         self.core.events()
+    }
+
+    /// What Agents say of their own accord from now on. There is one taker: whoever asks for this last. While
+    /// there is none, notifications stay unanswered and their Agents send them again.
+    pub fn notifications(&self) -> Notifications {
+        self.core.notifications()
     }
 
     /// The Agents that can be asked now, in the order of their Endpoint IDs.

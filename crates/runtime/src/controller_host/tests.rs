@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use usphere_datamodel::operation::{Get, GetStatus};
 use usphere_mtp::websocket::{CloseReason, LinkSender};
-use usphere_proto::msg::{GetResp, RequestType, RequestedPathResult, ResolvedPathResult};
+use usphere_proto::msg::{
+    GetResp, Notification, Notify, RequestType, RequestedPathResult, ResolvedPathResult,
+    ValueChange,
+};
 use usphere_proto::{Limits, Msg, Record, RecordType};
 
 use super::*;
@@ -244,6 +247,54 @@ async fn the_older_connection_of_an_agent_is_closed() {
     );
     assert_eq!(name_in(&outcome), "newer");
     assert_eq!(host.handle().online().len(), 1);
+}
+
+/// Who does not take a notification is sent it again; it is answered when it was taken, and not before.
+#[tokio::test]
+async fn a_notification_is_answered_when_it_is_taken() {
+    let (host, target) = listening().await;
+    let mut agent = Played::dial(&target, "self::agent").await;
+    host.wait_for_agent(PATIENCE).await.unwrap();
+    let change = ValueChange {
+        param_path: "Device.A".into(),
+        param_value: "1".into(),
+    };
+    let notify = Notify {
+        subscription_id: "s".into(),
+        send_resp: true,
+        notification: Some(Notification::ValueChange(change)),
+    };
+    let record = Record::no_session(
+        &config().endpoint_id,
+        &agent.id,
+        Msg::request("n-1", notify).to_payload(),
+    );
+    // Nobody takes it, somebody drops it, somebody else takes over, and only then it is taken.
+    agent.send(&record);
+    let dropped = {
+        let mut notifications = host.handle().notifications();
+        loop {
+            agent.send(&record);
+            let next = timeout(Duration::from_millis(200), notifications.next()).await;
+            if let Ok(delivery) = next {
+                break delivery.unwrap();
+            }
+        }
+    };
+    assert_eq!(dropped.msg_id, "n-1");
+    let mut earlier = host.handle().notifications();
+    let mut notifications = host.handle().notifications();
+    assert!(earlier.next().await.is_none());
+    drop(dropped);
+    agent.send(&record);
+    let delivery = timeout(PATIENCE, notifications.next()).await.unwrap();
+    let early = timeout(Duration::from_millis(50), agent.events.recv()).await;
+    assert!(early.is_err(), "{early:?}");
+    delivery.unwrap().taken();
+    let answer = agent.record().await;
+    let answer = Msg::receive(answer.payload().unwrap().clone(), &Limits::DEFAULT).unwrap();
+    assert_eq!(answer.msg_id(), "n-1");
+    drop(earlier);
 }
 
 #[tokio::test]

@@ -2,28 +2,6 @@
 
 use super::*;
 
-/// Proves: R-NOT.8, R-NOT.10, R-MSG.0, R-MSG.9, R-MSG.0a
-#[test]
-fn a_notify_is_acknowledged_only_where_the_agent_wants_it() {
-    let mut scene = Scene::online();
-    let happened = scene.say(1, &Msg::request("n-1", notify(true)));
-    assert_eq!(happened.notified, [(agent(), notify(true))]);
-    assert!(matches!(
-        happened.sent[0].1.record_type,
-        Some(RecordType::NoSessionContext(_))
-    ));
-    let answer = happened.message();
-    assert_eq!(answer.msg_id(), "n-1");
-    let Some(ResponseType::NotifyResp(resp)) = answer.as_response() else {
-        panic!("{answer:?}")
-    };
-    assert_eq!(resp.subscription_id, "sub-7");
-
-    let happened = scene.say(1, &Msg::request("n-2", notify(false)));
-    assert_eq!(happened.notified, [(agent(), notify(false))]);
-    assert!(happened.sent.is_empty());
-}
-
 /// Proves: R-DEREG.4, R-DEREG.2
 #[test]
 fn a_deregister_gets_a_response_and_never_an_error() {
