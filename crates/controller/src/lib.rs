@@ -24,7 +24,5 @@ mod registration;
 mod translate;
 
 pub use engine::{Config, Controller};
-pub use event::{
-    HangupReason, Input, LinkId, NotificationId, OfflineReason, OperationId, Output,
-};
+pub use event::{HangupReason, Input, LinkId, NotificationId, OfflineReason, OperationId, Output};
 pub use notice::{Ignored, Notice};

@@ -3,9 +3,9 @@
 
 use usphere_datamodel::Path;
 use usphere_datamodel::operation::{
-    self, CommandKind, Completion, Failure, Notification, Notified, ObjectAccess, ObjectSettings, Operation, OperationError,
-    OperationKind, Outcome, ParameterAccess, ParameterFailure, ParameterKind, PathFailure, Refusal,
-    ValueChange,
+    self, CommandKind, Completion, Failure, Notification, Notified, ObjectAccess, ObjectSettings,
+    Operation, OperationError, OperationKind, Outcome, ParameterAccess, ParameterFailure,
+    ParameterKind, PathFailure, Refusal, ValueChange,
 };
 use usphere_proto::msg::{
     self, AddOutcome, CmdType, DeleteOutcome, ObjAccessType, OperationOutcome, ParamAccessType,

@@ -27,9 +27,7 @@ mod outcome;
 #[cfg(test)]
 mod tests;
 
-pub use notification::{
-    Completion, Notification, NotificationKind, Notified, UnknownNotification,
-};
+pub use notification::{Completion, Notification, NotificationKind, Notified, UnknownNotification};
 pub use outcome::{
     AddOutcome, AddResult, AddStatus, CommandKind, Created, DeleteOutcome, DeleteResult,
     DeleteStatus, Deleted, Failure, GetOutcome, GetResult, GetStatus, Instance, InstanceFailure,

@@ -67,6 +67,10 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, mut stop: watch
     drop(timeout(SHUTDOWN_PATIENCE, finished).await);
 }
 
+/// Marks an answer that goes on until one side ends it: its connection is never idle.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Endless;
+
 /// The places of the connections that are open, the oldest first.
 #[derive(Default)]
 struct Seats(VecDeque<Arc<Seat>>);
@@ -120,7 +124,11 @@ async fn connection(
         let answer = router.call(request);
         async {
             let answer = answer.await;
-            seat.busy.store(false, Ordering::Relaxed);
+            let is_endless = answer.as_ref().is_ok_and(|answer| {
+                let endless: Option<&Endless> = answer.extensions().get();
+                endless.is_some()
+            });
+            seat.busy.store(is_endless, Ordering::Relaxed);
             answer
         }
     });
@@ -143,7 +151,8 @@ async fn connection(
     }
 }
 
-async fn stopped(stop: &mut watch::Receiver<bool>) {
+/// Waits until the server ends.
+pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
     // An error means that the server is gone, which is as good as stopped.
     drop(stop.wait_for(|stopped| *stopped).await);
 }

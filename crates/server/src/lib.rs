@@ -8,6 +8,7 @@ mod api;
 mod config;
 mod data_folder;
 mod descriptors;
+mod events;
 mod http;
 mod inventory;
 pub mod limits;

@@ -12,6 +12,24 @@ pub const API_CONNECTIONS_MAX: usize = 256;
 /// the store, the log.
 pub const DESCRIPTORS_BESIDE: usize = API_CONNECTIONS_MAX + 64;
 
+/// Live streams of events at the same time; each has one of the connections.
+pub const STREAMS_MAX: usize = 128;
+
+/// Events of a page where the request does not say.
+pub const PAGE_EVENTS: u32 = 100;
+
+/// Events that are read from the store at a time, for one stream.
+pub const STREAM_READ_EVENTS: u32 = 64;
+
+/// Time without an event after which a stream shows that it lives.
+pub const STREAM_ALIVE: Duration = Duration::from_secs(10);
+
+/// Notifications that are stored in one transaction.
+pub const NOTIFICATIONS_TOGETHER_MAX: usize = 256;
+
+/// Announcements of stored events that wait for the slowest stream. What comes on top has it look itself.
+pub const ANNOUNCEMENTS_MAX: usize = 4096;
+
 /// Time for the head of an API request to arrive; an idle connection is closed after it.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use usphere_mtp::websocket::{BindError, Door, ListenerLimits};
 use usphere_proto::EndpointId;
@@ -14,7 +14,9 @@ use usphere_store::{Store, StoreError};
 
 use crate::api::{self, Platform};
 use crate::data_folder::{self, DataError, DataFolder, Token};
+use crate::events::Events;
 use crate::inventory::{self, Inventory};
+use crate::limits::STREAMS_MAX;
 use crate::tracker::Tracker;
 use crate::{Config, descriptors, http};
 
@@ -32,6 +34,7 @@ pub struct Server {
     inventory: Inventory,
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
+    recording: JoinHandle<()>,
     tracking: JoinHandle<()>,
     _data: DataFolder,
 }
@@ -130,12 +133,19 @@ impl Server {
             .map_err(closed_door)?;
         let ws = controller.local_addr().unwrap_or(config.ws);
 
+        let events = Events::new(store.clone());
+        let notifications = controller.handle().notifications();
+        let recording = tokio::spawn(events.clone().record(notifications));
         let inventory = Inventory::new(store);
         let (tracker, progress) = Tracker::new(controller.handle().clone(), inventory.clone());
         let tracking = tokio::spawn(tracker.run());
+        let (stop, stopped) = watch::channel(false);
         let platform = Arc::new(Platform {
             controller: controller.handle().clone(),
             inventory: inventory.clone(),
+            events,
+            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+            stopped: stopped.clone(),
             progress,
             token: token.clone(),
             endpoint_id: endpoint_id.clone(),
@@ -143,7 +153,6 @@ impl Server {
             api: api_address,
             started: inventory::now(),
         });
-        let (stop, stopped) = watch::channel(false);
         let serving = tokio::spawn(http::serve(api, api::router(platform), stopped));
         tracing::info!(%endpoint_id, api = %api_address, %ws, data = %config.data.display(), "server started");
         Ok(Self {
@@ -155,6 +164,7 @@ impl Server {
             inventory,
             stop,
             serving,
+            recording,
             tracking,
             _data: data,
         })
@@ -187,6 +197,7 @@ impl Server {
         let Self {
             controller,
             serving,
+            recording,
             tracking,
             inventory,
             ..
@@ -197,6 +208,8 @@ impl Server {
         drop(serving.await);
         tracking.abort();
         drop(tracking.await);
+        recording.abort();
+        drop(recording.await);
         let were_there = online
             .into_iter()
             .map(|each| each.agent.as_str().to_owned());
@@ -210,6 +223,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.serving.abort();
+        self.recording.abort();
         self.tracking.abort();
     }
 }

@@ -112,12 +112,7 @@ impl Description {
 impl Sighting {
     /// The same with every text within its limit.
     pub(crate) fn checked(self) -> Result<Self, StoreError> {
-        let length = self.endpoint_id.len();
-        if length == 0 || length > ENDPOINT_ID_BYTES_MAX {
-            return Err(StoreError::Invalid(format!(
-                "an Endpoint ID of {length} bytes; 1 to {ENDPOINT_ID_BYTES_MAX} are allowed"
-            )));
-        }
+        check_endpoint_id(&self.endpoint_id)?;
         Ok(Self {
             remote_address: self.remote_address.map(bounded),
             mtp: self.mtp.map(bounded),
@@ -144,9 +139,23 @@ pub(crate) fn check_alias(alias: &str) -> Result<(), StoreError> {
     )))
 }
 
-fn bounded(mut text: String) -> String {
-    if text.len() > TEXT_BYTES_MAX {
-        let end = (0..=TEXT_BYTES_MAX)
+pub(crate) fn check_endpoint_id(id: &str) -> Result<(), StoreError> {
+    match id.len() {
+        1..=ENDPOINT_ID_BYTES_MAX => Ok(()),
+        length => Err(StoreError::Invalid(format!(
+            "an Endpoint ID of {length} bytes; 1 to {ENDPOINT_ID_BYTES_MAX} are allowed"
+        ))),
+    }
+}
+
+fn bounded(text: String) -> String {
+    cut(text, TEXT_BYTES_MAX)
+}
+
+/// At most so many bytes of a text, cut between characters.
+pub(crate) fn cut(mut text: String, bytes_max: usize) -> String {
+    if text.len() > bytes_max {
+        let end = (0..=bytes_max)
             .rev()
             .find(|end| text.is_char_boundary(*end));
         text.truncate(end.unwrap_or(0));

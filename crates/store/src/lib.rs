@@ -1,4 +1,4 @@
-//! The platform's persistent state: the inventory of devices and a few settings.
+//! The platform's persistent state: the inventory of devices, what they said, and a few settings.
 //!
 //! [`Store`] is one face over several backends; each backend keeps its statements in one module. The
 //! calls block, for a disk as long as it takes: async code makes them from a blocking thread. Writes
@@ -8,6 +8,7 @@
 
 mod device;
 mod error;
+mod event;
 pub mod limits;
 mod sqlite;
 
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 pub use self::device::{Description, Device, Listing, Protocol, Sighting};
 pub use self::error::StoreError;
+pub use self::event::{Event, NewEvent};
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
 pub type Milliseconds = i64;
@@ -135,7 +137,41 @@ impl Store {
         }
     }
 
-    /// Forgets a device. It comes back when it is seen again.
+    /// Keeps what devices said, in one transaction, and says under which numbers; none where an event was kept
+    /// before. Older events give way.
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`] for an impossible Endpoint ID, with nothing kept.
+    pub fn add_events(&self, events: Vec<NewEvent>) -> Result<Vec<Option<i64>>, StoreError> {
+        let events: Result<Vec<_>, _> = events.into_iter().map(NewEvent::checked).collect();
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.add_events(events?),
+        }
+    }
+
+    /// The events of a device after the number `after`, in order: at most `limit`, at most
+    /// [`limits::PAGE_EVENTS_MAX`], and not much more than [`limits::PAGE_EVENTS_BYTES`].
+    ///
+    /// # Errors
+    /// What the backend says.
+    pub fn events(&self, device: &str, after: i64, limit: u32) -> Result<Vec<Event>, StoreError> {
+        let limit = limit.clamp(1, limits::PAGE_EVENTS_MAX);
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.events(device, after, limit),
+        }
+    }
+
+    /// The number of the newest event of all; 0 before the first.
+    ///
+    /// # Errors
+    /// What the backend says.
+    pub fn last_event(&self) -> Result<i64, StoreError> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.last_event(),
+        }
+    }
+
+    /// Forgets a device and what it said. It comes back when it is seen again.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when no device has this Endpoint ID.

@@ -16,6 +16,28 @@ pub const ALIAS_CHARACTERS_MAX: usize = 64;
 /// that boasts is still a device.
 pub const TEXT_BYTES_MAX: usize = 1024;
 
+/// Most events that one page holds.
+pub const PAGE_EVENTS_MAX: u32 = 1000;
+
+/// A page of events ends with the first that takes its content to this many bytes.
+pub const PAGE_EVENTS_BYTES: i64 = 4 << 20;
+
+/// Most events of one device that are kept; the oldest go first.
+pub const EVENTS_PER_DEVICE_MAX: u32 = 1000;
+
+/// Bytes of one device's events that are kept, but for the newest event, which always is.
+pub const EVENT_BYTES_PER_DEVICE_MAX: i64 = 16 << 20;
+
+/// Most events that are kept of all devices together.
+pub const EVENTS_MAX: i64 = 1_000_000;
+
+/// Longest msg_id of an event that is told apart from others, in bytes.
+pub const MSG_ID_BYTES_MAX: usize = 256;
+
+/// How long an event with the same msg_id and content counts as the same, in milliseconds: longer than a
+/// device pauses between two tries, and no longer, for one that starts anew may use its msg_ids again.
+pub const REPEATED_TIME: i64 = 2 * 3600 * 1000;
+
 /// Most writes that wait for the writer; beyond them [`Store::seen_soon`](crate::Store::seen_soon)
 /// says busy and the other writes wait in their turn.
 pub const WRITES_WAITING_MAX: usize = 4096;

@@ -13,7 +13,8 @@ use usphere_proto::{EndpointId, ErrorCode, Msg};
 
 use super::Controller;
 use crate::limits::{
-    OFFERED_BYTES_MAX, OFFERED_MAX, OFFERED_PER_AGENT_BYTES_MAX, OFFERED_PER_AGENT_MAX, REMEMBERED_MAX, REMEMBERED_TIME,
+    OFFERED_BYTES_MAX, OFFERED_MAX, OFFERED_PER_AGENT_BYTES_MAX, OFFERED_PER_AGENT_MAX,
+    REMEMBERED_MAX, REMEMBERED_TIME,
 };
 use crate::notice::{Ignored, clip};
 use crate::{LinkId, Notice, NotificationId, Output, translate};

@@ -9,8 +9,8 @@ mod requests;
 use std::time::Duration;
 
 use usphere_datamodel::operation::{
-    self, Completion, Get, GetOutcome, GetResult, GetStatus, Notified, ObjectValues, Operate, OperateOutcome, Refusal,
-    SupportedProtocol,
+    self, Completion, Get, GetOutcome, GetResult, GetStatus, Notified, ObjectValues, Operate,
+    OperateOutcome, Refusal, SupportedProtocol,
 };
 use usphere_proto::msg::{
     Body, Deregister, DeregisterOutcome, GetResp, GetSupportedProtocolResp, Header, MsgBody,

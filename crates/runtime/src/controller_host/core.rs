@@ -359,6 +359,8 @@ fn log(notice: &Notice) {
             ..
         } => tracing::debug!("{notice}"),
         Notice::HungUp { .. } | Notice::Replaced { .. } => tracing::warn!("{notice}"),
-        Notice::Ignored { .. } | Notice::Refused { .. } | Notice::Untaken { .. } => tracing::info!("{notice}"),
+        Notice::Ignored { .. } | Notice::Refused { .. } | Notice::Untaken { .. } => {
+            tracing::info!("{notice}")
+        }
     }
 }

@@ -8,6 +8,8 @@
 //! | `GET /api/v1/devices/{device}` | one device |
 //! | `PATCH /api/v1/devices/{device}` | `{"alias": "name"}` gives an alias, `null` takes it away; the device |
 //! | `DELETE /api/v1/devices/{device}` | 204; forgets the device with its alias, see below |
+//! | `GET /api/v1/devices/{device}/events?after=ID&limit=N` | what the device said after the event ID, oldest first |
+//! | `GET /api/v1/devices/{device}/events/live?after=ID` | the same as it comes, as server-sent events, see below |
 //! | `POST /api/v1/devices/{device}/{verb}?timeout=SECONDS` | the outcome of an Operation |
 //!
 //! `{device}` is an Endpoint ID, an alias, or a part of an Endpoint ID that fits one device only. The verbs and
@@ -16,8 +18,14 @@
 //!
 //! A device that is removed while it is online is sent a Disconnect Record, and its connection is closed. It is
 //! back, as a new device without alias, when it connects the next time, which its Agent may do at once.
+//!
+//! An event is a [`Notified`](usphere_datamodel::operation::Notified) with `id`, `device` and `at` (milliseconds since
+//! 1970). A live stream begins with what comes from now on, or after the event that `Last-Event-ID` or `after` names;
+//! it tells `event: presence` with `{"online": true}` at its beginning and whenever the device comes or goes. So many
+//! events of a device are kept as [`usphere_store::limits`] says; older ones are gone.
 
 mod devices;
+mod events;
 mod operations;
 mod problem;
 
@@ -33,12 +41,14 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Serialize;
 use serde_json::json;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 use usphere_proto::EndpointId;
 use usphere_runtime::controller_host::ControllerHandle;
 
 use self::problem::{Answer, Problem};
 use crate::data_folder::Token;
+use crate::events::Events;
 use crate::inventory::Inventory;
 use crate::limits::{BODY_BYTES_MAX, BODY_TIMEOUT};
 use crate::tracker::Progress;
@@ -47,6 +57,11 @@ use crate::tracker::Progress;
 pub(crate) struct Platform {
     pub(crate) controller: ControllerHandle,
     pub(crate) inventory: Inventory,
+    pub(crate) events: Events,
+    /// Places for live streams.
+    pub(crate) streams: Arc<Semaphore>,
+    /// Becomes true when the server ends.
+    pub(crate) stopped: watch::Receiver<bool>,
     pub(crate) progress: Progress,
     pub(crate) token: Token,
     pub(crate) endpoint_id: EndpointId,
@@ -67,6 +82,8 @@ pub(crate) fn router(platform: Arc<Platform>) -> Router {
                 .patch(devices::rename)
                 .delete(devices::remove),
         )
+        .route("/api/v1/devices/{device}/events", get(events::list))
+        .route("/api/v1/devices/{device}/events/live", get(events::live))
         .route("/api/v1/devices/{device}/{verb}", post(operations::operate))
         .route_layer(middleware::from_fn_with_state(
             Arc::clone(&platform),

@@ -1,4 +1,5 @@
 //! A server on private ports, an Agent that a test plays, and an HTTP client of a few lines.
+#![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -228,6 +229,72 @@ pub(crate) async fn raw(
         status,
         head: head.to_ascii_lowercase(),
         body,
+    }
+}
+
+/// A live stream of the API, read as it comes.
+pub(crate) struct Live {
+    stream: TcpStream,
+    read: String,
+}
+
+impl Live {
+    /// Opens one and reads its head; the status when it is none.
+    pub(crate) async fn open(server: &Server, path: &str, headers: &str) -> Result<Self, u16> {
+        let mut stream = TcpStream::connect(server.api_addr()).await.unwrap();
+        let token = server.token();
+        let head = format!(
+            "GET {path} HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer {token}\r\n{headers}\r\n"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut live = Self {
+            stream,
+            read: String::new(),
+        };
+        let head = live.up_to("\r\n\r\n").await.unwrap();
+        match head.split(' ').nth(1) {
+            Some("200") => {
+                assert!(head.contains("text/event-stream"), "{head}");
+                Ok(live)
+            }
+            status => Err(status.unwrap().parse().unwrap()),
+        }
+    }
+
+    /// The next event: its name, its ID and its data; `None` at the end.
+    pub(crate) async fn next(&mut self) -> Option<(String, Option<i64>, Value)> {
+        loop {
+            // Chunk sizes stand between the lines; no field looks like one.
+            let text = self.up_to("\n\n").await?;
+            let field = |name: &str| {
+                let mut lines = text.lines();
+                lines
+                    .find_map(|line| line.strip_prefix(name))
+                    .map(str::trim)
+            };
+            if let Some(data) = field("data:") {
+                let name = field("event:").unwrap_or("message").to_owned();
+                let id = field("id:").map(|id| id.parse().unwrap());
+                return Some((name, id, serde_json::from_str(data).unwrap()));
+            }
+        }
+    }
+
+    async fn up_to(&mut self, end: &str) -> Option<String> {
+        loop {
+            if let Some(at) = self.read.find(end) {
+                let rest = self.read.split_off(at + end.len());
+                return Some(std::mem::replace(&mut self.read, rest));
+            }
+            let mut bytes = [0; 4096];
+            let count = timeout(PATIENCE, self.stream.read(&mut bytes))
+                .await
+                .unwrap();
+            match count.unwrap_or_default() {
+                0 => return None,
+                count => self.read += std::str::from_utf8(&bytes[..count]).unwrap(),
+            }
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! write-ahead log, alias changes and removals that somebody was told of among them; the syncs that
 //! FULL costs are shared by all writes that wait together.
 
+mod events;
 mod schema;
 mod statements;
 #[cfg(test)]
@@ -20,7 +21,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use self::writer::Writer;
 use crate::limits::READERS_MAX;
-use crate::{Description, Device, Listing, Milliseconds, Sighting, StoreError};
+use crate::{Description, Device, Event, Listing, Milliseconds, NewEvent, Sighting, StoreError};
 
 /// How long a connection waits for another process, a backup for example.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -90,6 +91,24 @@ impl Sqlite {
     pub(crate) fn remove(&self, id: String) -> Result<(), StoreError> {
         self.writer
             .write(move |connection| statements::remove(connection, &id))
+    }
+
+    pub(crate) fn add_events(&self, events: Vec<NewEvent>) -> Result<Vec<Option<i64>>, StoreError> {
+        self.writer
+            .write(move |connection| events::add(connection, &events))
+    }
+
+    pub(crate) fn events(
+        &self,
+        device: &str,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<Event>, StoreError> {
+        self.read(|connection| events::list(connection, device, after, limit))
+    }
+
+    pub(crate) fn last_event(&self) -> Result<i64, StoreError> {
+        self.read(events::last)
     }
 
     pub(crate) fn set_setting(&self, key: String, value: Option<String>) -> Result<(), StoreError> {

@@ -9,7 +9,8 @@ use crate::StoreError;
 const APPLICATION_ID: i64 = 0x7573_7068;
 
 /// The steps from version 0, the empty file, upwards. A released step is never changed.
-const STEPS: &[&str] = &["
+const STEPS: &[&str] = &[
+    "
     CREATE TABLE devices (
         endpoint_id       TEXT PRIMARY KEY,
         alias             TEXT UNIQUE,
@@ -30,7 +31,20 @@ const STEPS: &[&str] = &["
         key   TEXT PRIMARY KEY,
         value TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
-"];
+",
+    "
+    CREATE TABLE events (
+        id      INTEGER PRIMARY KEY AUTOINCREMENT,
+        device  TEXT NOT NULL,
+        at      INTEGER NOT NULL,
+        msg_id  TEXT NOT NULL,
+        content TEXT NOT NULL,
+        bytes   INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX events_of_device ON events (device, id, bytes);
+    CREATE INDEX events_by_name ON events (device, msg_id);
+",
+];
 
 /// Checks the file and brings it to the version of this software.
 pub(super) fn prepare(place: &Place, connection: &mut Connection) -> Result<(), StoreError> {

@@ -10,7 +10,7 @@ const COLUMNS: &str = "endpoint_id, alias, protocol, manufacturer, oui, product_
     serial_number, hardware_version, software_version, protocol_versions, first_seen, last_seen, \
     remote_address, last_mtp";
 
-type Done<T = ()> = Result<T, Refusal>;
+pub(super) type Done<T = ()> = Result<T, Refusal>;
 
 pub(super) fn seen(connection: &Connection, sighting: &Sighting) -> Done {
     connection
@@ -91,6 +91,7 @@ pub(super) fn set_alias(connection: &Connection, id: &str, alias: Option<&str>) 
 }
 
 pub(super) fn remove(connection: &Connection, id: &str) -> Done {
+    super::events::remove(connection, id)?;
     let removed = connection
         .prepare_cached("DELETE FROM devices WHERE endpoint_id = ?1")?
         .execute([id])?;

@@ -350,6 +350,77 @@ fn a_boast_is_cut_between_characters() {
     assert!(kept.ends_with('ü'));
 }
 
+fn event(device: &str, msg_id: &str, content: &str) -> NewEvent {
+    NewEvent {
+        device: device.to_owned(),
+        at: 1,
+        msg_id: msg_id.to_owned(),
+        content: content.to_owned(),
+    }
+}
+
+#[test]
+fn an_event_is_kept_once_and_under_a_number_of_its_own() {
+    let folder = folder();
+    let store = store(&folder);
+    assert_eq!(store.last_event().unwrap(), 0);
+    let given = vec![
+        event("os::1", "a", "x"),
+        event("os::2", "a", "x"),
+        event("os::1", "a", "x"),
+        event("os::1", "a", "y"),
+    ];
+    let kept = store.add_events(given).unwrap();
+    assert_eq!(kept, [Some(1), Some(2), None, Some(3)]);
+    drop(store);
+    // A restart forgets none of it.
+    let store = self::store(&folder);
+    let again = store.add_events(vec![event("os::1", "a", "x")]).unwrap();
+    assert_eq!(again, [None]);
+    let contents = |device: &str, after| -> Vec<String> {
+        let events = store.events(device, after, 10).unwrap().into_iter();
+        events.map(|event| event.content).collect()
+    };
+    assert_eq!(contents("os::1", 0), ["x", "y"]);
+    assert_eq!(contents("os::1", 1), ["y"]);
+    assert_eq!(contents("os::2", 0), ["x"]);
+    // Long after, it is another event that happens to look the same.
+    let late = NewEvent {
+        at: 1 + crate::limits::REPEATED_TIME,
+        ..event("os::1", "a", "x")
+    };
+    assert_eq!(store.add_events(vec![late]).unwrap(), [Some(4)]);
+    store.seen(vec![sighting("os::1", 1)]).unwrap();
+    store.remove("os::1").unwrap();
+    assert!(contents("os::1", 0).is_empty());
+    assert_eq!(contents("os::2", 0), ["x"]);
+    assert_eq!(store.last_event().unwrap(), 4);
+}
+
+#[test]
+fn old_events_give_way_by_number_and_by_size() {
+    use crate::limits::{EVENT_BYTES_PER_DEVICE_MAX, EVENTS_PER_DEVICE_MAX};
+    let folder = folder();
+    let store = store(&folder);
+    let many = (0..EVENTS_PER_DEVICE_MAX + 5).map(|n| event("os::1", &n.to_string(), "x"));
+    store.add_events(many.collect()).unwrap();
+    let kept = store.events("os::1", 0, u32::MAX).unwrap();
+    assert_eq!(kept.len() as u32, EVENTS_PER_DEVICE_MAX);
+    assert_eq!(kept[0].id, 6);
+    // One that is larger than all there may be is kept all the same, alone.
+    let large = "x".repeat(EVENT_BYTES_PER_DEVICE_MAX as usize + 1);
+    store
+        .add_events(vec![event("os::1", "large", &large)])
+        .unwrap();
+    assert_eq!(store.events("os::1", 0, 10).unwrap().len(), 1);
+    store
+        .add_events(vec![event("os::1", "after", "x")])
+        .unwrap();
+    let kept = store.events("os::1", 0, 10).unwrap();
+    assert_eq!(kept.len(), 1);
+    assert_eq!(kept[0].content, "x");
+}
+
 #[test]
 fn a_setting_is_made_once() {
     let folder = folder();

@@ -67,10 +67,7 @@ fn a_notification_is_answered_when_it_is_taken_and_delivered_once() {
         notification: Some(Notification::Event(Event::default())),
         ..notify(true)
     };
-    assert_eq!(
-        scene.say(1, &Msg::request("n-1", other)).notified.len(),
-        1
-    );
+    assert_eq!(scene.say(1, &Msg::request("n-1", other)).notified.len(), 1);
 }
 
 #[test]

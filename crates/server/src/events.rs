@@ -1,0 +1,155 @@
+//! What devices say of their own accord: kept, then acknowledged, then announced to those who follow.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use tokio::sync::broadcast;
+use usphere_datamodel::operation::Notified;
+use usphere_runtime::controller_host::{Delivery, Notifications};
+use usphere_store::{Milliseconds, NewEvent, Store, StoreError};
+
+use crate::inventory;
+use crate::limits::{ANNOUNCEMENTS_MAX, NOTIFICATIONS_TOGETHER_MAX};
+
+/// The events that are kept.
+#[derive(Clone)]
+pub(crate) struct Events {
+    store: Store,
+    announce: broadcast::Sender<Announcement>,
+}
+
+/// An event was kept.
+#[derive(Clone, Debug)]
+pub(crate) struct Announcement {
+    pub(crate) device: Arc<str>,
+    pub(crate) id: i64,
+}
+
+/// Events from the store, in order.
+#[derive(Debug)]
+pub(crate) struct Read {
+    pub(crate) events: Vec<Event>,
+    /// The last that was read, also where it is not shown; none when there are no more.
+    pub(crate) last: Option<i64>,
+}
+
+/// An event as the API shows it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Event {
+    /// Its number; later ones have higher numbers.
+    pub(crate) id: i64,
+    /// The device's Endpoint ID.
+    device: String,
+    /// When it came.
+    at: Milliseconds,
+    #[serde(flatten)]
+    notified: Notified,
+}
+
+impl Events {
+    pub(crate) fn new(store: Store) -> Self {
+        Self {
+            store,
+            announce: broadcast::channel(ANNOUNCEMENTS_MAX).0,
+        }
+    }
+
+    /// What is kept from now on.
+    pub(crate) fn announcements(&self) -> broadcast::Receiver<Announcement> {
+        self.announce.subscribe()
+    }
+
+    /// The events of a device after the number `after`, in order.
+    pub(crate) async fn list(
+        &self,
+        device: &str,
+        after: i64,
+        limit: u32,
+    ) -> Result<Read, StoreError> {
+        let device = device.to_owned();
+        let kept = self
+            .call(move |store| store.events(&device, after, limit))
+            .await?;
+        Ok(Read {
+            last: kept.last().map(|event| event.id),
+            // What an older version kept and this one cannot read is passed over.
+            events: kept.into_iter().filter_map(shown).collect(),
+        })
+    }
+
+    /// The number of the newest event of all.
+    pub(crate) async fn last(&self) -> Result<i64, StoreError> {
+        self.call(|store| store.last_event()).await
+    }
+
+    /// Keeps what comes. Ends when somebody else takes the notifications.
+    pub(crate) async fn record(self, mut notifications: Notifications) {
+        loop {
+            let deliveries = notifications.next_many(NOTIFICATIONS_TOGETHER_MAX).await;
+            if deliveries.is_empty() {
+                return;
+            }
+            self.keep(deliveries).await;
+        }
+    }
+
+    /// What cannot be kept stays unanswered, so that it comes again.
+    async fn keep(&self, deliveries: Vec<Delivery>) {
+        let at = inventory::now();
+        let (deliveries, events): (Vec<_>, Vec<_>) = deliveries
+            .into_iter()
+            .filter_map(|delivery| {
+                let event = NewEvent {
+                    device: delivery.agent.as_str().to_owned(),
+                    at,
+                    msg_id: delivery.msg_id.clone(),
+                    content: serde_json::to_string(&delivery.notified).ok()?,
+                };
+                Some((delivery, event))
+            })
+            .unzip();
+        let kept = self.call(move |store| store.add_events(events)).await;
+        let ids = match kept {
+            Ok(ids) => ids,
+            Err(error) => {
+                tracing::error!(%error, "notifications could not be kept, and stay unanswered");
+                return;
+            }
+        };
+        for (delivery, id) in deliveries.into_iter().zip(ids) {
+            if let Some(id) = id {
+                let device = delivery.agent.as_str().into();
+                // Nobody has to follow.
+                drop(self.announce.send(Announcement { device, id }));
+            }
+            delivery.taken();
+        }
+    }
+
+    async fn call<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let store = self.store.clone();
+        match tokio::task::spawn_blocking(move || work(&store)).await {
+            Ok(result) => result,
+            // The work does not panic, so the runtime is going down.
+            Err(_) => Err(StoreError::Busy),
+        }
+    }
+}
+
+fn shown(event: usphere_store::Event) -> Option<Event> {
+    match serde_json::from_str(&event.content) {
+        Ok(notified) => Some(Event {
+            id: event.id,
+            device: event.device,
+            at: event.at,
+            notified,
+        }),
+        Err(error) => {
+            tracing::warn!(id = event.id, %error, "a kept event cannot be read");
+            None
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! What devices say of their own accord, through the whole server.
+
+mod support;
+
+use serde_json::json;
+use support::{Live, PATIENCE, Played, config, get, id, polite, server, until};
+use tokio::time::timeout;
+use usphere_proto::msg::{Notification, Notify, ValueChange};
+use usphere_proto::{Limits, Msg, Record};
+use usphere_server::Server;
+use usphere_server::limits::STREAMS_MAX;
+
+const AGENT: &str = "self::agent-1";
+const EVENTS: &str = "/api/v1/devices/agent-1/events";
+const LIVE: &str = "/api/v1/devices/agent-1/events/live";
+
+fn notify(agent: &Played, server: &Server, msg_id: &str, value: &str) {
+    let change = ValueChange {
+        param_path: "Device.A.B".into(),
+        param_value: value.into(),
+    };
+    let notify = Notify {
+        subscription_id: "s".into(),
+        send_resp: true,
+        notification: Some(Notification::ValueChange(change)),
+    };
+    let payload = Msg::request(msg_id, notify).to_payload();
+    let record = Record::no_session(server.endpoint_id(), &id(AGENT), payload);
+    agent.sender.try_send(&record).unwrap();
+}
+
+/// The msg_id of the next answer.
+async fn answered(agent: &mut Played) -> String {
+    let record = timeout(PATIENCE, agent.others.recv())
+        .await
+        .unwrap()
+        .unwrap();
+    let msg = Msg::receive(record.payload().unwrap().clone(), &Limits::DEFAULT).unwrap();
+    assert!(msg.as_response().is_some(), "{msg:?}");
+    msg.msg_id().to_owned()
+}
+
+/// What was answered is kept, once, also over a restart of the server in the middle of a retry.
+#[tokio::test]
+async fn a_notification_is_kept_before_it_is_answered_and_only_once() {
+    let data = tempfile::tempdir().unwrap();
+    let first = server(data.path()).await;
+    let mut agent = Played::introduced(&first, AGENT, polite).await;
+    notify(&agent, &first, "n-1", "1");
+    assert_eq!(answered(&mut agent).await, "n-1");
+    let events = get(&first, EVENTS).await.body;
+    let at = events["events"][0]["at"].clone();
+    assert!(at.as_i64() > Some(1_700_000_000_000));
+    let kept = json!({"events": [{
+        "id": 1, "device": AGENT, "at": at, "subscription": "s",
+        "type": "ValueChange", "path": "Device.A.B", "value": "1",
+    }]});
+    assert_eq!(events, kept);
+    first.shutdown().await;
+
+    // The answer was lost on its way, for all the Agent knows.
+    let second = server(data.path()).await;
+    let mut agent = Played::introduced(&second, AGENT, polite).await;
+    notify(&agent, &second, "n-1", "1");
+    assert_eq!(answered(&mut agent).await, "n-1");
+    notify(&agent, &second, "n-2", "2");
+    assert_eq!(answered(&mut agent).await, "n-2");
+    let events = get(&second, &format!("{EVENTS}?after=1")).await.body;
+    assert_eq!(events["events"].as_array().map(Vec::len), Some(1));
+    assert_eq!(events["events"][0]["value"], "2");
+    let limited = get(&second, &format!("{EVENTS}?limit=1")).await.body;
+    assert_eq!(limited["events"][0]["value"], "1");
+    assert_eq!(
+        get(&second, "/api/v1/devices/nobody/events").await.status,
+        404
+    );
+}
+
+#[tokio::test]
+async fn a_stream_tells_what_comes_and_can_be_taken_up_again() {
+    let data = tempfile::tempdir().unwrap();
+    let server = server(data.path()).await;
+    let mut agent = Played::introduced(&server, AGENT, polite).await;
+    notify(&agent, &server, "n-0", "0");
+    answered(&mut agent).await;
+
+    let mut live = Live::open(&server, LIVE, "").await.ok().unwrap();
+    let presence = |online: bool| Some(("presence".to_owned(), None, json!({"online": online})));
+    assert_eq!(live.next().await, presence(true));
+    for value in ["1", "2", "3"] {
+        notify(&agent, &server, &format!("n-{value}"), value);
+        let (name, id, event) = live.next().await.unwrap();
+        assert_eq!((name.as_str(), id), ("message", event["id"].as_i64()));
+        assert_eq!(event["value"], value);
+    }
+    // Whoever comes again says which event it saw last, and misses nothing.
+    let mut again = Live::open(&server, LIVE, "Last-Event-ID: 2\r\n")
+        .await
+        .ok()
+        .unwrap();
+    assert_eq!(again.next().await, presence(true));
+    assert_eq!(again.next().await.unwrap().2["value"], "2");
+    assert_eq!(again.next().await.unwrap().2["value"], "3");
+    drop(again);
+
+    agent.sender.close(1000, "");
+    assert_eq!(live.next().await, presence(false));
+    let _agent = Played::introduced(&server, AGENT, polite).await;
+    assert_eq!(live.next().await, presence(true));
+
+    // A stream does not hold the server up when it ends.
+    let ending = tokio::spawn(server.shutdown());
+    while live.next().await.is_some() {}
+    timeout(PATIENCE, ending).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn streams_are_limited_and_guarded() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(config(data.path())).await.unwrap();
+    let _agent = Played::introduced(&server, AGENT, polite).await;
+    let wrong = Live::open(&server, LIVE, "Last-Event-ID: x\r\n").await;
+    assert_eq!(wrong.err(), Some(400));
+    let nobody = "/api/v1/devices/nobody/events/live";
+    assert_eq!(Live::open(&server, nobody, "").await.err(), Some(404));
+    let without = support::raw(server.api_addr(), "GET", LIVE, "", "").await;
+    assert_eq!(without.status, 401);
+    let mut streams = Vec::new();
+    for _ in 0..STREAMS_MAX {
+        streams.push(Live::open(&server, LIVE, "").await.ok().unwrap());
+    }
+    assert_eq!(Live::open(&server, LIVE, "").await.err(), Some(429));
+    // Those who ask are served all the same, and a stream that ends makes room.
+    until(&server, "/api/v1/server", |info| info["online"] == 1).await;
+    streams.pop();
+    let opened = async {
+        while Live::open(&server, LIVE, "").await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, opened).await.unwrap();
+}
