@@ -88,6 +88,15 @@ pub enum Input {
         /// Why, for people.
         reason: String,
     },
+    /// An owner says that an event of the data model happened.
+    Event {
+        /// The path of its object, with instance numbers.
+        object: String,
+        /// Its name with `!`.
+        name: String,
+        /// Its arguments.
+        parameters: BTreeMap<String, String>,
+    },
     /// What an owner says to [`Output::Fetch`].
     Fetched {
         /// The question.

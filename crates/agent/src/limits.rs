@@ -32,3 +32,16 @@ pub const UP_TIME_AGE_MAX: Duration = Duration::from_millis(500);
 
 /// How long a WebSocket that is reset stays open, so that the answer can leave by it.
 pub const RESET_DELAY: Duration = Duration::from_millis(100);
+
+/// Notify Messages to one Controller that may wait to be delivered. When there are more, the oldest is
+/// dropped.
+pub const PENDING_MAX: usize = 1_000;
+
+/// Bytes of the Notify Messages to one Controller that wait to be delivered.
+pub const PENDING_BYTES_MAX: usize = 1 << 20;
+
+/// How long a Notify that is not sent again may wait for the session that it is to go out on.
+pub const FIRST_SESSION_PATIENCE: Duration = Duration::from_secs(60);
+
+/// How many Subscriptions may trigger each other in a row by what they set.
+pub const TRIGGER_DEPTH_MAX: u8 = 8;

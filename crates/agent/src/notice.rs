@@ -50,6 +50,13 @@ pub enum Notice {
         /// Why.
         why: Ignored,
     },
+    /// Notify Messages are not delivered, and are not tried again.
+    NotDelivered {
+        /// The Controller that they were for.
+        controller: EndpointId,
+        /// Why.
+        reason: String,
+    },
     /// Controllers cannot connect at this place.
     NotListening {
         /// The place.
@@ -99,6 +106,7 @@ impl Notice {
             Self::Connected { .. } | Self::Disconnected { .. } | Self::HungUp { .. } => false,
             Self::DialFailed { .. }
             | Self::Ignored { .. }
+            | Self::NotDelivered { .. }
             | Self::NotListening { .. }
             | Self::NotLoaded(_)
             | Self::NotSeeded { .. }
@@ -146,6 +154,9 @@ impl fmt::Display for Notice {
             Self::HungUp { link, reason } => write!(f, "{link}: closed: {reason}"),
             Self::Ignored { link, from, why } => {
                 write!(f, "{link}: ignored what came from {from}: {why}")
+            }
+            Self::NotDelivered { controller, reason } => {
+                write!(f, "a notification to {controller} is given up: {reason}")
             }
             Self::NotListening { listener, reason } => {
                 write!(f, "{listener}: Controllers cannot connect: {reason}")

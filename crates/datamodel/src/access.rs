@@ -204,6 +204,28 @@ impl Access {
         })
     }
 
+    /// Rights on `node` in a row that is gone, of which only the numbers on the way to it are known.
+    pub(crate) fn where_gone(&self, view: &SchemaView, node: NodeId, rows: &[u32]) -> Rights {
+        let path = generic(&view.node(node).path);
+        let holds = |predicate: &Predicate| {
+            let mut all = Holds::Yes;
+            for (tables, selector) in &predicate.steps {
+                let mut on_the_way = tables.iter().map(|table| generic(&view.node(*table).path));
+                let row = on_the_way
+                    .find(|table| path.starts_with(&**table))
+                    .and_then(|table| rows.get(table.matches("{i}").count().checked_sub(1)?));
+                match (selector, row) {
+                    (Selector::Row(number), Some(row)) if number == row => {}
+                    (Selector::Row(_), _) | (_, None) => return Holds::No,
+                    (Selector::Search(_), Some(_)) => all = Holds::Unknown,
+                }
+            }
+            all
+        };
+        self.fixed(node)
+            .unwrap_or_else(|| self.conditional(node, |at| holds(&self.predicates[at])))
+    }
+
     /// Rights on `node` for at least one instance: what the supported model may show. (R-GSP.0)
     pub fn anywhere(&self, node: NodeId) -> Rights {
         self.fixed(node).unwrap_or_else(|| {

@@ -1,6 +1,8 @@
 //! Whoever owns a part of the data model that the Agent's tree does not.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
 
 use usphere_datamodel::model::{Outputs, OwnedChange, OwnerError, Phase, Snapshot};
 
@@ -9,6 +11,12 @@ use usphere_datamodel::model::{Outputs, OwnedChange, OwnerError, Phase, Snapshot
 pub trait Owner: Send + 'static {
     /// The name by which declarations call it.
     fn name(&self) -> &str;
+
+    /// Hands over the means to speak without being asked; called once, before anything else. An owner whose
+    /// units are declared as announced keeps it.
+    fn announcer(&mut self, announcer: Announcer) {
+        drop(announcer);
+    }
 
     /// Everything that there is in the unit now.
     ///
@@ -28,4 +36,51 @@ pub trait Owner: Send + 'static {
         command: &str,
         arguments: &BTreeMap<String, String>,
     ) -> Result<Outputs, OwnerError>;
+}
+
+/// By which an owner speaks without being asked. It may be cloned and used on any thread.
+#[derive(Clone)]
+pub struct Announcer {
+    say: Arc<dyn Fn(Announcement) + Send + Sync>,
+}
+
+/// What an owner says without being asked.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Announcement {
+    Changed {
+        unit: String,
+    },
+    Event {
+        object: String,
+        name: String,
+        parameters: BTreeMap<String, String>,
+    },
+}
+
+impl Announcer {
+    pub(crate) fn new(say: impl Fn(Announcement) + Send + Sync + 'static) -> Self {
+        Self { say: Arc::new(say) }
+    }
+
+    /// The unit of this owner is not as it was fetched last. It is fetched again when somebody wants to know.
+    pub fn changed(&self, unit: &str) {
+        (self.say)(Announcement::Changed {
+            unit: unit.to_owned(),
+        });
+    }
+
+    /// The event `name`, with `!`, of the object at `object` happened, with these arguments.
+    pub fn event(&self, object: &str, name: &str, parameters: BTreeMap<String, String>) {
+        (self.say)(Announcement::Event {
+            object: object.to_owned(),
+            name: name.to_owned(),
+            parameters,
+        });
+    }
+}
+
+impl fmt::Debug for Announcer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Announcer").finish_non_exhaustive()
+    }
 }

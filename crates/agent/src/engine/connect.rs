@@ -122,6 +122,7 @@ impl Agent {
                 instance,
                 id: controller_id.clone(),
             },
+            now,
         );
         self.note(Notice::Connected {
             controller: controller_id,
@@ -131,13 +132,15 @@ impl Agent {
     }
 
     /// Sends the Connect Record, after which Records may be exchanged. (R-MTP.6, R-MTP.8)
-    pub(super) fn open(&mut self, link: LinkId, party: Party) {
+    pub(super) fn open(&mut self, link: LinkId, party: Party, now: Moment) {
         let Some(known) = self.links.get_mut(&link) else {
             return;
         };
         let record = Record::websocket_connect(&party.id, &self.own);
+        let instance = party.instance;
         known.stage = Stage::Open(party);
         self.outputs.push_back(Output::Send { link, record });
+        self.send_waiting(instance, now);
     }
 
     pub(super) fn disconnected(&mut self, link: LinkId, reason: String, now: Moment) {
@@ -261,6 +264,7 @@ impl Agent {
         {
             self.part_ways(link, HangupReason::Disabled);
         }
+        self.forget_notifications(instance);
         let gone: Option<Controller> = self.controllers.remove(&instance);
         let underway = gone.and_then(|mut controller| controller.dialler.connected(false));
         self.outputs

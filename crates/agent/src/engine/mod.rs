@@ -3,6 +3,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | `commands` | the commands that the Agent runs itself |
+//! | `notify` | Subscriptions, and Notify Messages until they are delivered |
 //! | `connect` | connections: dialling, one session per Controller, Connect and Disconnect Records |
 //! | `receive` | Records and Messages that come, and the requests in them |
 //! | `plans` | plans on the Model: what they want from outside, and what follows from their ends |
@@ -11,6 +12,7 @@
 
 mod commands;
 mod connect;
+pub(crate) mod notify;
 mod plans;
 mod receive;
 mod seed;
@@ -29,13 +31,14 @@ use usphere_proto::msg::RequestType;
 
 use crate::clock::{Clock, Utc};
 use crate::config::Config;
-use crate::dialling::Dialler;
+use crate::dialling::{Dialler, Retry};
 use crate::event::{HangupReason, Input, LinkId, ListenerId, Output};
 use crate::links::Link;
 use crate::notice::Notice;
 use crate::objects::objects;
 use crate::random::Random;
 use commands::Reset;
+use notify::{Notifier, Occurrence};
 use plans::{Conclusion, Purpose};
 use survey::{Offer, Stale, Watch};
 
@@ -60,6 +63,7 @@ pub struct Agent {
     started: Moment,
     closing: bool,
     resets: Vec<Reset>,
+    notifier: Notifier,
     outputs: VecDeque<Output>,
 }
 
@@ -75,6 +79,8 @@ struct Controller {
     /// Its requests in progress, at most [`REQUESTS_MAX`](crate::limits::REQUESTS_MAX).
     asked: Vec<Asked>,
     dialler: Dialler,
+    /// How a Notify is sent again. (R-NOT.1)
+    notif_retry: Retry,
     /// `CurrentRetryCount` of each MTP row, as the data model shows it.
     published: BTreeMap<u32, u32>,
 }
@@ -139,6 +145,7 @@ impl Agent {
             started: now,
             closing: false,
             resets: Vec::new(),
+            notifier: Notifier::new(seed),
             outputs: VecDeque::new(),
         };
         for problem in problems {
@@ -176,6 +183,16 @@ impl Agent {
             Input::Connected { link, origin, peer } => self.connected(link, origin, peer, now),
             Input::DialFailed { dial, reason } => self.dial_failed(dial, reason, now),
             Input::Disconnected { link, reason } => self.disconnected(link, reason, now),
+            Input::Event {
+                object,
+                name,
+                parameters,
+            } => self.occurred(Occurrence::Event {
+                object,
+                name,
+                parameters,
+                only: None,
+            }),
             Input::Fetched { ticket, result } => {
                 self.model
                     .handle(ModelInput::Fetched { ticket, result }, now);
@@ -212,6 +229,7 @@ impl Agent {
         dials
             .chain(links)
             .chain(self.reset_deadline())
+            .chain(self.notifier.deadline())
             .chain(self.model.deadline())
             .min()
     }
@@ -236,6 +254,7 @@ impl Agent {
             self.model.handle(ModelInput::Tick, now);
         }
         self.reset_due(now);
+        self.notify_due(now);
         let is_over = |link: &Link| link.until().is_some_and(|until| until <= now);
         let over: Vec<LinkId> = self
             .links

@@ -7,6 +7,7 @@ use usphere_datamodel::model::{
 };
 use usphere_datamodel::{Fault, Model, Moment, PlanId, Transaction};
 
+use super::notify::Findings;
 use super::survey::{self, Stale, Survey};
 use super::{Agent, Controller, seed};
 use crate::config::Config;
@@ -19,6 +20,8 @@ use crate::objects::{OWNER, UP_TIME};
 /// What a plan returns.
 pub(super) enum Conclusion {
     Answer(Answer),
+    /// Who is to be told what.
+    Notify(Findings),
     /// Something was put into the data model.
     Published,
     Seeded(Vec<Fault>),
@@ -107,7 +110,13 @@ impl Agent {
             while let Some(output) = self.model.poll() {
                 self.obey(output, now);
             }
-            if self.surveying || self.stale == Stale::Nothing {
+            if self.surveying || self.notifier.is_busy() {
+                break;
+            }
+            if self.stale == Stale::Nothing {
+                if self.notify_next(now) {
+                    continue;
+                }
                 break;
             }
             self.surveying = true;
@@ -122,10 +131,10 @@ impl Agent {
 
     /// Whether what the engine knows of the data model is what is durable.
     pub(super) fn is_current(&self) -> bool {
-        !self.surveying && self.stale == Stale::Nothing
+        !self.surveying && self.stale == Stale::Nothing && !self.notifier.owes_survey()
     }
 
-    fn submit_own(&mut self, work: Work<Conclusion>, now: Moment) {
+    pub(super) fn submit_own(&mut self, work: Work<Conclusion>, now: Moment) {
         let plan = self.model.submit(work, now);
         self.purposes.insert(plan, Purpose::Own);
     }
@@ -136,8 +145,8 @@ impl Agent {
                 plan,
                 answer,
                 changes,
-            } => return self.conclude(plan, answer, &changes, now),
-            ModelOutput::Changed { changes } => return self.changed(&changes, now),
+            } => return self.conclude(plan, answer, changes, now),
+            ModelOutput::Changed { changes } => return self.changed(changes),
             ModelOutput::Commit { sequence, entries } => Output::Commit { sequence, entries },
             ModelOutput::Fetch {
                 ticket,
@@ -220,8 +229,8 @@ impl Agent {
         })
     }
 
-    fn conclude(&mut self, plan: PlanId, conclusion: Conclusion, changes: &[Change], now: Moment) {
-        self.changed(changes, now);
+    fn conclude(&mut self, plan: PlanId, conclusion: Conclusion, changes: Vec<Change>, now: Moment) {
+        self.changed(changes);
         let purpose = self.purposes.remove(&plan);
         match conclusion {
             Conclusion::Answer(answer) => {
@@ -229,6 +238,7 @@ impl Agent {
                     self.answered(instance, plan, answer);
                 }
             }
+            Conclusion::Notify(findings) => self.notify(findings, now),
             Conclusion::Published => {}
             Conclusion::Seeded(faults) => {
                 self.surveying = false;
@@ -245,13 +255,6 @@ impl Agent {
                     self.release_held(now);
                 }
             }
-        }
-    }
-
-    /// Follows what changed, whoever changed it: a plan or an owner.
-    pub(super) fn changed(&mut self, changes: &[Change], _now: Moment) {
-        if !changes.is_empty() {
-            self.stale = self.stale.max(self.watch.weigh(changes, self.model.view()));
         }
     }
 
@@ -301,8 +304,10 @@ impl Agent {
                     link: None,
                     asked: Vec::new(),
                     dialler: Dialler::default(),
+                    notif_retry: found.notif_retry,
                     published: BTreeMap::new(),
                 });
+            controller.notif_retry = found.notif_retry;
             if let Some(access) = found.access {
                 controller.access = access;
             }

@@ -9,6 +9,7 @@ use usphere_proto::msg::{MsgBody, ParamError, RequestType};
 use usphere_proto::{EndpointId, ErrorCode, Limits, Msg, Reaction, Record, Refusal};
 use usphere_trust::may_speak;
 
+use super::notify::NotifyAnswer;
 use super::{Agent, Asked, Held};
 use crate::event::{LinkId, Output};
 use crate::handlers::{self, Answer, Caller};
@@ -38,7 +39,7 @@ impl Agent {
             Stage::Unknown { .. } => return,
         };
         match (content_of(record, &self.own), parted) {
-            (Content::Connect, Some(party)) => self.open(link, party),
+            (Content::Connect, Some(party)) => self.open(link, party, now),
             (Content::Connect, None) => {}
             (Content::Disconnect, _) => self.parted(link, now),
             (Content::Ignored(why), _) => self.ignore_known(link, why),
@@ -47,7 +48,7 @@ impl Agent {
             (Content::Refused { msg_id, code, text }, None) => {
                 self.refuse(link, &msg_id, code, text)
             }
-            (Content::Session, None) => self.refuse_session(link),
+            (Content::Session, None) => self.refuse_session(link, now),
         }
     }
 
@@ -110,14 +111,14 @@ impl Agent {
 
     /// Nobody may use session contexts. The Disconnect Record that says so asks for a Connect Record
     /// before anything else, so that comes with it. (R-E2E.6a, R-MTP.8)
-    fn refuse_session(&mut self, link: LinkId) {
+    fn refuse_session(&mut self, link: LinkId, now: Moment) {
         let Some(party) = self.links.get(&link).and_then(|link| link.party()).cloned() else {
             return;
         };
         let code = ErrorCode::SessionContextNotAllowed;
         let text = "this Agent uses no session context, send the Message without one";
         self.say_goodbye(link, &party.id, code, text.to_owned());
-        self.open(link, party);
+        self.open(link, party, now);
     }
 
     fn message(&mut self, link: LinkId, instance: u32, payload: Bytes, now: Moment) {
@@ -142,10 +143,28 @@ impl Agent {
                     self.request(link, instance, msg_id, request, now);
                 }
             }
-            Some(MsgBody::Response(_) | MsgBody::Error(_)) => {
-                self.ignore_known(link, Ignored::NotAsked(clip(&msg_id)));
+            Some(MsgBody::Response(response)) => {
+                let answer = NotifyAnswer::of(response.resp_type.as_ref());
+                self.answered_by_peer(link, instance, &msg_id, answer);
+            }
+            Some(MsgBody::Error(_)) => {
+                self.answered_by_peer(link, instance, &msg_id, Some(NotifyAnswer::Error));
             }
             None => {}
+        }
+    }
+
+    /// Takes an answer of the Controller. One that answers nothing is ignored. (R-MSG.9)
+    fn answered_by_peer(
+        &mut self,
+        link: LinkId,
+        instance: u32,
+        msg_id: &str,
+        answer: Option<NotifyAnswer>,
+    ) {
+        let known = answer.is_some_and(|answer| self.notify_answered(link, instance, msg_id, answer));
+        if !known {
+            self.ignore_known(link, Ignored::NotAsked(clip(msg_id)));
         }
     }
 

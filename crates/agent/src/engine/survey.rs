@@ -57,6 +57,8 @@ pub(crate) struct KnownController {
     /// `None` when it did not change.
     pub(crate) access: Option<Arc<Access>>,
     pub(crate) ways: Vec<Way>,
+    /// How a Notify is sent again. (R-NOT.1)
+    pub(crate) notif_retry: Retry,
 }
 
 /// Where Controllers may dial in.
@@ -96,6 +98,8 @@ fn weight(path: &str) -> Option<Stale> {
     }
     match rest {
         "Controller.{i}.Enable" | "Controller.{i}.EndpointID" => Some(Stale::Rights),
+        "Controller.{i}.USPNotifRetryMinimumWaitInterval"
+        | "Controller.{i}.USPNotifRetryIntervalMultiplier" => Some(Stale::Ways),
         _ if rest.starts_with("Controller.{i}.MTP.") || rest.starts_with("MTP.") => {
             Some(Stale::Ways)
         }
@@ -151,6 +155,10 @@ fn controller(
             .into_iter()
             .filter_map(|way| self::way(transaction, way))
             .collect(),
+        notif_retry: Retry {
+            minimum_seconds: number(transaction, row, "USPNotifRetryMinimumWaitInterval"),
+            multiplier: number(transaction, row, "USPNotifRetryIntervalMultiplier"),
+        },
         path,
         id,
     })

@@ -24,6 +24,8 @@ use usphere_datamodel::{Access, Transaction};
 use usphere_proto::ErrorCode;
 use usphere_proto::msg::{ParamError, RequestType, ResponseType};
 
+pub(crate) use shared::unique_keys;
+
 /// Who asks.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {

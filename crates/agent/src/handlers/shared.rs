@@ -55,7 +55,7 @@ pub(super) fn shown<'t>(
 }
 
 /// The unique keys of a row that `access` may read, by name. (R-ADD.6, R-GIN.1)
-pub(super) fn unique_keys(
+pub(crate) fn unique_keys(
     transaction: &mut Transaction<'_>,
     access: &Access,
     row: ObjectId,

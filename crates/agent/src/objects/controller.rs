@@ -22,6 +22,18 @@ pub(super) const CONTROLLER: Object = object("Device.LocalAgent.Controller.{i}."
         parameter("Enable", BOOLEAN).writable().default("false"),
         parameter("AssignedRole", strong_reference(ROLE).list()).writable(),
         parameter("InheritedRole", strong_reference(ROLE).list()),
+        parameter(
+            "USPNotifRetryMinimumWaitInterval",
+            UNSIGNED_INT.range(1, 65_535),
+        )
+        .writable()
+        .default("5"),
+        parameter(
+            "USPNotifRetryIntervalMultiplier",
+            UNSIGNED_INT.range(1_000, 65_535),
+        )
+        .writable()
+        .default("2000"),
         parameter("MTPNumberOfEntries", UNSIGNED_INT).counts("MTP"),
     ]);
 

@@ -40,6 +40,7 @@ pub(super) const LOCAL_AGENT: Object = object("Device.LocalAgent.").parameters(&
     .default(WEBSOCKET),
     parameter("MTPNumberOfEntries", UNSIGNED_INT).counts("MTP"),
     parameter("ControllerNumberOfEntries", UNSIGNED_INT).counts("Controller"),
+    parameter("SubscriptionNumberOfEntries", UNSIGNED_INT).counts("Subscription"),
     // Ours: whom the configuration has brought in once. Who was deleted since is not brought in again.
     parameter(SEEDED_CONTROLLERS, STRING.list()),
 ]);

@@ -1,17 +1,19 @@
 //! What the Agent itself declares of Device:2, in the order and words of TR-181 2.19.
 //!
-//! What the Agent does not do yet is left out: Subscriptions, Requests, Thresholds, certificates and
+//! What the Agent does not do yet is left out: Requests, Thresholds, certificates and
 //! what belongs to the other MTPs.
 
 mod controller;
 mod device;
 mod local_agent;
 mod mtp;
+mod subscription;
 mod trust;
 
 use usphere_datamodel::declare::Object;
 
 pub(crate) use local_agent::{OWNER, SEEDED_CONTROLLERS, UP_TIME};
+pub(crate) use subscription::SUBSCRIPTIONS;
 pub(crate) use trust::FULL_ACCESS_ROLE;
 
 /// The one protocol there is yet.
@@ -28,6 +30,7 @@ pub fn objects() -> Vec<&'static Object> {
         &controller::MTP,
         &controller::WEB_SOCKET,
         &controller::E2E_SESSION,
+        &subscription::SUBSCRIPTION,
         &trust::CONTROLLER_TRUST,
         &trust::ROLE,
         &trust::PERMISSION,

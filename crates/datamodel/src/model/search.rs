@@ -40,7 +40,7 @@ impl Transaction<'_> {
     /// # Errors
     /// When the supported model has no such parameter, the operator does not fit its type, or an owner
     /// failed.
-    pub(super) fn holds(
+    pub fn holds(
         &mut self,
         expression: &Expression,
         row: ObjectId,

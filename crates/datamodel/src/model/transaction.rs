@@ -237,6 +237,12 @@ impl<'m> Transaction<'m> {
         }
     }
 
+    /// The rights of `access` on `node` of an object that is gone, or of a row that is, where `rows` are the
+    /// instance numbers of its path. What depends on its values is granted only where it is either way.
+    pub fn rights_where_gone(&self, access: &Access, node: NodeId, rows: &[u32]) -> Rights {
+        access.where_gone(self.view, node, rows)
+    }
+
     fn visit_object(
         &mut self,
         id: ObjectId,
