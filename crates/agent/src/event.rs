@@ -88,6 +88,13 @@ pub enum Input {
         /// Why, for people.
         reason: String,
     },
+    /// An owner says that one of its units is not as it was fetched last.
+    Disturbed {
+        /// The owner.
+        owner: String,
+        /// The unit.
+        unit: String,
+    },
     /// An owner says that an event of the data model happened.
     Event {
         /// The path of its object, with instance numbers.

@@ -401,15 +401,20 @@ impl LiveAgent {
         self.send(link, request_record(name, msg_id, request));
     }
 
-    /// Sends a request and returns the Message that answers it.
+    /// Sends a request and returns the Message that answers it. What else came stays to be taken.
     pub fn ask(&mut self, name: &str, request: impl Into<RequestType>) -> Msg {
         self.named += 1;
         let msg_id = format!("ask-{}", self.named);
         let link = self.link(name);
         self.request(name, &msg_id, request);
-        let answers = self.take_messages(link);
-        let answer = answers.into_iter().find(|answer| answer.msg_id() == msg_id);
-        answer.unwrap_or_else(|| panic!("{name} got no answer"))
+        let inbox = self.inboxes.entry(link).or_default();
+        let answers = inbox.iter().map(message_of);
+        let found = answers.enumerate().find_map(|(at, answer)| {
+            Some((at, answer.filter(|answer| answer.msg_id() == msg_id)?))
+        });
+        let (at, answer) = found.unwrap_or_else(|| panic!("{name} got no answer"));
+        inbox.remove(at);
+        answer
     }
 
     /// As [`Self::ask`], where it must not fail as a whole.

@@ -7,4 +7,4 @@ mod owner;
 #[cfg(test)]
 mod power_cuts;
 
-pub use owner::Owner;
+pub use owner::{Announcer, Owner};

@@ -183,6 +183,10 @@ impl Agent {
             Input::Connected { link, origin, peer } => self.connected(link, origin, peer, now),
             Input::DialFailed { dial, reason } => self.dial_failed(dial, reason, now),
             Input::Disconnected { link, reason } => self.disconnected(link, reason, now),
+            Input::Disturbed { owner, unit } => {
+                self.model
+                    .handle(ModelInput::Disturbed { owner, unit }, now);
+            }
             Input::Event {
                 object,
                 name,

@@ -229,7 +229,13 @@ impl Agent {
         })
     }
 
-    fn conclude(&mut self, plan: PlanId, conclusion: Conclusion, changes: Vec<Change>, now: Moment) {
+    fn conclude(
+        &mut self,
+        plan: PlanId,
+        conclusion: Conclusion,
+        changes: Vec<Change>,
+        now: Moment,
+    ) {
         self.changed(changes);
         let purpose = self.purposes.remove(&plan);
         match conclusion {

@@ -162,7 +162,8 @@ impl Agent {
         msg_id: &str,
         answer: Option<NotifyAnswer>,
     ) {
-        let known = answer.is_some_and(|answer| self.notify_answered(link, instance, msg_id, answer));
+        let known =
+            answer.is_some_and(|answer| self.notify_answered(link, instance, msg_id, answer));
         if !known {
             self.ignore_known(link, Ignored::NotAsked(clip(msg_id)));
         }

@@ -42,15 +42,11 @@ pub(super) const SUBSCRIPTION: Object = object("Device.LocalAgent.Subscription.{
         .writable(),
         // Immutable once it is given.
         parameter("ReferenceList", STRING.max(256).list()).writable(),
-        parameter("Persistent", BOOLEAN)
-            .writable()
-            .default("false"),
+        parameter("Persistent", BOOLEAN).writable().default("false"),
         parameter("TimeToLive", UNSIGNED_INT)
             .writable()
             .default("0"),
-        parameter("NotifRetry", BOOLEAN)
-            .writable()
-            .default("false"),
+        parameter("NotifRetry", BOOLEAN).writable().default("false"),
         parameter("NotifExpiration", UNSIGNED_INT)
             .writable()
             .default("0"),

@@ -29,6 +29,7 @@ use self::links::{Arrival, Links};
 use self::owners::{OwnerAnswer, Owners, Question};
 use crate::Owner;
 use crate::agent_store::{AgentStore, Answer, Committer, StoreError};
+use crate::owner::Announcement;
 
 pub use self::clock::clock_is_plausible;
 
@@ -477,6 +478,23 @@ impl AgentHost {
 
 fn input_of(answer: OwnerAnswer) -> Input {
     match answer {
+        OwnerAnswer::Announced {
+            owner,
+            announcement: Announcement::Changed { unit },
+        } => Input::Disturbed { owner, unit },
+        OwnerAnswer::Announced {
+            announcement:
+                Announcement::Event {
+                    object,
+                    name,
+                    parameters,
+                },
+            ..
+        } => Input::Event {
+            object,
+            name,
+            parameters,
+        },
         OwnerAnswer::Applied { ticket, results } => Input::Applied { ticket, results },
         OwnerAnswer::Fetched { ticket, result } => Input::Fetched { ticket, result },
         OwnerAnswer::Operated { ticket, result } => Input::Operated { ticket, result },

@@ -8,7 +8,8 @@ use std::thread;
 use usphere_datamodel::Ticket;
 use usphere_datamodel::model::{Outputs, OwnedChange, OwnerError, Phase, Snapshot};
 
-use crate::Owner;
+use crate::owner::Announcement;
+use crate::{Announcer, Owner};
 
 /// Most questions that wait for one owner.
 const QUESTIONS_MAX: usize = 256;
@@ -31,8 +32,12 @@ pub(super) enum Question {
     },
 }
 
-/// What an owner answered.
+/// What an owner answered, or says without being asked.
 pub(super) enum OwnerAnswer {
+    Announced {
+        owner: String,
+        announcement: Announcement,
+    },
     Applied {
         ticket: Ticket,
         results: Vec<Result<(), OwnerError>>,
@@ -57,11 +62,18 @@ impl Owners {
     /// Starts a thread for `owner`; `answer` is called on it.
     pub(super) fn start(
         &mut self,
-        owner: Box<dyn Owner>,
-        answer: impl Fn(OwnerAnswer) + Send + 'static,
+        mut owner: Box<dyn Owner>,
+        answer: impl Fn(OwnerAnswer) + Clone + Send + Sync + 'static,
     ) -> io::Result<()> {
         let (sender, questions) = mpsc::sync_channel(QUESTIONS_MAX);
         let name = owner.name().to_owned();
+        let (announce, whose) = (answer.clone(), name.clone());
+        owner.announcer(Announcer::new(move |announcement| {
+            announce(OwnerAnswer::Announced {
+                owner: whose.clone(),
+                announcement,
+            });
+        }));
         thread::Builder::new()
             .name(format!("owner {name}"))
             .spawn(move || serve(owner, &questions, answer))?;

@@ -50,16 +50,6 @@ impl Index {
         self.all.insert(instance, subscription);
     }
 
-    /// The Subscription with this instance number.
-    pub(super) fn get(&self, instance: u32) -> Option<&Arc<Subscription>> {
-        self.all.get(&instance)
-    }
-
-    /// Every Subscription.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<Subscription>> {
-        self.all.values()
-    }
-
     /// The Subscriptions that may be about `matter`, which happened at the supported path `place`, each once.
     pub(super) fn candidates(&self, matter: &Matter, place: &str) -> Vec<Arc<Subscription>> {
         let places = &self.kinds[matter.kind() as usize];
@@ -70,7 +60,9 @@ impl Index {
         let mut consider = |here: &[Arc<Subscription>]| {
             let covering = here.iter().filter(|subscription| {
                 let mut references = subscription.references.iter();
-                let told = matter.only.is_none_or(|only| only == subscription.recipient);
+                let told = matter
+                    .only
+                    .is_none_or(|only| only == subscription.recipient);
                 told && references.any(|reference| reference.covers(matter, place) != Cover::No)
             });
             found.extend(covering.cloned());

@@ -34,10 +34,7 @@ pub(super) struct Verdict {
 }
 
 /// Judges one candidate.
-pub(super) fn judge(
-    transaction: &mut Transaction<'_>,
-    candidate: &Candidate,
-) -> Option<Verdict> {
+pub(super) fn judge(transaction: &mut Transaction<'_>, candidate: &Candidate) -> Option<Verdict> {
     let Candidate {
         subscription,
         matter,
@@ -47,14 +44,16 @@ pub(super) fn judge(
         return None;
     }
     let place = &*transaction.node(matter.node).path;
-    let covered = subscription.references.iter().any(|reference| {
-        match reference.covers(matter, place) {
-            Cover::IfFollowed => leads_to(transaction, reference, matter, access),
-            Cover::IfFound => holds(transaction, reference, matter, access),
-            Cover::No => false,
-            Cover::Yes => true,
-        }
-    });
+    let covered =
+        subscription
+            .references
+            .iter()
+            .any(|reference| match reference.covers(matter, place) {
+                Cover::IfFollowed => leads_to(transaction, reference, matter, access),
+                Cover::IfFound => holds(transaction, reference, matter, access),
+                Cover::No => false,
+                Cover::Yes => true,
+            });
     covered.then(|| Verdict {
         subscription: Arc::clone(subscription),
         matter: Arc::clone(matter),
@@ -157,7 +156,9 @@ fn keys(
         Some(row) => crate::handlers::unique_keys(transaction, access, row),
         None => {
             let node = transaction.node(matter.node).object();
-            let unique = node.into_iter().flat_map(|node| node.unique.iter().flatten());
+            let unique = node
+                .into_iter()
+                .flat_map(|node| node.unique.iter().flatten());
             let readable = unique.filter(|key| {
                 let rights = transaction.rights_where_gone(access, **key, &matter.rows);
                 rights.grants(Rights::PARAMETER_READ)

@@ -46,7 +46,10 @@ use subscription::Row;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Occurrence {
     /// An asynchronous command has ended. (OperationComplete)
-    #[allow(dead_code, reason = "asynchronous commands come with the Request table")]
+    #[allow(
+        dead_code,
+        reason = "asynchronous commands come with the Request table"
+    )]
     Complete {
         /// The path of its object.
         object: String,
@@ -69,6 +72,10 @@ pub(crate) enum Occurrence {
         only: Option<u32>,
     },
     /// A Controller is to take the Agent on board. (R-NOT.5)
+    #[allow(
+        dead_code,
+        reason = "OnBoardingComplete and SendOnBoardRequest() follow"
+    )]
     OnBoard {
         /// Its instance number.
         controller: u32,
@@ -156,6 +163,9 @@ impl Agent {
 
     /// Something of the data model was changed, durably.
     pub(super) fn changed(&mut self, changes: Vec<Change>) {
+        if changes.is_empty() {
+            return;
+        }
         let weight = self.watch.weigh(&changes, self.model.view());
         self.notifier.jobs.push_back(Job::Changes(changes, weight));
     }
@@ -440,18 +450,17 @@ fn all_rows(transaction: &mut Transaction<'_>) -> Vec<u32> {
         .collect()
 }
 
-fn find(
-    transaction: &mut Transaction<'_>,
-    candidates: &[Candidate],
-    rows: Vec<u32>,
-) -> Findings {
+fn find(transaction: &mut Transaction<'_>, candidates: &[Candidate], rows: Vec<u32>) -> Findings {
     let verdicts = candidates
         .iter()
         .filter_map(|candidate| judge::judge(transaction, candidate))
         .collect();
     let read = rows.into_iter().map(|instance| {
         let row = transaction.find(&subscription::path_of(instance));
-        (instance, row.map(|row| subscription::read(transaction, row)))
+        (
+            instance,
+            row.map(|row| subscription::read(transaction, row)),
+        )
     });
     let rows = read.collect();
     Findings { verdicts, rows }

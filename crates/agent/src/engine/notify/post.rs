@@ -67,10 +67,7 @@ pub(super) enum Due {
     /// It was not delivered in time.
     Expired,
     /// Send it if there is a session, and say so by [`Post::sent`].
-    Send {
-        number: u64,
-        payload: Bytes,
-    },
+    Send { number: u64, payload: Bytes },
 }
 
 impl Post {
@@ -144,7 +141,10 @@ impl Post {
         random: &mut Random,
         now: Moment,
     ) {
-        let Some(mut letter) = self.remove(controller, number).filter(|letter| letter.retry) else {
+        let Some(mut letter) = self
+            .remove(controller, number)
+            .filter(|letter| letter.retry)
+        else {
             return;
         };
         letter.sent = letter.sent.saturating_add(1);
@@ -154,7 +154,12 @@ impl Post {
 
     /// The Controller answered the Notify with this message ID; `refused` when by an Error. Whether it was
     /// one that waits for this.
-    pub(super) fn answered(&mut self, controller: u32, msg_id: &str, refused: bool) -> Option<Answered> {
+    pub(super) fn answered(
+        &mut self,
+        controller: u32,
+        msg_id: &str,
+        refused: bool,
+    ) -> Option<Answered> {
         let number = self.number_of(msg_id)?;
         let letter = self.queues.get(&controller)?.waiting.get(&number)?;
         if letter.sent == 0 {
@@ -226,21 +231,6 @@ impl Post {
     pub(super) fn forget(&mut self, controller: u32) {
         self.queues.remove(&controller);
         self.timers.retain(|(_, of, _)| *of != controller);
-    }
-
-    /// Whether an OnBoardRequest to the Controller is on its way.
-    pub(super) fn is_on_boarding(&self, controller: u32) -> bool {
-        let queue = self.queues.get(&controller);
-        queue.is_some_and(|queue| {
-            let mut letters = queue.waiting.values();
-            letters.any(|letter| letter.subscription.is_none())
-        })
-    }
-
-    /// How many Notify Messages wait.
-    #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
-        self.queues.values().map(|queue| queue.waiting.len()).sum()
     }
 
     fn number_of(&self, msg_id: &str) -> Option<u64> {

@@ -164,11 +164,7 @@ impl Reference {
             }
             End::Object => true,
         };
-        if fits {
-            Cover::IfFollowed
-        } else {
-            Cover::No
-        }
+        if fits { Cover::IfFollowed } else { Cover::No }
     }
 
     /// Checks that it names what Subscriptions of `kind` are about. (TR-181 2.19)

@@ -4,6 +4,7 @@ mod commands;
 mod dialling;
 mod durability;
 mod links;
+mod notify;
 mod owners;
 mod records;
 mod requests;
