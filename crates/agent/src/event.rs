@@ -35,10 +35,6 @@ pub enum Origin {
 
 /// What the engine is told.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "an Input is taken apart at once; a box would cost every Record an allocation"
-)]
 pub enum Input {
     /// What an owner says to [`Output::Apply`]: one result per change, in their order.
     Applied {
