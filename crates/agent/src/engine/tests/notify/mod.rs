@@ -1,6 +1,7 @@
 //! Subscriptions and notifications.
 
 mod basics;
+mod retries;
 
 use std::time::Duration;
 
