@@ -9,7 +9,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::common::verbs::{Facts, Way, every_verb};
-use crate::common::{Program, Ran, eventually, free_port, plain, ran, usphere};
+use crate::common::{Program, Ran, Signal, eventually, free_port, plain, ran, usphere};
 
 const AGENT: &str = "self::test-agent";
 const SERVER: &str = "self::test-server";
@@ -160,7 +160,7 @@ fn every_verb_works_over_the_server() {
     );
 
     // Both say goodbye and end well; a device that has gone is told.
-    assert_eq!(agent.end("TERM"), 0);
+    assert_eq!(agent.end(Signal::TERM), 0);
     eventually("the Agent is gone", || match server.is_online(AGENT) {
         None => Some(()),
         Some(()) => None,
@@ -180,7 +180,7 @@ fn every_verb_works_over_the_server() {
     server.devices(&["show", "kitchen"]).ended(3);
     server.devices(&["remove", AGENT]).ended(0).says(AGENT);
     server.devices(&["remove", AGENT]).ended(3);
-    assert_eq!(server.program.end("INT"), 0);
+    assert_eq!(server.program.end(Signal::INT), 0);
 }
 
 /// `devices show --json` has the keys that docs/cli.md shows.
@@ -275,7 +275,7 @@ fn every_verb_works_against_an_agent_that_listens() {
         options: vec!["--agent".into(), astray],
     };
     astray.ask("protocol", &[]).ended(3);
-    assert_eq!(agent.end("INT"), 0);
+    assert_eq!(agent.end(Signal::INT), 0);
 }
 
 #[test]
@@ -298,7 +298,7 @@ fn every_verb_works_against_an_agent_that_dials_in() {
         .says(AGENT);
     quicken(&way);
     every_verb(&way, &FACTS);
-    assert_eq!(agent.end("TERM"), 0);
+    assert_eq!(agent.end(Signal::TERM), 0);
 }
 
 /// Has the Agent dial again after a second, always.
@@ -327,7 +327,7 @@ fn what_was_set_on_an_agent_is_there_after_a_restart() {
         .args(["agent", "--data"])
         .arg(folder.path().join("agent"));
     ran(&mut third).ended(4);
-    assert_eq!(first.end("KILL"), -1);
+    assert_eq!(first.end(Signal::KILL), -1);
     let mut second = agent(folder.path(), &arguments);
     second.wait_for("listening");
     way.ask("get", &["Device.DeviceInfo.ProvisioningCode"])
@@ -379,7 +379,7 @@ fn the_device_only_binary_makes_an_endpoint_id_and_keeps_it() {
             .args(["--controller", "self::x"]);
         let mut program = Program::start(&mut command, folder.path().join("log"));
         program.wait_for("Agent started");
-        assert_eq!(program.end("TERM"), 0);
+        assert_eq!(program.end(Signal::TERM), 0);
         fs::read_to_string(folder.path().join("endpoint-id")).unwrap()
     };
     let id = start();

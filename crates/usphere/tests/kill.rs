@@ -17,7 +17,7 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use usphere_proto::msg::{Delete, RequestType, Set, UpdateObject, UpdateParamSetting};
 
-use crate::common::{Program, free_port, usphere};
+use crate::common::{Program, Signal, free_port, usphere};
 use crate::support::ledger::{Ledger, OBSERVED, Values, probe, probed, values_of};
 use crate::support::{Peer, get};
 
@@ -259,7 +259,7 @@ async fn a_full_disk_is_answered_with_an_error_and_survived() {
     drop(agent);
     agent = house.start();
     assert_eq!(house.peer(WRITER).await.value(CODE).await, "after");
-    assert_eq!(agent.end("TERM"), 0);
+    assert_eq!(agent.end(Signal::TERM), 0);
 }
 
 const CODE: &str = "Device.DeviceInfo.ProvisioningCode";

@@ -17,7 +17,7 @@ use tokio_tungstenite::{WebSocketStream, accept_hdr_async};
 use usphere_proto::msg::{Get, ResponseType};
 use usphere_proto::{EndpointId, Limits, Msg, Record, RecordType};
 
-use crate::common::{PATIENCE, Program, usphere};
+use crate::common::{PATIENCE, Program, Signal, usphere};
 
 const AGENT: &str = "self::bare-agent";
 const CONTROLLER: &str = "self::bare-controller";
@@ -139,7 +139,7 @@ async fn a_verb_that_is_interrupted_says_goodbye_to_its_agent() {
     let connect = Record::websocket_connect(&id(CONTROLLER), &id(AGENT));
     bare.send(Message::Binary(connect.to_bytes())).await;
     assert!(bare.record().await.payload().is_some());
-    let code = tokio::task::spawn_blocking(move || verb.end("INT"));
+    let code = tokio::task::spawn_blocking(move || verb.end(Signal::INT));
     let goodbye = bare.record().await;
     assert!(
         matches!(goodbye.record_type, Some(RecordType::Disconnect(_))),

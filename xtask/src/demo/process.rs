@@ -91,17 +91,15 @@ impl Child {
         format!("{}:\n{}", self.log.display(), last.join("\n"))
     }
 
-    /// Interrupts the program and waits for it; one that does not end is killed.
+    /// Asks the program to end and waits for it; one that does not end is killed.
     pub(super) fn stop(&mut self) {
         let is_running = |process: &mut process::Child| matches!(process.try_wait(), Ok(None));
         if !is_running(&mut self.process) {
             return;
         }
-        let pid = i32::try_from(self.process.id())
-            .ok()
-            .and_then(Pid::from_raw);
-        // A failure means that it has just ended.
-        let _ = pid.map(|pid| kill_process(pid, Signal::INT));
+        // Not interrupted: what is started in the background of a script ignores that. A failure means
+        // that it has just ended.
+        let _ = kill_process(Pid::from_child(&self.process), Signal::TERM);
         let asked = Instant::now();
         while asked.elapsed() < STOP_MAX {
             if !is_running(&mut self.process) {
@@ -136,10 +134,10 @@ mod tests {
     }
 
     #[test]
-    fn a_program_is_interrupted_and_waited_for() {
+    fn a_program_is_asked_to_end_and_waited_for() {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("log");
-        let script = "trap 'echo ended; exit 0' INT; echo up; while :; do sleep 0.05; done";
+        let script = "trap 'echo ended; exit 0' TERM; echo up; while :; do sleep 0.05; done";
         let mut child = Child::start("test", shell(script), &log).unwrap();
         while fs::read_to_string(&log).unwrap().is_empty() {
             std::thread::sleep(POLL);

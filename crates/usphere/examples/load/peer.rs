@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use usphere_mtp::websocket::{Link, LinkEvent, Settings, Target, dial};
 use usphere_proto::msg::{RequestType, Set, UpdateObject, UpdateParamSetting};
 use usphere_proto::{EndpointId, Msg, Record};
@@ -337,9 +338,7 @@ impl Peer {
 
 /// Asks a child to end, and waits until it has.
 pub(crate) fn stop(child: &mut Child) -> Result<()> {
-    Command::new("kill")
-        .args(["-TERM", &child.id().to_string()])
-        .status()?;
+    kill_process(Pid::from_child(child), Signal::TERM)?;
     child.wait()?;
     Ok(())
 }

@@ -11,6 +11,10 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, kill_process};
+
+pub(crate) use rustix::process::Signal;
+
 /// How long a program may take to do what is waited for. Test machines are slow and busy.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -138,12 +142,11 @@ impl Program {
         }
     }
 
-    /// Sends a signal by name and waits for the end; its exit code.
+    /// Sends a signal and waits for the end; its exit code.
     #[track_caller]
-    pub(crate) fn end(mut self, signal: &str) -> i32 {
-        let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-s", signal, &pid]).status();
-        assert!(sent.expect("kill runs").success());
+    pub(crate) fn end(mut self, signal: Signal) -> i32 {
+        // Without the program `kill`, which a small Debian does not have.
+        kill_process(Pid::from_child(&self.child), signal).expect("it runs");
         let started = Instant::now();
         while started.elapsed() < PATIENCE {
             if let Some(status) = self.child.try_wait().expect("its state") {
