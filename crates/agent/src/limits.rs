@@ -45,3 +45,21 @@ pub const FIRST_SESSION_PATIENCE: Duration = Duration::from_secs(60);
 
 /// How many Subscriptions may trigger each other in a row by what they set.
 pub const TRIGGER_DEPTH_MAX: u8 = 8;
+
+/// Objects that one entry of a TriggerConfigSettings may set.
+pub const TRIGGER_TARGETS_MAX: usize = 1_000;
+
+/// Subscriptions that there may be.
+pub const SUBSCRIPTIONS_MAX: usize = 4_096;
+
+/// Entries of one ReferenceList.
+pub const REFERENCES_MAX: usize = 64;
+
+/// The shortest time between two questions for a unit whose owner announces changes.
+pub const REFRESH_INTERVAL: Duration = Duration::from_millis(20);
+
+/// The shortest time between two questions for a unit that is watched and not announced.
+pub const POLL_INTERVAL_MIN: Duration = Duration::from_millis(100);
+
+/// When it is tried again to remove a Subscription whose time is over, where nothing could be kept.
+pub const EXPIRY_RETRY: Duration = Duration::from_secs(60);

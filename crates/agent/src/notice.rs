@@ -71,6 +71,13 @@ pub enum Notice {
         /// What went wrong.
         reason: String,
     },
+    /// What a Subscription is to set could not be set.
+    NotTriggered {
+        /// The instance number of the Subscription.
+        subscription: u32,
+        /// Why.
+        reason: String,
+    },
     /// A Record or Message was answered with an Error, because it could not be processed.
     Refused {
         /// The connection it came on.
@@ -110,6 +117,7 @@ impl Notice {
             | Self::NotListening { .. }
             | Self::NotLoaded(_)
             | Self::NotSeeded { .. }
+            | Self::NotTriggered { .. }
             | Self::Refused { .. }
             | Self::Replaced { .. }
             | Self::Trouble { .. } => true,
@@ -163,6 +171,15 @@ impl fmt::Display for Notice {
             }
             Self::NotLoaded(problem) => write!(f, "left out of the data model: {problem}"),
             Self::NotSeeded { reason } => write!(f, "the configuration was not applied: {reason}"),
+            Self::NotTriggered {
+                subscription,
+                reason,
+            } => {
+                write!(
+                    f,
+                    "Subscription {subscription} could not set what it is to set: {reason}"
+                )
+            }
             Self::Refused { link, code, text } => write!(f, "{link}: answered with {code}: {text}"),
             Self::Replaced {
                 controller,

@@ -35,6 +35,7 @@ pub const fn parameter(name: &'static str, value_type: ValueType) -> Parameter {
         secured: false,
         volatile: false,
         value_change: true,
+        cascading: false,
         unit: None,
     }
 }
@@ -168,6 +169,8 @@ pub struct Parameter {
     pub volatile: bool,
     /// Whether Controllers may be told when its value changes.
     pub value_change: bool,
+    /// Whether the row goes with what this refers to.
+    pub cascading: bool,
     /// Where its value comes from, when the Tree does not own it.
     pub unit: Option<&'static Unit>,
 }
@@ -212,6 +215,12 @@ impl Parameter {
     /// Is not kept across a restart.
     pub const fn volatile(mut self) -> Self {
         self.volatile = true;
+        self
+    }
+
+    /// Refers to something without which its row makes no sense: when that is deleted, the row is.
+    pub const fn cascading(mut self) -> Self {
+        self.cascading = true;
         self
     }
 

@@ -18,6 +18,14 @@ pub(super) struct Reset {
 impl Agent {
     /// Runs the command at this path, which is one of those that the Agent declares as its own.
     pub(super) fn own_command(&mut self, path: &str, now: Moment) -> Result<Outputs, OwnerError> {
+        if let Some(controller) = boarding_of(path) {
+            if !self.controllers.contains_key(&controller) {
+                let text = "the Controller is not enabled, so that nothing is sent to it";
+                return Err(OwnerError::failed(text));
+            }
+            self.send_on_board_request(controller, now);
+            return Ok(Outputs::new());
+        }
         let Some((controller, mtp)) = web_socket_of(path) else {
             return Err(OwnerError::failed("the Agent has no such command"));
         };
@@ -58,6 +66,12 @@ impl Agent {
             }
         }
     }
+}
+
+/// The instance number in `Device.LocalAgent.Controller.1.SendOnBoardRequest()`.
+fn boarding_of(path: &str) -> Option<u32> {
+    let rest = path.strip_prefix("Device.LocalAgent.Controller.")?;
+    rest.strip_suffix(".SendOnBoardRequest()")?.parse().ok()
 }
 
 /// The instance numbers in `Device.LocalAgent.Controller.1.MTP.2.WebSocket.Reset()`.

@@ -173,6 +173,7 @@ impl Agent {
                     reliable,
                 };
                 self.clock.set(utc, now);
+                self.notify_clock_set(now);
             }
             Input::CommitFailed { reason } => {
                 self.model.handle(ModelInput::CommitFailed { reason }, now)
@@ -183,10 +184,7 @@ impl Agent {
             Input::Connected { link, origin, peer } => self.connected(link, origin, peer, now),
             Input::DialFailed { dial, reason } => self.dial_failed(dial, reason, now),
             Input::Disconnected { link, reason } => self.disconnected(link, reason, now),
-            Input::Disturbed { owner, unit } => {
-                self.model
-                    .handle(ModelInput::Disturbed { owner, unit }, now);
-            }
+            Input::Disturbed { owner, unit } => self.disturbed(owner, unit, now),
             Input::Event {
                 object,
                 name,

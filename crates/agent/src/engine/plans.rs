@@ -7,7 +7,7 @@ use usphere_datamodel::model::{
 };
 use usphere_datamodel::{Fault, Model, Moment, PlanId, Transaction};
 
-use super::notify::Findings;
+use super::notify::{Findings, Identity};
 use super::survey::{self, Stale, Survey};
 use super::{Agent, Controller, seed};
 use crate::config::Config;
@@ -20,12 +20,23 @@ use crate::objects::{OWNER, UP_TIME};
 /// What a plan returns.
 pub(super) enum Conclusion {
     Answer(Answer),
+    /// What an OnBoardRequest says.
+    Boarding(Identity),
+    /// OnBoardingComplete is false.
+    BoardingBegun {
+        controller: u32,
+    },
     /// Who is to be told what.
     Notify(Findings),
     /// Something was put into the data model.
     Published,
     Seeded(Vec<Fault>),
     Survey(Survey),
+    /// What a Subscription sets is set.
+    Triggered {
+        instance: u32,
+        faults: Vec<Fault>,
+    },
 }
 
 /// What a plan was submitted for.
@@ -35,6 +46,11 @@ pub(super) enum Purpose {
     Own,
     /// A request of the Controller with this instance number.
     Request(u32),
+    /// What a Subscription sets.
+    Trigger {
+        /// How many Subscriptions in a row have triggered each other.
+        depth: u8,
+    },
 }
 
 /// Submits a request's plan.
@@ -135,7 +151,17 @@ impl Agent {
     }
 
     pub(super) fn submit_own(&mut self, work: Work<Conclusion>, now: Moment) {
+        self.submit_for(work, Purpose::Own, now);
+    }
+
+    pub(super) fn submit_for(&mut self, work: Work<Conclusion>, purpose: Purpose, now: Moment) {
         let plan = self.model.submit(work, now);
+        self.purposes.insert(plan, purpose);
+    }
+
+    /// Submits a plan that takes what owners said last as it is, and asks none.
+    pub(super) fn submit_consulting(&mut self, work: Work<Conclusion>, now: Moment) {
+        let plan = self.model.submit_as_known(work, now);
         self.purposes.insert(plan, Purpose::Own);
     }
 
@@ -146,7 +172,7 @@ impl Agent {
                 answer,
                 changes,
             } => return self.conclude(plan, answer, changes, now),
-            ModelOutput::Changed { changes } => return self.changed(changes),
+            ModelOutput::Changed { changes } => return self.changed(changes, 0),
             ModelOutput::Commit { sequence, entries } => Output::Commit { sequence, entries },
             ModelOutput::Fetch {
                 ticket,
@@ -236,14 +262,20 @@ impl Agent {
         changes: Vec<Change>,
         now: Moment,
     ) {
-        self.changed(changes);
         let purpose = self.purposes.remove(&plan);
+        let depth = match purpose {
+            Some(Purpose::Trigger { depth }) => depth,
+            Some(Purpose::Own | Purpose::Request(_)) | None => 0,
+        };
+        self.changed(changes, depth);
         match conclusion {
             Conclusion::Answer(answer) => {
                 if let Some(Purpose::Request(instance)) = purpose {
                     self.answered(instance, plan, answer);
                 }
             }
+            Conclusion::Boarding(identity) => self.boarding_prepared(identity, now),
+            Conclusion::BoardingBegun { controller } => self.boarding_begun(controller),
             Conclusion::Notify(findings) => self.notify(findings, now),
             Conclusion::Published => {}
             Conclusion::Seeded(faults) => {
@@ -261,6 +293,7 @@ impl Agent {
                     self.release_held(now);
                 }
             }
+            Conclusion::Triggered { instance, faults } => self.triggered(instance, faults),
         }
     }
 
@@ -322,6 +355,7 @@ impl Agent {
                 self.upset(found.instance, upset);
             }
             self.publish_retries(found.instance, now);
+            self.follow_boarding(found.instance, found.boarding, now);
         }
         self.follow_listeners(survey.listeners, now);
     }

@@ -145,10 +145,11 @@ impl Agent {
             }
             Some(MsgBody::Response(response)) => {
                 let answer = NotifyAnswer::of(response.resp_type.as_ref());
-                self.answered_by_peer(link, instance, &msg_id, answer);
+                self.answered_by_peer(link, instance, &msg_id, answer, now);
             }
             Some(MsgBody::Error(_)) => {
-                self.answered_by_peer(link, instance, &msg_id, Some(NotifyAnswer::Error));
+                let answer = Some(NotifyAnswer::Error);
+                self.answered_by_peer(link, instance, &msg_id, answer, now);
             }
             None => {}
         }
@@ -161,9 +162,10 @@ impl Agent {
         instance: u32,
         msg_id: &str,
         answer: Option<NotifyAnswer>,
+        now: Moment,
     ) {
         let known =
-            answer.is_some_and(|answer| self.notify_answered(link, instance, msg_id, answer));
+            answer.is_some_and(|answer| self.notify_answered(link, instance, msg_id, answer, now));
         if !known {
             self.ignore_known(link, Ignored::NotAsked(clip(msg_id)));
         }
@@ -242,6 +244,7 @@ impl Agent {
         let caller = Caller {
             controller: controller.path.clone(),
             access: access.clone(),
+            utc: self.clock.at(now),
         };
         let work = handlers::plan(request, caller);
         asked.plan = Some(super::plans::submit_request(

@@ -5,6 +5,7 @@ use usphere_datamodel::model::Setting;
 use usphere_datamodel::types::list;
 use usphere_datamodel::{Fault, FaultKind, NodeId, ObjectId, Transaction};
 
+use super::notify;
 use crate::config::{Config, KnownController, Target};
 use crate::objects::{FULL_ACCESS_ROLE, SEEDED_CONTROLLERS, WEBSOCKET};
 
@@ -52,6 +53,7 @@ pub(super) fn seed(transaction: &mut Transaction<'_>, config: &Config, first: bo
             seed_roles(transaction).map(|()| None)
         });
     }
+    notify::remove_transient(transaction);
     for known in &config.controllers {
         attempt(transaction, &|transaction| {
             seed_controller(transaction, known)
@@ -138,6 +140,8 @@ fn new_controller(
     let values = [
         ("EndpointID", known.endpoint_id.as_str()),
         ("Enable", "true"),
+        // Whom the configuration names has the Agent on board.
+        ("OnBoardingComplete", "true"),
         ("AssignedRole", &role),
     ];
     let row = add(transaction, agent, "Controller", &values)?;

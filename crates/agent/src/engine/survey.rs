@@ -13,6 +13,7 @@ use usphere_datamodel::types::list;
 use usphere_datamodel::{Access, NodeId, ObjectId, SchemaView, Transaction};
 use usphere_proto::EndpointId;
 
+use super::notify::Boarding;
 use crate::config::Target;
 use crate::dialling::{Retry, Way};
 use crate::event::ListenerId;
@@ -59,6 +60,7 @@ pub(crate) struct KnownController {
     pub(crate) ways: Vec<Way>,
     /// How a Notify is sent again. (R-NOT.1)
     pub(crate) notif_retry: Retry,
+    pub(crate) boarding: Boarding,
 }
 
 /// Where Controllers may dial in.
@@ -98,7 +100,9 @@ fn weight(path: &str) -> Option<Stale> {
     }
     match rest {
         "Controller.{i}.Enable" | "Controller.{i}.EndpointID" => Some(Stale::Rights),
-        "Controller.{i}.USPNotifRetryMinimumWaitInterval"
+        "Controller.{i}.OnBoardingComplete"
+        | "Controller.{i}.OnBoardingRestartTime"
+        | "Controller.{i}.USPNotifRetryMinimumWaitInterval"
         | "Controller.{i}.USPNotifRetryIntervalMultiplier" => Some(Stale::Ways),
         _ if rest.starts_with("Controller.{i}.MTP.") || rest.starts_with("MTP.") => {
             Some(Stale::Ways)
@@ -158,6 +162,11 @@ fn controller(
         notif_retry: Retry {
             minimum_seconds: number(transaction, row, "USPNotifRetryMinimumWaitInterval"),
             multiplier: number(transaction, row, "USPNotifRetryIntervalMultiplier"),
+        },
+        boarding: Boarding {
+            complete: transaction.text(row, "OnBoardingComplete") == "true",
+            restart: Some(seconds(transaction, row, "OnBoardingRestartTime"))
+                .filter(|restart| !restart.is_zero()),
         },
         path,
         id,

@@ -11,7 +11,7 @@ use usphere_proto::msg::{
 
 use super::limits::TARGETS_MAX;
 use super::shared::{Failure, object_text, parameter_error, refusal, relative, unique_keys};
-use super::{Answer, Caller};
+use super::{Answer, Caller, subscription};
 use crate::codes::{Deed, code_of};
 
 /// The table whose rows are Controllers.
@@ -119,6 +119,7 @@ fn create_one(
         return Err(given.into_failure(&path));
     }
     introduce(transaction, row, &given.keys, caller).map_err(at)?;
+    subscription::complete(transaction, row, caller).map_err(at)?;
     transaction.finish_row(row).map_err(at)?;
     Ok(AddSuccess {
         instantiated_path: transaction.path(row).to_owned(),
@@ -185,6 +186,7 @@ impl Given {
                 let text = "the Controller may not write this parameter";
                 return Err(Fault::new(FaultKind::WriteForbidden, &*setting.param, text));
             }
+            subscription::check(transaction, object, parameter, &setting.value)?;
             transaction.set(object, parameter, &setting.value, Setting::Initial)
         });
         let Err(fault) = outcome else { return };

@@ -13,6 +13,7 @@ mod protocol;
 mod register;
 mod set;
 mod shared;
+mod subscription;
 mod supported_dm;
 #[cfg(test)]
 mod tests;
@@ -24,7 +25,11 @@ use usphere_datamodel::{Access, Transaction};
 use usphere_proto::ErrorCode;
 use usphere_proto::msg::{ParamError, RequestType, ResponseType};
 
+use crate::clock::Utc;
+
+pub(crate) use protocol::SUPPORTED_VERSIONS;
 pub(crate) use shared::unique_keys;
+pub(crate) use subscription::{check as check_subscription, setting};
 
 /// Who asks.
 #[derive(Clone, Debug)]
@@ -33,6 +38,8 @@ pub(crate) struct Caller {
     pub(crate) controller: String,
     /// What it may do.
     pub(crate) access: Arc<Access>,
+    /// When it asks.
+    pub(crate) utc: Utc,
 }
 
 /// What a request came to.

@@ -3,7 +3,7 @@
 use usphere_proto::msg::GetSupportedProtocolResp;
 
 /// The versions of USP that this Agent speaks, separated by commas.
-const SUPPORTED_VERSIONS: &str = "1.0,1.1,1.2,1.3,1.4";
+pub(crate) const SUPPORTED_VERSIONS: &str = "1.0,1.1,1.2,1.3,1.4";
 
 /// Answers a GetSupportedProtocol. What the Controller speaks makes no difference: the schema of the
 /// Messages has only grown since 1.0.

@@ -15,7 +15,7 @@ use usphere_proto::msg::{
 
 use super::limits::{CONFLICT_PASSES_MAX, TARGETS_MAX};
 use super::shared::{Failure, is_readable, object_text, parameter_error, refusal, relative, shown};
-use super::{Answer, Caller};
+use super::{Answer, Caller, subscription};
 use crate::codes::{Deed, code_of};
 
 /// Answers a Set: one result per requested path, in the order asked.
@@ -155,6 +155,7 @@ fn set_one(
         let text = "the Controller may not write this parameter";
         return Err(Fault::new(FaultKind::WriteForbidden, &*setting.param, text));
     }
+    subscription::check(transaction, at, parameter, &setting.value)?;
     transaction.set(at, parameter, &setting.value, Setting::Update)?;
     Ok((at, parameter))
 }

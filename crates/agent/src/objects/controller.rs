@@ -35,7 +35,14 @@ pub(super) const CONTROLLER: Object = object("Device.LocalAgent.Controller.{i}."
         .writable()
         .default("2000"),
         parameter("MTPNumberOfEntries", UNSIGNED_INT).counts("MTP"),
-    ]);
+        parameter("OnBoardingComplete", BOOLEAN)
+            .writable()
+            .default("false"),
+        parameter("OnBoardingRestartTime", UNSIGNED_INT)
+            .writable()
+            .default("0"),
+    ])
+    .commands(&[command("SendOnBoardRequest()")]);
 
 /// One row is one MTP by which the Agent reaches the Controller; the lowest Order is tried first.
 /// (TR-181 2.19)

@@ -19,7 +19,8 @@ pub(super) const SUBSCRIPTION: Object = object("Device.LocalAgent.Subscription.{
         parameter(
             "Recipient",
             strong_reference("Device.LocalAgent.Controller.{i}."),
-        ),
+        )
+        .cascading(),
         parameter(
             "TriggerAction",
             one_of(&["Notify", "Config", "NotifyAndConfig"]),

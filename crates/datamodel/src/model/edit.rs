@@ -258,11 +258,27 @@ impl Transaction<'_> {
         self.delete_row(row)
     }
 
-    /// As [`Self::delete`], also where only the device deletes rows.
+    /// As [`Self::delete`], also where only the device deletes rows. Rows that make no sense without it
+    /// ([`Parameter::cascading`](crate::declare::Parameter::cascading)) go before it.
     ///
     /// # Errors
     /// When it is not a row, or its owner refuses.
     pub fn delete_row(&mut self, row: ObjectId) -> Result<(), Fault> {
+        let mut going = vec![row];
+        let mut at = 0;
+        while let Some(row) = going.get(at) {
+            let mut new = references::dependents(self.view, self.tree, self.path(*row));
+            new.retain(|row| !going.contains(row));
+            going.extend(new);
+            at += 1;
+        }
+        going
+            .into_iter()
+            .rev()
+            .try_for_each(|row| self.delete_alone(row))
+    }
+
+    fn delete_alone(&mut self, row: ObjectId) -> Result<(), Fault> {
         let node = self.node_of(row);
         self.may_write(row, node)?;
         if !self.tree.is_linked(self.view, row) {

@@ -285,12 +285,26 @@ impl<A> Model<A> {
 
     /// Runs a plan. Its answer comes out of [`Self::poll`], perhaps at once.
     pub fn submit(&mut self, work: Work<A>, now: Moment) -> PlanId {
+        self.submit_with(work, Memo::default(), now)
+    }
+
+    /// As [`Self::submit`], for a plan that only reads, and takes live data as it was told last, however
+    /// old it is: no owner is asked.
+    pub fn submit_as_known(&mut self, work: Work<A>, now: Moment) -> PlanId {
+        let memo = Memo {
+            as_known: true,
+            ..Memo::default()
+        };
+        self.submit_with(work, memo, now)
+    }
+
+    fn submit_with(&mut self, work: Work<A>, memo: Memo, now: Moment) -> PlanId {
         self.next_plan += 1;
         let id = PlanId(self.next_plan);
         let mut plan = Plan {
             work,
             started: now,
-            memo: Memo::default(),
+            memo,
             waits_for: BTreeSet::new(),
         };
         if self.waiting() >= PLANS_WAITING_MAX {

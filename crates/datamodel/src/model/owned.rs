@@ -127,6 +127,8 @@ pub(super) struct Memo {
     /// Set when writing is out of the question: why.
     pub(super) refusal: Option<(FaultKind, String)>,
     pub(super) rounds: u32,
+    /// Set when what owners said last will do, however old it is.
+    pub(super) as_known: bool,
 }
 
 /// A command to run.

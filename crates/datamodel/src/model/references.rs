@@ -44,6 +44,24 @@ pub(super) fn dangling(view: &SchemaView, tree: &Tree, gone: &BTreeSet<&str>) ->
     found
 }
 
+/// The rows that refer to the object at `gone`, or to something below it, by a parameter that cascades.
+pub(super) fn dependents(view: &SchemaView, tree: &Tree, gone: &str) -> Vec<ObjectId> {
+    let gone = BTreeSet::from([gone.trim_end_matches('.')]);
+    let mut found = Vec::new();
+    for node in view.nodes() {
+        let (Some(of), Some(parent)) = (node.parameter().filter(|of| of.cascading), node.parent)
+        else {
+            continue;
+        };
+        let rows = tree.instances(view, parent).into_iter();
+        found.extend(rows.filter(|row| {
+            let value = tree.object(*row).value(of.slot).unwrap_or_default();
+            list::items(value).any(|item| is_gone(&gone, &item))
+        }));
+    }
+    found
+}
+
 /// Whether `item` is one of `gone` or below it. Paths without the dot at their end.
 fn is_gone(gone: &BTreeSet<&str>, item: &str) -> bool {
     let item = item.trim_end_matches('.');

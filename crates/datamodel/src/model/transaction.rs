@@ -342,7 +342,9 @@ impl<'m> Transaction<'m> {
 
     /// Makes sure that what `node` shows may answer this request, or notes that it has to be fetched.
     pub(super) fn gather(&mut self, node: &Node, object: ObjectId) -> Result<(), Fault> {
-        let Some(unit) = node.unit else { return Ok(()) };
+        let Some(unit) = node.unit.filter(|_| !self.memo.as_known) else {
+            return Ok(());
+        };
         if self.needs.fresh.last() == Some(&unit) {
             return Ok(());
         }

@@ -211,6 +211,7 @@ impl Builder {
             volatile: spec.volatile,
             key: false,
             value_change: spec.value_change,
+            cascading: spec.cascading,
         });
         let node = self.push(object, object_path, &spec.name, kind, unit)?;
         if let Some(table) = spec.counts {

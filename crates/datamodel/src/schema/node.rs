@@ -166,6 +166,8 @@ pub struct ParameterNode {
     pub key: bool,
     /// Whether Controllers may be told when its value changes.
     pub value_change: bool,
+    /// Whether the row goes with what this refers to.
+    pub cascading: bool,
 }
 
 /// Something that runs.

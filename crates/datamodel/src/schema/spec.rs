@@ -44,6 +44,8 @@ pub struct ParameterSpec {
     pub volatile: bool,
     /// Whether Controllers may be told when its value changes.
     pub value_change: bool,
+    /// Whether the row goes with what this refers to.
+    pub cascading: bool,
     /// Where its value comes from, when not from where its object comes.
     pub unit: Option<UnitSpec>,
 }
@@ -89,6 +91,7 @@ impl From<&Parameter> for ParameterSpec {
             secured: parameter.secured,
             volatile: parameter.volatile,
             value_change: parameter.value_change,
+            cascading: parameter.cascading,
             unit: parameter.unit.map(UnitSpec::from),
         }
     }

@@ -150,6 +150,10 @@ impl Matter {
         }
         let is_new =
             |object: &str| !added.is_empty() && prefixes(object).any(|at| added.contains_key(at));
+        let is_told = |node: NodeId| {
+            let parameter = view.node(node).parameter();
+            parameter.is_some_and(|parameter| parameter.value_change)
+        };
         let matters = changes.iter().filter_map(|change| match change {
             Change::Added { path, node } => {
                 let given = added.get(&**path).cloned().unwrap_or_default();
@@ -158,7 +162,7 @@ impl Matter {
             Change::Deleted { path, node } => Some(Self::new(path.clone(), *node, What::Deleted)),
             Change::Set {
                 object, node, new, ..
-            } => (!is_new(object))
+            } => (!is_new(object) && is_told(*node))
                 .then(|| Self::new(object.clone(), *node, What::Value(new.clone()))),
         });
         matters.collect()

@@ -12,35 +12,49 @@
 //! | `subscription` | rows of Subscriptions |
 //! | `index` | which Subscriptions may be about what happened |
 //! | `judge` | which of them are, and who may hear of it |
-//! | `post` | Notify Messages on their way, and retries |
+//! | `deliver`, `post` | Notify Messages on their way, and retries |
+//! | `trigger` | what Subscriptions set |
+//! | `onboard` | OnBoardRequests |
+//! | `watching` | live data that is asked for because somebody wants to hear of it |
+//! | `upkeep` | how long Subscriptions live |
 
+mod deliver;
 mod index;
 mod judge;
 mod matter;
+mod onboard;
 mod post;
 mod reference;
 mod subscription;
+mod trigger;
+mod upkeep;
+mod watching;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use usphere_datamodel::model::{Change, Outputs};
+use usphere_datamodel::model::{Change, ModelInput, Outputs};
 use usphere_datamodel::{Moment, Transaction};
-use usphere_proto::msg::{Notification, Notify, ResponseType};
-use usphere_proto::{EndpointId, Msg, Record};
 
 use super::survey::Stale;
 use super::{Agent, Conclusion};
-use crate::event::{LinkId, Output};
-use crate::links::{Link, Stage};
-use crate::notice::Notice;
 
 use crate::random::Random;
 use index::Index;
 use judge::{Candidate, Verdict};
 use matter::Matter;
-use post::{Answered, Due, Manner, Post};
+use onboard::Boardings;
+use post::{Manner, Post};
 use subscription::Row;
+use upkeep::Lives;
+use watching::Watching;
+
+pub(super) use deliver::NotifyAnswer;
+pub(crate) use matter::Kind;
+pub(crate) use onboard::Boarding;
+pub(super) use onboard::Identity;
+pub(crate) use reference::Reference;
+pub(super) use upkeep::remove_transient;
 
 /// Something that happened, other than a change of the data model.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -89,6 +103,9 @@ pub(super) struct Notifier {
     /// The job that a plan works at.
     active: Option<Active>,
     index: Index,
+    watching: Watching,
+    lives: Lives,
+    boardings: Boardings,
     post: Post,
     random: Random,
 }
@@ -96,8 +113,14 @@ pub(super) struct Notifier {
 /// What is to be worked through.
 #[derive(Debug)]
 enum Job {
-    /// Changes that were made together, and how much they matter to the survey.
-    Changes(Vec<Change>, Stale),
+    /// Changes that were made together.
+    Changes {
+        changes: Vec<Change>,
+        /// How much they matter to the survey.
+        weight: Stale,
+        /// How many Subscriptions in a row have triggered them.
+        depth: u8,
+    },
     /// All Subscriptions are to be read.
     Load,
     Occurrence(Occurrence),
@@ -109,6 +132,9 @@ struct Active {
     weight: Stale,
     /// The number of the first Notify that it may make.
     mark: u64,
+    depth: u8,
+    /// Whether the Subscriptions that it reads were made in an earlier life.
+    load: bool,
 }
 
 /// What a plan found out about a job.
@@ -128,6 +154,9 @@ impl Notifier {
             jobs: VecDeque::from([Job::Load]),
             active: None,
             index: Index::default(),
+            watching: Watching::default(),
+            lives: Lives::default(),
+            boardings: Boardings::default(),
             post: Post::new(&mut random),
             random,
         }
@@ -142,7 +171,7 @@ impl Notifier {
     pub(super) fn owes_survey(&self) -> bool {
         let active = self.active.iter().map(|active| active.weight);
         let waiting = self.jobs.iter().map(|job| match job {
-            Job::Changes(_, weight) => *weight,
+            Job::Changes { weight, .. } => *weight,
             Job::Load | Job::Occurrence(_) => Stale::Nothing,
         });
         active.chain(waiting).any(|weight| weight != Stale::Nothing)
@@ -150,7 +179,13 @@ impl Notifier {
 
     /// When something is to be done.
     pub(super) fn deadline(&self) -> Option<Moment> {
-        self.post.deadline()
+        let deadlines = [
+            self.post.deadline(),
+            self.watching.deadline(),
+            self.lives.deadline(),
+            self.boardings.deadline(),
+        ];
+        deadlines.into_iter().flatten().min()
     }
 }
 
@@ -161,13 +196,17 @@ impl Agent {
         self.notifier.jobs.push_back(Job::Occurrence(occurrence));
     }
 
-    /// Something of the data model was changed, durably.
-    pub(super) fn changed(&mut self, changes: Vec<Change>) {
+    /// Something of the data model was changed, durably; `depth` Subscriptions in a row have triggered it.
+    pub(super) fn changed(&mut self, changes: Vec<Change>, depth: u8) {
         if changes.is_empty() {
             return;
         }
         let weight = self.watch.weigh(&changes, self.model.view());
-        self.notifier.jobs.push_back(Job::Changes(changes, weight));
+        self.notifier.jobs.push_back(Job::Changes {
+            changes,
+            weight,
+            depth,
+        });
     }
 
     /// Takes up what happened next. Whether there was something.
@@ -175,27 +214,42 @@ impl Agent {
         let Some(job) = self.notifier.jobs.pop_front() else {
             return false;
         };
-        let mut weight = Stale::Nothing;
+        let mut active = Active {
+            weight: Stale::Nothing,
+            mark: self.notifier.post.mark(),
+            depth: 0,
+            load: false,
+        };
         let mut rows = BTreeSet::new();
-        let (matters, load) = match job {
-            Job::Changes(changes, matters) => {
-                weight = matters;
+        let matters = match job {
+            Job::Changes {
+                changes,
+                weight,
+                depth,
+            } => {
+                (active.weight, active.depth) = (weight, depth);
                 rows = subscriptions_in(&changes);
-                (Matter::of_changes(&changes, self.model.view()), false)
+                Matter::of_changes(&changes, self.model.view())
             }
-            Job::Load => (Vec::new(), true),
+            Job::Load => {
+                active.load = true;
+                Vec::new()
+            }
+            Job::Occurrence(Occurrence::OnBoard { controller }) => {
+                self.board(controller, now);
+                return true;
+            }
             Job::Occurrence(occurrence) => {
                 let matter = Matter::of(occurrence, self.model.view());
-                (matter.into_iter().collect(), false)
+                matter.into_iter().collect()
             }
         };
-        let candidates = self.candidates(matters);
-        let mark = self.notifier.post.mark();
+        let (candidates, load) = (self.candidates(matters), active.load);
         if candidates.is_empty() && rows.is_empty() && !load {
-            self.stale = self.stale.max(weight);
+            self.stale = self.stale.max(active.weight);
             return true;
         }
-        self.notifier.active = Some(Active { weight, mark });
+        self.notifier.active = Some(active);
         let work = move |transaction: &mut Transaction<'_>| {
             let rows = if load {
                 all_rows(transaction)
@@ -204,21 +258,56 @@ impl Agent {
             };
             Conclusion::Notify(find(transaction, &candidates, rows))
         };
-        self.submit_own(Box::new(work), now);
+        self.submit_consulting(Box::new(work), now);
         true
     }
 
     /// Tells what a plan found, and takes over what it read.
     pub(super) fn notify(&mut self, findings: Findings, now: Moment) {
-        let Some(Active { weight, mark }) = self.notifier.active.take() else {
+        let Some(active) = self.notifier.active.take() else {
             return;
         };
-        self.stale = self.stale.max(weight);
+        self.stale = self.stale.max(active.weight);
         for verdict in findings.verdicts {
+            let subscription = Arc::clone(&verdict.subscription);
             self.carry(verdict, now);
+            self.trigger(&subscription, active.depth, now);
         }
         for (instance, row) in findings.rows {
-            self.take_over(instance, row, mark);
+            self.take_over(instance, row, &active, now);
+        }
+    }
+
+    /// An owner says that its unit has changed.
+    pub(super) fn disturbed(&mut self, owner: String, unit: String, now: Moment) {
+        let view = self.model.view();
+        self.notifier.watching.disturbed(&owner, &unit, view, now);
+        self.model
+            .handle(ModelInput::Disturbed { owner, unit }, now);
+    }
+
+    /// The wall clock was set.
+    pub(super) fn notify_clock_set(&mut self, now: Moment) {
+        let utc = self.clock.at(now);
+        self.notifier.lives.clock_set(utc, now);
+    }
+
+    /// Does what is due.
+    pub(super) fn notify_due(&mut self, now: Moment) {
+        self.deliver_due(now);
+        self.board_due(now);
+        while let Some(unit) = self.notifier.watching.take_due(self.model.view(), now) {
+            self.model.refresh(unit, now);
+        }
+        while let Some(instance) = self.notifier.lives.take_over(now) {
+            let work = move |transaction: &mut Transaction<'_>| {
+                if let Some(row) = transaction.find(&subscription::path_of(instance)) {
+                    // It is tried again where it could not be kept.
+                    let _ = transaction.delete_row(row);
+                }
+                Conclusion::Published
+            };
+            self.submit_own(Box::new(work), now);
         }
     }
 
@@ -246,9 +335,18 @@ impl Agent {
         candidates
     }
 
-    fn take_over(&mut self, instance: u32, row: Option<Row>, mark: u64) {
+    fn take_over(&mut self, instance: u32, row: Option<Row>, active: &Active, now: Moment) {
+        let (utc, view) = (self.clock.at(now), self.model.view());
+        let Notifier {
+            index,
+            lives,
+            post,
+            watching,
+            ..
+        } = &mut self.notifier;
+        lives.put(instance, row.as_ref(), active.load, utc, now);
         let subscription = row.and_then(|row| row.subscription);
-        let Notifier { index, post, .. } = &mut self.notifier;
+        watching.put(instance, subscription.as_ref(), view, now);
         match &subscription {
             Some(subscription) => {
                 post.amend(
@@ -260,169 +358,9 @@ impl Agent {
                     },
                 );
             }
-            None => post.withdraw(instance, mark),
+            None => post.withdraw(instance, active.mark),
         }
         index.put(instance, subscription);
-    }
-}
-
-/// Notify Messages.
-impl Agent {
-    /// Makes a Notify of what was found, and sends it.
-    fn carry(&mut self, verdict: Verdict, now: Moment) {
-        let Verdict {
-            subscription,
-            matter,
-            keys,
-            hidden,
-        } = verdict;
-        if !subscription.action.notify {
-            return;
-        }
-        let notification = matter.notification(self.model.view(), keys, hidden);
-        let manner = Manner {
-            subscription: Some(subscription.instance),
-            retry: subscription.retry,
-            expiration: subscription.expiration,
-        };
-        self.post_notify(
-            subscription.recipient,
-            subscription.id.clone(),
-            notification,
-            manner,
-            now,
-        );
-    }
-
-    fn post_notify(
-        &mut self,
-        controller: u32,
-        subscription_id: String,
-        notification: Notification,
-        manner: Manner,
-        now: Moment,
-    ) {
-        let post = &mut self.notifier.post;
-        let (msg_id, number) = post.next();
-        let notify = Notify {
-            subscription_id,
-            send_resp: manner.retry,
-            notification: Some(notification),
-        };
-        let payload = Msg::request(msg_id, notify).to_payload();
-        let dropped = post.put(controller, number, payload.clone(), manner, now);
-        if dropped > 0
-            && let Some(known) = self.controllers.get(&controller)
-        {
-            let controller = known.id.clone();
-            self.note(Notice::NotDelivered {
-                controller,
-                reason: format!("too many wait, {dropped} of the oldest dropped"),
-            });
-        }
-        if let Some(session) = self.session(controller) {
-            self.send_notify(controller, &session, number, payload, now);
-        }
-    }
-
-    /// Sends what has been waiting for a session of the Controller.
-    pub(super) fn send_waiting(&mut self, controller: u32, now: Moment) {
-        let Some(session) = self.session(controller) else {
-            return;
-        };
-        for (number, payload) in self.notifier.post.ready(controller) {
-            self.send_notify(controller, &session, number, payload, now);
-        }
-    }
-
-    fn send_notify(
-        &mut self,
-        controller: u32,
-        (link, to): &(LinkId, EndpointId),
-        number: u64,
-        payload: bytes::Bytes,
-        now: Moment,
-    ) {
-        let Some(known) = self.controllers.get(&controller) else {
-            return;
-        };
-        let record = Record::no_session(to, &self.own, payload);
-        self.outputs.push_back(Output::Send {
-            link: *link,
-            record,
-        });
-        let retry = known.notif_retry;
-        let Notifier { post, random, .. } = &mut self.notifier;
-        post.sent(controller, number, retry, random, now);
-    }
-
-    /// Where a Controller can be told what it may hear: on no link that deserves less than its own rights.
-    fn session(&self, controller: u32) -> Option<(LinkId, EndpointId)> {
-        let link = self.controllers.get(&controller)?.link?;
-        let known = self.links.get(&link).filter(|link| link.is_trusted())?;
-        match &known.stage {
-            Stage::Open(party) => Some((link, party.id.clone())),
-            Stage::Parted { .. } | Stage::Unknown { .. } => None,
-        }
-    }
-
-    /// Takes an answer to a Notify; whether it was one. What subscription it names does not matter.
-    /// (R-NOT.9)
-    pub(super) fn notify_answered(
-        &mut self,
-        link: LinkId,
-        controller: u32,
-        msg_id: &str,
-        answer: NotifyAnswer,
-    ) -> bool {
-        if !self.links.get(&link).is_some_and(Link::is_trusted) {
-            return false;
-        }
-        let refused = answer == NotifyAnswer::Error;
-        match self.notifier.post.answered(controller, msg_id, refused) {
-            None => false,
-            Some(Answered::Notify | Answered::OnBoardRequest) => true,
-        }
-    }
-
-    /// Does what is due.
-    pub(super) fn notify_due(&mut self, now: Moment) {
-        while let Some((controller, due)) = self.notifier.post.due(now) {
-            match due {
-                Due::Expired => {
-                    if let Some(known) = self.controllers.get(&controller) {
-                        let controller = known.id.clone();
-                        let reason = "it was not delivered in time".to_owned();
-                        self.note(Notice::NotDelivered { controller, reason });
-                    }
-                }
-                Due::Send { number, payload } => {
-                    if let Some(session) = self.session(controller) {
-                        self.send_notify(controller, &session, number, payload, now);
-                    }
-                }
-            }
-        }
-    }
-
-    /// A Controller may not be spoken to any more.
-    pub(super) fn forget_notifications(&mut self, controller: u32) {
-        self.notifier.post.forget(controller);
-    }
-}
-
-/// How a Controller answered a Notify.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum NotifyAnswer {
-    /// By an Error Message: it has the Notify, and can do nothing with it.
-    Error,
-    Response,
-}
-
-impl NotifyAnswer {
-    /// The answer that a response is, if it is one to a Notify.
-    pub(super) fn of(response: Option<&ResponseType>) -> Option<Self> {
-        matches!(response, Some(ResponseType::NotifyResp(_))).then_some(Self::Response)
     }
 }
 

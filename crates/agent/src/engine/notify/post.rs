@@ -233,6 +233,13 @@ impl Post {
         self.timers.retain(|(_, of, _)| *of != controller);
     }
 
+    /// The OnBoardRequest to the Controller is not sent again, because another takes its place.
+    pub(super) fn drop_boarding(&mut self, controller: u32) {
+        for number in self.numbers(controller, |_, letter| letter.subscription.is_none()) {
+            self.remove(controller, number);
+        }
+    }
+
     fn number_of(&self, msg_id: &str) -> Option<u64> {
         let rest = msg_id.strip_prefix("notify-")?;
         let (life, number) = rest.split_once('-')?;

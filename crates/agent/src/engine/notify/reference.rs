@@ -129,6 +129,17 @@ impl Reference {
         cover
     }
 
+    /// Whether it may be about the member or table at the supported path `place` of any object.
+    pub(super) fn may_be_about(&self, place: &str) -> bool {
+        if self.is_followed() {
+            self.path.end != End::Object && self.may_lead_to(place) == Cover::IfFollowed
+        } else if self.below {
+            place.starts_with(&*self.place)
+        } else {
+            *place == *self.place
+        }
+    }
+
     /// The searches of its steps, each with how many tables are on the way to the row that it is about.
     pub(super) fn searches(&self) -> impl Iterator<Item = (usize, &Expression)> {
         let steps = self.steps.iter().enumerate();

@@ -41,6 +41,10 @@ pub(super) struct Action {
 pub(super) struct Row {
     /// `None` where it is disabled, or makes no sense.
     pub(super) subscription: Option<Subscription>,
+    /// How long after its creation it goes; `None` for never.
+    pub(super) time_to_live: Option<Duration>,
+    /// When it was made, as the model writes it.
+    pub(super) created: String,
 }
 
 /// The path of the row of a Subscription.
@@ -66,6 +70,8 @@ pub(super) fn read(transaction: &mut Transaction<'_>, row: ObjectId) -> Row {
         Ok(seconds) => Some(Duration::from_secs(seconds)),
     };
     Row {
+        time_to_live: seconds(transaction.text(row, "TimeToLive")),
+        created: transaction.text(row, "CreationDate").to_owned(),
         subscription: enabled(transaction, row, seconds),
     }
 }

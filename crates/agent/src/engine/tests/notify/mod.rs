@@ -5,6 +5,7 @@ mod retries;
 
 use std::time::Duration;
 
+use usphere_datamodel::declare::{Object, event, object};
 use usphere_proto::Msg;
 use usphere_proto::msg::{
     AddOutcome, AddResp, Notification, Notify, NotifyResp, RequestType, ResponseType,
@@ -16,6 +17,10 @@ use crate::LinkId;
 use crate::scene::{LiveAgent, Scene, id};
 
 const SUBSCRIPTIONS: &str = "Device.LocalAgent.Subscription.";
+/// A host with events.
+const EVENTFUL: Object =
+    object("Device.X_Eventful.").events(&[event("Happened!").args(&["Why"]), event("Other!")]);
+
 const CODE_1: &str = "Device.LocalAgent.Controller.1.ProvisioningCode";
 
 /// Adds a Subscription that is enabled, and gives the path of its row.
@@ -24,6 +29,13 @@ fn subscribe(live: &mut LiveAgent, name: &str, values: &[(&str, &str)]) -> Strin
     all.extend_from_slice(values);
     let response = live.response(name, add(SUBSCRIPTIONS, &all));
     added(&response)
+}
+
+/// Subscribes to the ProvisioningCode of the first Controller.
+fn subscribe_to_code(live: &mut LiveAgent, name: &str, values: &[(&str, &str)]) -> String {
+    let mut all = vec![("NotifType", "ValueChange"), ("ReferenceList", CODE_1)];
+    all.extend_from_slice(values);
+    subscribe(live, name, &all)
 }
 
 /// The path of the row that was added.
