@@ -32,6 +32,12 @@ pub const CONTROLLER_ID: &str = "self::usphere-cli";
 /// How long each step of a verb may take.
 pub const TIMEOUT: Duration = Duration::from_secs(30);
 
+/// After which time a device forgets who watches it, unless it is reminded.
+pub const WATCH_LEASE: Duration = Duration::from_secs(3600);
+
+/// How long `operate` waits for a command to complete.
+pub const COMPLETION_WAIT: Duration = Duration::from_secs(600);
+
 /// After which time a verb shows that it waits.
 pub const SPINNER_AFTER: Duration = Duration::from_secs(2);
 

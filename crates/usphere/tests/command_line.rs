@@ -140,7 +140,7 @@ fn wrong_command_lines_end_with_2_and_say_what_is_missing() {
             ],
             "endpoint ID",
         ),
-        (&["get", "--timeout", "1h", "gateway", "Device."], "30s"),
+        (&["get", "--timeout", "1h", "gateway", "Device."], "600 s"),
         (
             &["get", "--log", "loud", "gateway", "Device."],
             "log filter",

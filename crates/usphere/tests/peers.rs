@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::common::verbs::{Facts, Way, every_verb};
-use crate::common::{Program, eventually, free_port};
+use crate::common::{Program, eventually, free_port, ran};
 
 const FACTS: Facts = Facts {
     endpoint_id: "proto::peer",
@@ -74,10 +74,34 @@ fn commands(way: &Way) {
         "--command-key",
         "k",
     ];
-    way.ask("operate", &arguments)
+    let started = [&arguments[..], &["--no-wait"]].concat();
+    way.ask("operate", &started)
         .ended(0)
         .says("started")
         .says("Device.LocalAgent.Request.");
+    way.ask("operate", &arguments)
+        .ended(0)
+        .says("completed Device.ScheduleTimer()");
+    way.ask("instances", &["Device.LocalAgent.Subscription."])
+        .ended(0)
+        .says("nothing fits");
+}
+
+/// A row that comes to be, added on the peer's own command line, is told by `watch`.
+fn watched(way: &Way, folder: &Path) {
+    let table = "Device.LocalAgent.Controller.";
+    let words = [table, "--type", "ObjectCreation", "--json"];
+    let mut watch = Program::start(&mut way.command("watch", &words), folder.join("watch.log"));
+    watch.wait_for("watching");
+    let mut add = Command::new(env::var_os("OBUSPA").unwrap());
+    add.arg("-s").arg(folder.join("peer.sock"));
+    let added = ran(add.current_dir(folder).args(["-c", "add", table]));
+    assert!(added.out.contains(table), "{added:#?}");
+    watch.wait_for("\"type\":\"ObjectCreation\"");
+    assert_eq!(watch.end("INT"), 0);
+    way.ask("instances", &["Device.LocalAgent.Subscription."])
+        .ended(0)
+        .says("nothing fits");
 }
 
 #[test]
@@ -105,6 +129,7 @@ fn every_verb_works_against_obuspa_that_listens() {
     });
     every_verb(&way, &FACTS);
     commands(&way);
+    watched(&way, folder.path());
 }
 
 #[test]
@@ -137,4 +162,5 @@ fn every_verb_works_against_obuspa_that_dials_in() {
     };
     every_verb(&way, &FACTS);
     commands(&way);
+    watched(&way, folder.path());
 }

@@ -93,10 +93,15 @@ impl ControllerHost {
     /// # Errors
     /// [`DialError`] says which step failed.
     pub async fn connect(&self, target: &Target) -> Result<(), DialError> {
-        let link = websocket::dial(target, &self.settings).await?;
-        // The keeper only ends when this host does.
-        drop(self.dialled.send(link).await);
-        Ok(())
+        self.dialler().connect(target).await
+    }
+
+    /// What dials for this Controller without borrowing it.
+    pub fn dialler(&self) -> Dialler {
+        Dialler {
+            settings: self.settings.clone(),
+            dialled: self.dialled.clone(),
+        }
     }
 
     fn start(
@@ -169,6 +174,26 @@ impl Drop for ControllerHost {
         self.keeper.abort();
         // Whoever still holds a handle is told that no Agent can be asked any more.
         self.handle.core.handle(Input::Shutdown);
+    }
+}
+
+/// Dials Agents for a Controller. Cheap to clone; good for nothing when its [`ControllerHost`] is gone.
+#[derive(Clone, Debug)]
+pub struct Dialler {
+    settings: Settings,
+    dialled: mpsc::Sender<Link>,
+}
+
+impl Dialler {
+    /// Dials an Agent.
+    ///
+    /// # Errors
+    /// [`DialError`] says which step failed.
+    pub async fn connect(&self, target: &Target) -> Result<(), DialError> {
+        let link = websocket::dial(target, &self.settings).await?;
+        // The keeper only ends when the host does.
+        drop(self.dialled.send(link).await);
+        Ok(())
     }
 }
 

@@ -51,6 +51,8 @@ enum Verb {
     Delete(verbs::delete::Options),
     /// Run a command
     Operate(verbs::operate::Options),
+    /// Show what happens, as it happens: values, rows, events, commands that complete
+    Watch(verbs::watch::Options),
     /// List the rows of tables, with their unique keys
     Instances(verbs::instances::Options),
     /// Show what there can be: objects, parameters, commands and events
@@ -103,6 +105,7 @@ impl Verb {
             Self::Protocol(options) => options.run(),
             Self::Schema(options) => options.run(),
             Self::Set(options) => options.run(),
+            Self::Watch(options) => options.run(),
         }
     }
 }

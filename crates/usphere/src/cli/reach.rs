@@ -18,6 +18,9 @@ use crate::failure::Failure;
 /// Longest time-out that is taken: that of the server.
 const TIMEOUT_MAX: Duration = Duration::from_secs(OPERATION_SECONDS_MAX);
 
+/// Longest time that anything takes.
+const TIME_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// How to reach the server.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "The server")]
@@ -55,7 +58,7 @@ pub(crate) struct Manner {
     /// Print JSON; the shapes stand in docs/cli.md
     #[arg(long)]
     pub(crate) json: bool,
-    /// How long each step may take: connecting, the answer. Seconds, or with ms, s, m; at most 600 s.
+    /// How long each step may take: connecting, the answer. Seconds, or with ms, s, m, h; at most 600 s.
     /// Dialling an Agent is given up after 10 s at the latest. A server gives the device whole seconds, rounded up,
     /// and has 5 s more itself
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = read_duration)]
@@ -181,21 +184,33 @@ fn is_path(word: &str) -> bool {
 }
 
 fn read_duration(text: &str) -> Result<Duration, String> {
-    let expected = || format!("{text:?}: a time such as 30, 30s, 500ms or 2m is expected");
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let number: u64 = digits.parse().map_err(|_| expected())?;
-    let time = match &text[digits.len()..] {
-        "" | "s" => Duration::from_secs(number),
-        "m" => Duration::from_secs(number.saturating_mul(60)),
-        "ms" => Duration::from_millis(number),
-        _ => return Err(expected()),
-    };
-    if time.is_zero() || time > TIMEOUT_MAX {
+    let time = read_time(text)?;
+    if time > TIMEOUT_MAX {
         return Err(format!(
             "{text:?}: more than 0 and at most 600 s is allowed"
         ));
     }
     Ok(time)
+}
+
+/// Reads a time that is more than none.
+pub(crate) fn read_time(text: &str) -> Result<Duration, String> {
+    let expected = || format!("{text:?}: a time such as 30, 30s, 500ms, 2m or 1h is expected");
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let number: u64 = digits.parse().map_err(|_| expected())?;
+    let time = match &text[digits.len()..] {
+        "" | "s" => Duration::from_secs(number),
+        "h" => Duration::from_secs(number.saturating_mul(3600)),
+        "m" => Duration::from_secs(number.saturating_mul(60)),
+        "ms" => Duration::from_millis(number),
+        _ => return Err(expected()),
+    };
+    match time <= TIME_MAX && !time.is_zero() {
+        true => Ok(time),
+        false => Err(format!(
+            "{text:?}: more than 0 and at most 365 days is allowed"
+        )),
+    }
 }
 
 impl Default for Manner {
@@ -255,7 +270,8 @@ mod tests {
         assert_eq!(read_duration("30"), Ok(Duration::from_secs(30)));
         assert_eq!(read_duration("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(read_duration("2m"), Ok(Duration::from_secs(120)));
-        for wrong in ["", "0", "x", "1h", "-1", "1e3s", "99999999999", "é"] {
+        assert_eq!(read_time("2h"), Ok(Duration::from_secs(7200)));
+        for wrong in ["", "0", "x", "1h", "1d", "-1", "1e3s", "99999999999", "é"] {
             assert!(read_duration(wrong).is_err(), "{wrong}");
         }
         assert_eq!(read_duration("30s"), Ok(TIMEOUT));

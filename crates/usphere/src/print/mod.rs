@@ -5,6 +5,7 @@
 
 mod changes;
 pub(crate) mod devices;
+pub(crate) mod notifications;
 mod schema;
 mod values;
 

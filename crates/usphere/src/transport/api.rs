@@ -6,6 +6,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
+use hyper::http::request;
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -35,9 +36,7 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
 /// A connection to the server, and what it takes to be let in.
 #[derive(Debug)]
 pub(crate) struct Api {
-    url: String,
-    authority: String,
-    token: String,
+    place: Place,
     patience: Duration,
     connection: SendRequest<Full<Bytes>>,
 }
@@ -56,28 +55,86 @@ struct Page {
     next: Option<String>,
 }
 
+/// The way to one live stream, which may be opened again and again.
+#[derive(Debug)]
+pub(crate) struct Live {
+    place: Place,
+    path: String,
+    patience: Duration,
+}
+
+/// Where the server is, and what it takes to be let in.
+#[derive(Clone, Debug)]
+struct Place {
+    url: String,
+    authority: String,
+    token: String,
+}
+
+impl Live {
+    /// Opens the stream, from after the event `last` on, or from now on.
+    ///
+    /// # Errors
+    /// `Absent` where the server may only be away.
+    pub(crate) async fn open(&self, last: Option<&str>) -> Result<Incoming, Failure> {
+        let url = &self.place.url;
+        let mut connection = open(url, &self.place.authority, self.patience).await?;
+        let mut request = self.place.request(Method::GET, &self.path);
+        if let Some(last) = last {
+            request = request.header("last-event-id", last);
+        }
+        let request = request.body(Full::default()).map_err(no_token)?;
+        let answer = async {
+            connection.ready().await?;
+            connection.send_request(request).await
+        };
+        let response = match timeout(self.patience, answer).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => return Err(unreachable(url, &error.to_string())),
+            Err(_) => return Err(unreachable(url, "no answer in time")),
+        };
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response.into_body());
+        }
+        let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX);
+        let answer = body.collect().await.map(|body| body.to_bytes());
+        let failure = self.place.refused(status, &answer.unwrap_or_default());
+        match status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+            true => Err(Failure {
+                exit: Exit::Absent,
+                ..failure
+            }),
+            false => Err(failure),
+        }
+    }
+}
+
 impl Api {
     /// Connects, then looks for the token: where no server is, none is missed.
     pub(crate) async fn connect(server: &ServerReach, patience: Duration) -> Result<Self, Failure> {
         let url = server.url();
         let authority = authority(&url)?;
-        let stream = match timeout(patience, dial(&authority)).await {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => return Err(unreachable(&url, &error.to_string())),
-            Err(_) => return Err(unreachable(&url, "no answer in time")),
-        };
-        let (sender, connection) = http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| unreachable(&url, &error.to_string()))?;
-        // Its errors come back by the requests.
-        tokio::spawn(async move { drop(connection.await) });
-        Ok(Self {
+        let connection = open(&url, &authority, patience).await?;
+        let place = Place {
             token: server.token()?,
             url,
             authority,
+        };
+        Ok(Self {
+            place,
             patience,
-            connection: sender,
+            connection,
         })
+    }
+
+    /// What a device says of its own accord.
+    pub(crate) fn live(&self, device: &str) -> Live {
+        Live {
+            place: self.place.clone(),
+            path: format!("{}/events/live", device_path(device)),
+            patience: self.patience,
+        }
     }
 
     /// Has a device carry an Operation out.
@@ -97,11 +154,11 @@ impl Api {
         if status.is_success() {
             let mut json = serde_json::Deserializer::from_slice(&answer);
             return Outcome::from_json(kind, &mut json)
-                .map_err(|error| AskError::Other(self.misunderstood(&error)));
+                .map_err(|error| AskError::Other(self.place.misunderstood(&error)));
         }
         match serde_json::from_slice::<OperationError>(&answer) {
             Ok(error) => Err(AskError::Operation(error)),
-            Err(_) => Err(AskError::Other(self.refused(status, &answer))),
+            Err(_) => Err(AskError::Other(self.place.refused(status, &answer))),
         }
     }
 
@@ -112,7 +169,7 @@ impl Api {
         loop {
             let page = self.json(Method::GET, &path, None).await?;
             let page: Page =
-                serde_json::from_value(page).map_err(|error| self.misunderstood(&error))?;
+                serde_json::from_value(page).map_err(|error| self.place.misunderstood(&error))?;
             devices.extend(page.devices);
             let Some(next) = page.next else {
                 return Ok(devices);
@@ -143,7 +200,7 @@ impl Api {
         let (status, answer) = self.ask(Method::DELETE, &device_path(device), None).await?;
         match status.is_success() {
             true => Ok(()),
-            false => Err(self.refused(status, &answer)),
+            false => Err(self.place.refused(status, &answer)),
         }
     }
 
@@ -155,9 +212,9 @@ impl Api {
     ) -> Result<Value, Failure> {
         let (status, answer) = self.ask(method, path, body).await?;
         if !status.is_success() {
-            return Err(self.refused(status, &answer));
+            return Err(self.place.refused(status, &answer));
         }
-        serde_json::from_slice(&answer).map_err(|error| self.misunderstood(&error))
+        serde_json::from_slice(&answer).map_err(|error| self.place.misunderstood(&error))
     }
 
     async fn ask(
@@ -166,27 +223,38 @@ impl Api {
         path: &str,
         body: Option<&str>,
     ) -> Result<(StatusCode, Bytes), Failure> {
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(HOST, &self.authority)
-            .header(ACCEPT, "application/json")
-            .header(CONTENT_TYPE, "application/json")
-            .header(AUTHORIZATION, format!("Bearer {}", self.token))
-            .body(Full::new(Bytes::from(body.unwrap_or_default().to_owned())))
-            .map_err(|_| Failure::usage("the token holds characters that no token has"))?;
+        let request = self.place.request(method, path);
+        let body = Full::new(Bytes::from(body.unwrap_or_default().to_owned()));
+        let request = request.body(body).map_err(no_token)?;
+        // The server ends connections that are idle, and one on which nobody waits any more ends too.
+        if self.connection.ready().await.is_err() {
+            let Place { url, authority, .. } = &self.place;
+            self.connection = open(url, authority, self.patience).await?;
+        }
         let patience = self.patience + SERVER_PATIENCE;
         let answer = timeout(patience, answer(&mut self.connection, request));
         match patiently("waiting for the server", answer).await {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(Failure::local(format_args!("{}: {error}", self.url))
+            Ok(Err(error)) => Err(Failure::local(format_args!("{}: {error}", self.place.url))
                 .advise("is that address the API of a usphere server?")),
             Err(_) => Err(Failure::new(
                 Exit::Absent,
-                format_args!("{}: the server did not answer in time", self.url),
+                format_args!("{}: the server did not answer in time", self.place.url),
             )
             .advise("--timeout gives it longer")),
         }
+    }
+}
+
+impl Place {
+    fn request(&self, method: Method, path: &str) -> request::Builder {
+        Request::builder()
+            .method(method)
+            .uri(path)
+            .header(HOST, &self.authority)
+            .header(ACCEPT, "application/json, text/event-stream")
+            .header(CONTENT_TYPE, "application/json")
+            .header(AUTHORIZATION, format!("Bearer {}", self.token))
     }
 
     /// Why the server did not do it.
@@ -243,6 +311,29 @@ fn authority(url: &str) -> Result<String, Failure> {
         Some(_) => authority.to_string(),
         None => format!("{}:80", authority.host()),
     })
+}
+
+/// Opens a connection.
+async fn open(
+    url: &str,
+    authority: &str,
+    patience: Duration,
+) -> Result<SendRequest<Full<Bytes>>, Failure> {
+    let stream = match timeout(patience, dial(authority)).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => return Err(unreachable(url, &error.to_string())),
+        Err(_) => return Err(unreachable(url, "no answer in time")),
+    };
+    let (sender, connection) = http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| unreachable(url, &error.to_string()))?;
+    // Its errors come back by the requests.
+    tokio::spawn(async move { drop(connection.await) });
+    Ok(sender)
+}
+
+fn no_token(_: hyper::http::Error) -> Failure {
+    Failure::usage("the token holds characters that no token has")
 }
 
 async fn dial(authority: &str) -> std::io::Result<TcpStream> {

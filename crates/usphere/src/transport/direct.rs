@@ -12,7 +12,7 @@ use usphere_mtp::websocket::{BindError, DialError, Door, ListenerLimits, Target}
 use usphere_proto::EndpointId;
 use usphere_runtime::controller_host::{ControllerConfig, ControllerHost, WaitError};
 
-use super::patiently;
+use super::{feed, patiently};
 use crate::failure::{Exit, Failure};
 
 /// Random characters that every msg_id of a run begins with.
@@ -22,6 +22,8 @@ const PREFIX_LENGTH: usize = 8;
 pub(crate) struct Direct {
     host: ControllerHost,
     agent: EndpointId,
+    /// Where it listens, if it does.
+    target: Option<Target>,
     patience: Duration,
 }
 
@@ -46,6 +48,7 @@ impl Direct {
             Ok(agent) => Ok(Self {
                 host,
                 agent,
+                target: Some(target.clone()),
                 patience,
             }),
             Err(error) => {
@@ -75,6 +78,7 @@ impl Direct {
             Ok(agent) => Ok(Self {
                 host,
                 agent,
+                target: None,
                 patience,
             }),
             Err(error) => {
@@ -91,6 +95,18 @@ impl Direct {
             .handle()
             .request(&self.agent, operation, self.patience)
             .await
+    }
+
+    /// What the Agent says of its own accord, from now on.
+    pub(super) fn follow(&self) -> feed::Direct {
+        let redial = self.target.clone();
+        let redial = redial.map(|target| (self.host.dialler(), target));
+        feed::Direct::new(self.agent.clone(), self.host.handle().clone(), redial)
+    }
+
+    /// Its Endpoint ID.
+    pub(super) fn agent(&self) -> &str {
+        self.agent.as_str()
     }
 
     pub(super) async fn close(&mut self) {

@@ -2,6 +2,8 @@
 
 pub(crate) mod api;
 mod direct;
+pub(crate) mod feed;
+mod stream;
 mod waiting;
 
 use std::time::Duration;
@@ -13,6 +15,8 @@ use crate::failure::Failure;
 
 use self::api::Api;
 use self::direct::Direct;
+use self::feed::Feed;
+use self::stream::EventStream;
 
 pub(crate) use self::waiting::patiently;
 
@@ -62,6 +66,27 @@ impl Transport {
             }
         })
         .await
+    }
+
+    /// What the device says of its own accord, from now on. A device that only listens is dialled again when
+    /// its connection is lost.
+    pub(crate) async fn follow(&mut self) -> Result<Feed, Failure> {
+        match self {
+            Self::Direct(direct) => Ok(Feed::Direct(Box::new(direct.follow()))),
+            Self::Server { api, device } => {
+                let stream = EventStream::open(api.live(device));
+                let stream = patiently("waiting for the server", stream).await?;
+                Ok(Feed::Server(Box::new(stream)))
+            }
+        }
+    }
+
+    /// The name of the device, as it was given or as it says.
+    pub(crate) fn device(&self) -> &str {
+        match self {
+            Self::Direct(direct) => direct.agent(),
+            Self::Server { device, .. } => device,
+        }
     }
 
     /// Says goodbye where that is due.

@@ -11,9 +11,11 @@ pub(crate) mod operate;
 pub(crate) mod protocol;
 pub(crate) mod schema;
 pub(crate) mod set;
+mod subscription;
+pub(crate) mod watch;
 
 use tokio::runtime;
-use usphere_datamodel::operation::{Operation, OperationError};
+use usphere_datamodel::operation::{Operation, OperationError, Outcome};
 
 use crate::cli::reach::{Manner, Way};
 use crate::failure::{Exit, Failure};
@@ -31,20 +33,44 @@ fn ask(way: Way, manner: Manner, operation: Operation) -> Result<Exit, Failure> 
             () = signals.wait() => None,
         };
         signals.say_farewell(transport.close()).await;
-        let Some(answer) = answer else {
-            return Ok(Exit::Interrupted);
-        };
         match answer {
-            Ok(outcome) => print::outcome(&operation, &outcome, manner.json),
-            Err(AskError::Operation(error)) => {
-                if manner.json {
-                    print::json(&error)?;
-                }
-                Err(failed(&error))
-            }
-            Err(AskError::Other(failure)) => Err(failure),
+            Some(answer) => conclude(&operation, answer, manner),
+            None => Ok(Exit::Interrupted),
         }
     })
+}
+
+/// Prints what came of an Operation.
+fn conclude(
+    operation: &Operation,
+    answer: Result<Outcome, AskError>,
+    manner: Manner,
+) -> Result<Exit, Failure> {
+    match answer {
+        Ok(outcome) => print::outcome(operation, &outcome, manner.json),
+        Err(error) => {
+            if let (AskError::Operation(error), true) = (&error, manner.json) {
+                print::json(error)?;
+            }
+            Err(asked(error))
+        }
+    }
+}
+
+/// Why nothing came of an Operation, as the end of a command.
+fn asked(error: AskError) -> Failure {
+    match error {
+        AskError::Operation(error) => failed(&error),
+        AskError::Other(failure) => failure,
+    }
+}
+
+/// Whether it is the device that is not there, or not heard of.
+fn is_absence(error: &OperationError) -> bool {
+    matches!(
+        error,
+        OperationError::Disconnected | OperationError::NotConnected | OperationError::TimedOut
+    )
 }
 
 /// Runs what a verb waits for. One thread is enough for one question.

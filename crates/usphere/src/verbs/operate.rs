@@ -1,17 +1,35 @@
-//! `usphere operate`: run a command.
+//! `usphere operate`: run a command, and wait for its end.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use clap::Args;
-use usphere_datamodel::operation::{Operate, Operation};
+use rand::Rng as _;
+use rand::distr::Alphanumeric;
+use tokio::time::timeout;
+use usphere_datamodel::operation::{
+    Completion, Notification, NotificationKind, Operate, OperateOutcome, OperateStatus, Operation,
+    OperationError, Outcome,
+};
 
-use super::assignment;
-use crate::cli::reach::Reach;
+use super::subscription::Subscriptions;
+use super::{assignment, block_on, conclude};
+use crate::cli::reach::{Manner, Reach, Way, read_time};
 use crate::failure::{Exit, Failure};
+use crate::print;
+use crate::signals::Signals;
+use crate::transport::feed::{Feed, Told};
+use crate::transport::{AskError, Transport, patiently};
 
 const USAGE: &str = "usphere operate DEVICE COMMAND [ARG=VALUE]...
        usphere operate --agent URL COMMAND [ARG=VALUE]...
        usphere operate --listen URL COMMAND [ARG=VALUE]...";
+
+/// How much longer than we wait the device is to remember it.
+const MARGIN: Duration = Duration::from_secs(60);
+
+/// Random characters of a command key that nobody gave.
+const KEY_LENGTH: usize = 12;
 
 #[derive(Args, Debug)]
 #[command(override_usage = USAGE)]
@@ -19,14 +37,15 @@ pub(crate) struct Options {
     /// The device, the path of the command with its (), and its input arguments
     #[arg(value_name = "DEVICE COMMAND ARG=VALUE", required = true)]
     words: Vec<String>,
-    /// A text that comes back when a command that takes long is complete
-    #[arg(
-        long,
-        value_name = "TEXT",
-        default_value = "",
-        hide_default_value = true
-    )]
-    command_key: String,
+    /// What the device calls this run of the command in what it tells of it [default: random; none with --no-wait]
+    #[arg(long, value_name = "TEXT")]
+    command_key: Option<String>,
+    /// Do not wait for a command that takes long, but tell which Request it is
+    #[arg(long)]
+    no_wait: bool,
+    /// How long a command that takes long may take. Seconds, or with ms, s, m, h
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = read_time, conflicts_with = "no_wait")]
+    wait: Duration,
     #[command(flatten)]
     reach: Reach,
 }
@@ -34,12 +53,187 @@ pub(crate) struct Options {
 impl Options {
     pub(crate) fn run(self) -> Result<Exit, Failure> {
         let (way, words) = self.reach.way(self.words)?;
-        let operation = Operation::Operate(Operate {
-            command_key: self.command_key,
-            ..operate(&words)?
-        });
-        super::ask(way, self.reach.manner, operation)
+        let operate = operate(&words)?;
+        let manner = self.reach.manner;
+        if self.no_wait {
+            let command_key = self.command_key.unwrap_or_default();
+            let operation = Operation::Operate(Operate {
+                command_key,
+                ..operate
+            });
+            return super::ask(way, manner, operation);
+        }
+        let operate = Operate {
+            command_key: self.command_key.unwrap_or_else(random_key),
+            ..operate
+        };
+        block_on(wait_for(way, manner, operate, self.wait))
     }
+}
+
+/// Runs a command and prints how it ended.
+async fn wait_for(
+    way: Way,
+    manner: Manner,
+    operate: Operate,
+    patience: Duration,
+) -> Result<Exit, Failure> {
+    let mut transport = Transport::open(way, manner.timeout).await?;
+    let mut signals = Signals::listen()?;
+    let command = [operate.command.clone()];
+    let kind = [NotificationKind::OperationComplete];
+    let mut run = Run {
+        subscriptions: Subscriptions::new(&kind, &command, patience + MARGIN),
+        operate,
+        patience,
+    };
+    let answer = tokio::select! {
+        answer = run.run(&mut transport) => Some(answer),
+        () = signals.wait() => None,
+    };
+    let farewell = async {
+        run.leave(&mut transport).await;
+        transport.close().await;
+    };
+    signals.say_farewell(farewell).await;
+    let Some(answer) = answer else {
+        return Ok(Exit::Interrupted);
+    };
+    let incomplete = answer
+        .as_ref()
+        .is_ok_and(|outcome| started(outcome).is_some());
+    let is_awaited = run.subscriptions.was_made();
+    let exit = conclude(
+        &Operation::Operate(run.operate),
+        answer.map(Outcome::Operate),
+        manner,
+    )?;
+    match incomplete && is_awaited {
+        true => Err(Failure::new(
+            Exit::Absent,
+            format_args!("not complete after {} s; it goes on at the device", patience.as_secs()),
+        )
+        .advise("--wait gives it longer; `usphere watch DEVICE --type OperationComplete` tells of its end")),
+        false => Ok(exit),
+    }
+}
+
+/// One run of a command.
+struct Run {
+    operate: Operate,
+    subscriptions: Subscriptions,
+    patience: Duration,
+}
+
+impl Run {
+    /// Followed and subscribed before it is run, so that its end is not missed, however soon it comes.
+    async fn run(&mut self, transport: &mut Transport) -> Result<OperateOutcome, AskError> {
+        let mut feed = transport.follow().await.map_err(AskError::Other)?;
+        let refusal = match self.subscriptions.make(transport).await {
+            Err(AskError::Operation(OperationError::Refused(refusal))) => Some(refusal),
+            made => made.map(|()| None)?,
+        };
+        let operation = Operation::Operate(self.operate.clone());
+        let Outcome::Operate(mut outcome) = transport.execute(operation).await? else {
+            let text = "it answers something else".to_owned();
+            return Err(AskError::Operation(OperationError::InvalidAnswer { text }));
+        };
+        let Some(first) = started(&outcome) else {
+            return Ok(outcome);
+        };
+        if let Some(refusal) = refusal {
+            eprintln!("not waiting for the end: {}", print::refusal(&refusal));
+            return Ok(outcome);
+        }
+        let what = format!("waiting for {} to complete", print::clean(first));
+        let patience = self.patience;
+        let completion = self.completion(&mut feed, transport, &mut outcome);
+        match patiently(&what, timeout(patience, completion)).await {
+            Ok(completed) => completed?,
+            Err(_) => tracing::info!("the command is not complete yet"),
+        }
+        Ok(outcome)
+    }
+
+    /// Waits until everything that was started has ended.
+    async fn completion(
+        &mut self,
+        feed: &mut Feed,
+        transport: &mut Transport,
+        outcome: &mut OperateOutcome,
+    ) -> Result<(), AskError> {
+        while started(outcome).is_some() {
+            match feed.next().await.map_err(AskError::Other)? {
+                Told::Heard(heard) if self.subscriptions.brought(&heard.notified) => {
+                    complete(
+                        outcome,
+                        &self.operate.command_key,
+                        &heard.notified.notification,
+                    );
+                    heard.taken();
+                }
+                // It tells again what is not acknowledged, unless it has forgotten all.
+                Told::Back => drop(self.subscriptions.renew(transport).await),
+                Told::Gone(_) | Told::Heard(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Cleans up as far as that can be done; the rest the device does by itself.
+    async fn leave(&mut self, transport: &mut Transport) {
+        if self.subscriptions.are_made()
+            && let Err(error) = self.subscriptions.remove(transport).await
+        {
+            tracing::info!(?error, "the Subscription is left to its TimeToLive");
+        }
+    }
+}
+
+/// The first command that has not ended yet.
+fn started(outcome: &OperateOutcome) -> Option<&str> {
+    let is_started = |status: &OperateStatus| matches!(status, OperateStatus::Started(_));
+    let mut results = outcome.results.iter();
+    let result = results.find(|result| is_started(&result.status))?;
+    Some(&result.command)
+}
+
+/// Takes down how one run ended: that of the command that is told, or the only one there is.
+fn complete(outcome: &mut OperateOutcome, key: &str, notification: &Notification) {
+    let Notification::OperationComplete {
+        path,
+        command,
+        command_key,
+        completion,
+    } = notification
+    else {
+        return;
+    };
+    if command_key != key {
+        return;
+    }
+    let command = format!("{path}{command}");
+    let running = |status: &OperateStatus| matches!(status, OperateStatus::Started(_));
+    let count = outcome
+        .results
+        .iter()
+        .filter(|result| running(&result.status))
+        .count();
+    let result = outcome
+        .results
+        .iter_mut()
+        .find(|result| running(&result.status) && (count == 1 || result.command == command));
+    if let Some(result) = result {
+        result.status = match completion.clone() {
+            Completion::Completed(output) => OperateStatus::Completed(output),
+            Completion::Failed(failure) => OperateStatus::Failed(failure),
+        };
+    }
+}
+
+fn random_key() -> String {
+    let random = rand::rng().sample_iter(Alphanumeric).take(KEY_LENGTH);
+    random.map(char::from).collect()
 }
 
 fn operate(words: &[String]) -> Result<Operate, Failure> {

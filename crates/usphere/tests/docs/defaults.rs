@@ -4,13 +4,14 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use usphere::defaults::{
-    AGENT_ROLE, ANSWER_BYTES_MAX, API_URL, API_VARIABLE, CONTROLLER_ID, DATA_VARIABLE,
-    DECODE_BYTES_MAX, ENDPOINT_ID_FILE, FIRST_USE_FILE, LOG_COMMANDS, LOG_DAEMONS, LOG_VARIABLE,
-    SERVER_ROLE, SPINNER_AFTER, TIMEOUT, TOKEN_FILE, TOKEN_VARIABLE,
+    AGENT_ROLE, ANSWER_BYTES_MAX, API_URL, API_VARIABLE, COMPLETION_WAIT, CONTROLLER_ID,
+    DATA_VARIABLE, DECODE_BYTES_MAX, ENDPOINT_ID_FILE, FIRST_USE_FILE, LOG_COMMANDS, LOG_DAEMONS,
+    LOG_VARIABLE, SERVER_ROLE, SPINNER_AFTER, TIMEOUT, TOKEN_FILE, TOKEN_VARIABLE, WATCH_LEASE,
 };
 use usphere_mtp::limits as mtp;
 use usphere_runtime::agent_host::STORE_FILE;
 use usphere_server::{Config, limits as server};
+use usphere_store::limits as store;
 
 /// `| what | default | changed by |`
 pub(crate) fn table() -> String {
@@ -135,6 +136,16 @@ fn manners() -> Vec<Row> {
             "`?timeout=SECONDS`",
         ),
         row(
+            "time that `operate` waits for a command to complete",
+            seconds(COMPLETION_WAIT),
+            "`--wait`, `--no-wait`",
+        ),
+        row(
+            "time after which a device forgets a `watch` that was killed",
+            seconds(WATCH_LEASE),
+            "not",
+        ),
+        row(
             "a verb shows that it waits, on a terminal",
             format!("after {}", seconds(SPINNER_AFTER)),
             "not",
@@ -202,6 +213,30 @@ fn limits() -> Vec<Row> {
         not(
             "API connections of a server",
             server::API_CONNECTIONS_MAX.to_string(),
+        ),
+        not(
+            "live streams of events of a server",
+            server::STREAMS_MAX.to_string(),
+        ),
+        not(
+            "events of one device that a server keeps",
+            format!(
+                "{}, at most {}",
+                store::EVENTS_PER_DEVICE_MAX,
+                size(store::EVENT_BYTES_PER_DEVICE_MAX as usize)
+            ),
+        ),
+        not(
+            "events that a server keeps in all",
+            store::EVENTS_MAX.to_string(),
+        ),
+        not(
+            "notifications that wait in a Controller to be taken",
+            format!(
+                "{}, of one Agent {}",
+                usphere_controller::limits::OFFERED_MAX,
+                usphere_controller::limits::OFFERED_PER_AGENT_MAX
+            ),
         ),
         not(
             "operations that wait on one device",

@@ -12,7 +12,7 @@ use std::{env, fs};
 use usphere::Exit;
 
 /// Every command whose help is printed, by its words.
-const COMMANDS: [&[&str]; 17] = [
+const COMMANDS: [&[&str]; 18] = [
     &[],
     &["server"],
     &["agent"],
@@ -26,6 +26,7 @@ const COMMANDS: [&[&str]; 17] = [
     &["add"],
     &["delete"],
     &["operate"],
+    &["watch"],
     &["instances"],
     &["schema"],
     &["protocol"],

@@ -6,14 +6,14 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use serde_json::{Value, json};
 use usphere_datamodel::operation::{
-    AddOutcome, AddResult, AddStatus, CommandKind, Created, DeleteOutcome, DeleteResult,
-    DeleteStatus, Deleted, Failure, GetOutcome, GetResult, GetStatus, Instance, InstanceFailure,
-    InstancesOutcome, InstancesResult, InstancesStatus, ObjectAccess, ObjectValues, OperateOutcome,
-    OperateResult, OperateStatus, OperationError, ParameterAccess, ParameterFailure, ParameterKind,
-    PathFailure, Refusal, SetFailure, SetOutcome, SetResult, SetStatus, Supported,
-    SupportedCommand, SupportedEvent, SupportedModelOutcome, SupportedModelResult,
-    SupportedModelStatus, SupportedObject, SupportedParameter, SupportedProtocolOutcome, Updated,
-    ValueChange,
+    AddOutcome, AddResult, AddStatus, CommandKind, Completion, Created, DeleteOutcome,
+    DeleteResult, DeleteStatus, Deleted, Failure, GetOutcome, GetResult, GetStatus, Instance,
+    InstanceFailure, InstancesOutcome, InstancesResult, InstancesStatus, Notification, Notified,
+    ObjectAccess, ObjectValues, OperateOutcome, OperateResult, OperateStatus, OperationError,
+    ParameterAccess, ParameterFailure, ParameterKind, PathFailure, Refusal, SetFailure, SetOutcome,
+    SetResult, SetStatus, Supported, SupportedCommand, SupportedEvent, SupportedModelOutcome,
+    SupportedModelResult, SupportedModelStatus, SupportedObject, SupportedParameter,
+    SupportedProtocolOutcome, Updated, ValueChange,
 };
 use usphere_store::{Description, Device, Protocol};
 
@@ -45,8 +45,13 @@ pub(crate) fn all() -> String {
     );
     section(
         "operate --json",
-        "A result is `completed` with the output arguments, `started` with the path of the Request object, or `failed`.",
+        "A result is `completed` with the output arguments, `failed`, or `started` with the path of the Request object where its end was not waited for.",
         json(operate()),
+    );
+    section(
+        "watch --json",
+        "One line each, here with breaks. `at` is in milliseconds since 1970. `type` says which fields follow; the examples are in a list only here.",
+        json(watched()),
     );
     section(
         "instances --json",
@@ -83,6 +88,54 @@ pub(crate) fn all() -> String {
 }
 
 const SCHEMA_NOTE: &str = "A result is `supported` or `failed`. Empty lists are left out. `access` of an object: `add_delete`, `add_only`, `delete_only`, `read_only`; of a parameter: `read_only`, `read_write`, `write_only`. `type` is a TR-106 name or `unknown`. `value_change`: `allowed`, `will_ignore`, `unknown`. `kind` of a command: `sync`, `async`, `unknown`.";
+
+/// What a device says, as watch prints it.
+#[derive(Serialize)]
+struct Watched {
+    at: i64,
+    device: &'static str,
+    #[serde(flatten)]
+    notified: Notified,
+}
+
+fn watched() -> Vec<Watched> {
+    let pairs = |name: &str, value: &str| BTreeMap::from([(name.to_owned(), value.to_owned())]);
+    let complete = |completion| Notification::OperationComplete {
+        path: "Device.A.".into(),
+        command: "Test()".into(),
+        command_key: "k".into(),
+        completion,
+    };
+    let notifications = [
+        Notification::ValueChange {
+            path: "Device.X.1.Name".into(),
+            value: "a".into(),
+        },
+        Notification::ObjectCreation {
+            path: "Device.X.2.".into(),
+            unique_keys: pairs("Alias", "cpe-2"),
+        },
+        Notification::ObjectDeletion {
+            path: "Device.X.2.".into(),
+        },
+        complete(Completion::Completed(pairs("Result", "ok"))),
+        complete(Completion::Failed(failure())),
+        Notification::Event {
+            path: "Device.".into(),
+            event: "Boot!".into(),
+            arguments: pairs("Cause", "LocalReboot"),
+        },
+    ];
+    let watched = notifications.into_iter().map(|notification| Watched {
+        at: 1_700_000_000_000,
+        device: "os::00256D-0123456789",
+        notified: Notified {
+            subscription: format!("usphere-1a2b3c4d-{}", notification.kind()),
+            notification,
+        },
+    });
+    watched.collect()
+}
 
 fn json(value: impl Serialize) -> Value {
     serde_json::to_value(value).expect("plain data")

@@ -1,0 +1,165 @@
+//! `usphere watch`: what happens on a device, as it happens.
+
+use std::time::Duration;
+
+use clap::Args;
+use tokio::time::{Instant, sleep_until};
+use usphere_datamodel::operation::NotificationKind;
+
+use super::subscription::Subscriptions;
+use super::{asked, block_on};
+use crate::cli::reach::{Reach, read_time};
+use crate::defaults::WATCH_LEASE;
+use crate::failure::{Exit, Failure};
+use crate::print::notifications::Lines;
+use crate::signals::Signals;
+use crate::transport::feed::Told;
+use crate::transport::{AskError, Transport};
+
+const USAGE: &str = "usphere watch DEVICE [PATH]... [--type TYPE]...
+       usphere watch --agent URL [PATH]... [--type TYPE]...
+       usphere watch --listen URL [PATH]... [--type TYPE]...";
+
+/// What is watched where no path is given; for values that would be far too much.
+const EVERYTHING: &str = "Device.";
+
+#[derive(Args, Debug)]
+#[command(override_usage = USAGE)]
+pub(crate) struct Options {
+    /// The device, then objects, parameters, commands and events; searches and wildcards are followed as rows
+    /// come and go. Without paths everything is watched, but for values
+    #[arg(value_name = "DEVICE PATH")]
+    words: Vec<String>,
+    /// What to tell: ValueChange, ObjectCreation, ObjectDeletion, OperationComplete or Event; may be given again
+    #[arg(long = "type", value_name = "TYPE", default_value = "ValueChange")]
+    kinds: Vec<NotificationKind>,
+    /// End after this time. Seconds, or with ms, s, m, h
+    #[arg(long = "for", value_name = "TIME", value_parser = read_time)]
+    time: Option<Duration>,
+    /// End after so many notifications
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    count: Option<u64>,
+    #[command(flatten)]
+    reach: Reach,
+}
+
+impl Options {
+    pub(crate) fn run(self) -> Result<Exit, Failure> {
+        let (way, mut paths) = self.reach.way(self.words)?;
+        if paths.is_empty() {
+            if self.kinds.contains(&NotificationKind::ValueChange) {
+                return Err(super::missing("PATH", USAGE).advise(
+                    "every value of a device is too much to watch; name objects or parameters",
+                ));
+            }
+            paths.push(EVERYTHING.to_owned());
+        }
+        let mut kinds = self.kinds;
+        kinds.sort_unstable();
+        kinds.dedup();
+        let manner = self.reach.manner;
+        block_on(async {
+            let mut transport = Transport::open(way, manner.timeout).await?;
+            let mut signals = Signals::listen()?;
+            let type_width = kinds.iter().map(|kind| kind.as_str().len()).max();
+            let mut watch = Watch {
+                subscriptions: Subscriptions::new(&kinds, &paths, WATCH_LEASE),
+                lines: Lines::new(manner.json, type_width.unwrap_or_default()),
+                end: self.time.map(|time| Instant::now() + time),
+                left: self.count,
+            };
+            let watched = tokio::select! {
+                watched = watch.run(&mut transport, &paths) => watched,
+                () = signals.wait() => Ok(()),
+            };
+            let farewell = async {
+                let left = watch.leave(&mut transport).await;
+                transport.close().await;
+                left
+            };
+            let left = signals.say_farewell(farewell).await;
+            watched.and(left).map(|()| Exit::Done)
+        })
+    }
+}
+
+struct Watch {
+    subscriptions: Subscriptions,
+    lines: Lines,
+    end: Option<Instant>,
+    /// How many more to print, where that is limited.
+    left: Option<u64>,
+}
+
+impl Watch {
+    async fn run(&mut self, transport: &mut Transport, paths: &[String]) -> Result<(), Failure> {
+        // Followed first, so that nothing is missed.
+        let mut feed = transport.follow().await?;
+        self.subscriptions.make(transport).await.map_err(asked)?;
+        eprintln!(
+            "watching {} of {}; Ctrl-C ends it",
+            crate::print::clean(&paths.join(", ")),
+            crate::print::clean(transport.device())
+        );
+        while self.left != Some(0) {
+            tokio::select! {
+                told = feed.next() => self.told(told?, transport).await?,
+                () = sleep_until(self.subscriptions.due()) => self.renew(transport).await?,
+                () = ended(self.end) => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
+    async fn told(&mut self, told: Told, transport: &mut Transport) -> Result<(), Failure> {
+        match told {
+            Told::Gone(reason) => {
+                eprintln!(
+                    "the device is gone: {}; waiting for it",
+                    crate::print::clean(&reason)
+                );
+            }
+            Told::Back => {
+                eprintln!("the device is back");
+                self.renew(transport).await?;
+            }
+            Told::Heard(heard) if self.subscriptions.brought(&heard.notified) => {
+                self.lines.print(&heard)?;
+                heard.taken();
+                self.left = self.left.map(|left| left.saturating_sub(1));
+            }
+            // Somebody else's.
+            Told::Heard(_) => {}
+        }
+        Ok(())
+    }
+
+    /// A device that is away again will be back.
+    async fn renew(&mut self, transport: &mut Transport) -> Result<(), Failure> {
+        match self.subscriptions.renew(transport).await {
+            Err(AskError::Operation(error)) if super::is_absence(&error) => Ok(()),
+            Err(AskError::Other(failure)) if failure.exit == Exit::Absent => Ok(()),
+            renewed => renewed.map_err(asked),
+        }
+    }
+
+    async fn leave(&mut self, transport: &mut Transport) -> Result<(), Failure> {
+        if !self.subscriptions.are_made() {
+            return Ok(());
+        }
+        let removed = self.subscriptions.remove(transport).await;
+        removed.map_err(|error| {
+            let seconds = WATCH_LEASE.as_secs();
+            asked(error).advise(format!(
+                "the Subscription could not be taken away; the device forgets it by itself, after {seconds} s at the latest"
+            ))
+        })
+    }
+}
+
+async fn ended(end: Option<Instant>) {
+    match end {
+        Some(end) => sleep_until(end).await,
+        None => std::future::pending().await,
+    }
+}
