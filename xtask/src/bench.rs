@@ -10,6 +10,9 @@ use crate::{Outcome, agent, shell};
 /// The end-to-end load: an example of this crate. It reads OBUSPA to compare with the reference Agent.
 const LOAD: (&str, &str) = ("usphere", "load");
 
+/// How soon watchers hear of changes, and what they cost: another one.
+const WATCH: &str = "watch";
+
 /// Runs every benchmark target, with `filter` handed to criterion, then the load.
 pub(crate) fn run(project: &Project, filter: Option<&str>) -> Outcome {
     for package in &project.packages {
@@ -48,6 +51,14 @@ pub(crate) fn run(project: &Project, filter: Option<&str>) -> Outcome {
         }
         shell::run(command.current_dir(&project.root))
     })?;
+    if filter.is_none_or(|filter| WATCH.contains(filter)) {
+        shell::step("watching", || {
+            let mut command = Command::new(cargo());
+            command.args(["run", "--release", "--package", crate_name]);
+            command.args(["--example", WATCH]);
+            shell::run(command.current_dir(&project.root))
+        })?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::common::verbs::{Facts, Way, every_verb};
-use crate::common::{Program, eventually, free_port, ran};
+use crate::common::{Program, Signal, eventually, free_port, ran};
 
 const FACTS: Facts = Facts {
     endpoint_id: "proto::peer",
@@ -98,7 +98,7 @@ fn watched(way: &Way, folder: &Path) {
     let added = ran(add.current_dir(folder).args(["-c", "add", table]));
     assert!(added.out.contains(table), "{added:#?}");
     watch.wait_for("\"type\":\"ObjectCreation\"");
-    assert_eq!(watch.end("INT"), 0);
+    assert_eq!(watch.end(Signal::INT), 0);
     way.ask("instances", &["Device.LocalAgent.Subscription."])
         .ended(0)
         .says("nothing fits");

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::common::verbs::Way;
-use crate::common::{Program, eventually, free_port, ran, usphere};
+use crate::common::{Program, Signal, eventually, free_port, ran, usphere};
 
 const AGENT: &str = "self::watched";
 const SERVER: &str = "self::watch-server";
@@ -91,7 +91,7 @@ fn changes_of_others_are_shown_until_ctrl_c() {
         .ask("instances", &[TABLE])
         .ended(0)
         .says("Device.LocalAgent.Subscription.");
-    assert_eq!(program.end("INT"), 0);
+    assert_eq!(program.end(Signal::INT), 0);
     no_subscription_is_left(&other);
 }
 
@@ -140,7 +140,7 @@ fn a_watch_outlives_a_restart_of_its_agent() {
     let mut program = watch(&way, folder.path(), &[CODE, "--for", "5m"]);
     set(&other, "before");
     program.wait_for("before");
-    assert_eq!(agent.end("KILL"), -1);
+    assert_eq!(agent.end(Signal::KILL), -1);
     program.wait_for("the device is gone");
     let _agent = relisten(folder.path(), &way.options[1]);
     program.wait_for("the device is back");
@@ -150,7 +150,7 @@ fn a_watch_outlives_a_restart_of_its_agent() {
     });
     set(&other, "after");
     program.wait_for("after");
-    assert_eq!(program.end("TERM"), 0);
+    assert_eq!(program.end(Signal::TERM), 0);
     no_subscription_is_left(&other);
 }
 
@@ -213,7 +213,7 @@ fn a_watch_over_a_server_misses_nothing() {
     let mut program = watch(&way, folder.path(), &[CODE, "--json"]);
     set(&other, "first");
     program.wait_for("first");
-    assert_eq!(server.end("TERM"), 0);
+    assert_eq!(server.end(Signal::TERM), 0);
     program.wait_for("the device is gone");
     set(&other, "meanwhile");
     let _server = serve();
@@ -227,7 +227,7 @@ fn a_watch_over_a_server_misses_nothing() {
         .map(|event| event["value"].clone())
         .collect();
     assert_eq!(values, ["first", "meanwhile", "last"], "{log}");
-    assert_eq!(program.end("INT"), 0);
+    assert_eq!(program.end(Signal::INT), 0);
     no_subscription_is_left(&way);
     let mut command = usphere();
     command.args([

@@ -2,6 +2,7 @@
 //!
 //! Each step is one command line of `usphere`; a step that fails ends the tour.
 
+use std::io::{self, BufRead as _, BufReader};
 use std::process::Stdio;
 
 use super::Demo;
@@ -9,6 +10,9 @@ use super::Demo;
 /// Counts the demos that this Agent has seen.
 const NOTE: &str = "Device.DeviceInfo.ProvisioningCode";
 const NOTE_PREFIX: &str = "demo-";
+
+/// How long the tour waits for what it watches.
+const WATCH_TIME: &str = "30s";
 
 const ROLES: &str = "Device.LocalAgent.ControllerTrust.Role.";
 
@@ -26,11 +30,8 @@ pub(super) fn run(demo: &Demo, device: &str) -> Result<(), String> {
     if note != first_note() {
         println!("(an earlier demo has left its note; the Agent kept it)\n");
     }
-    tour.show(
-        "Set a parameter …",
-        &["set", device, &format!("{NOTE}={note}")],
-    )?;
-    let after = tour.show("… and read it back:", &["get", device, NOTE])?;
+    tour.show_watch(NOTE, &note)?;
+    let after = tour.show("It reads so, too:", &["get", device, NOTE])?;
     if !after.contains(&note) {
         return Err(format!("{NOTE} was set to {note} and reads otherwise"));
     }
@@ -46,7 +47,7 @@ pub(super) fn run(demo: &Demo, device: &str) -> Result<(), String> {
         "What can it do? (GetSupportedDM)",
         &["schema", device, "Device.", "--first-level"],
     )?;
-    Ok(())
+    tour.show_command()
 }
 
 struct Tour<'a> {
@@ -61,6 +62,74 @@ impl Tour<'_> {
         let printed = self.quiet(arguments)?;
         println!("{}\n", printed.trim_end());
         Ok(printed)
+    }
+
+    /// Shows how somebody who watches hears of what somebody else sets.
+    fn show_watch(&self, path: &str, value: &str) -> Result<(), String> {
+        let arguments = [
+            "watch",
+            self.device,
+            path,
+            "--count",
+            "1",
+            "--for",
+            WATCH_TIME,
+        ];
+        println!("# Watch a parameter …\n$ usphere {} &\n", line(&arguments));
+        let failed = |error: io::Error| format!("`usphere watch`: {error}");
+        let mut command = self.demo.verb(&arguments);
+        let mut watch = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(failed)?;
+        // Read on until the end: it may have more to say.
+        let mut said = watch.stderr.take().map(BufReader::new);
+        let mut first = String::new();
+        if let Some(said) = &mut said {
+            said.read_line(&mut first).map_err(failed)?;
+        }
+        if !first.starts_with("watching") {
+            return Err(format!("`usphere watch` says: {first}"));
+        }
+        let set = format!("{path}={value}");
+        self.show(
+            "… have it set by somebody else …",
+            &["set", self.device, &set],
+        )?;
+        let output = watch.wait_with_output().map_err(failed)?;
+        let told = String::from_utf8_lossy(&output.stdout);
+        println!("# … and see what the watch tells:\n{}\n", told.trim_end());
+        match told.contains(value) {
+            true => Ok(()),
+            false => Err(format!("the watch did not tell {value}")),
+        }
+    }
+
+    /// Shows a command that takes a while, where the device has one.
+    fn show_command(&self) -> Result<(), String> {
+        let heading = "Run a command that takes a while, and wait for its end:";
+        let schema = self.quiet(&["schema", self.device, "Device.", "--json"])?;
+        let has = |command: &str| schema.contains(&format!("\"{command}\""));
+        if has("IPPing()") {
+            let command = "Device.IP.Diagnostics.IPPing()";
+            let arguments = ["Host=127.0.0.1", "NumberOfRepetitions=3"];
+            let words = [&["operate", self.device, command], &arguments[..]].concat();
+            // Not every host lets everybody send a ping.
+            if let Err(error) = self.show(heading, &words) {
+                println!("({error})\n");
+            }
+        } else if has("ScheduleTimer()") {
+            let words = [
+                "operate",
+                self.device,
+                "Device.ScheduleTimer()",
+                "DelaySeconds=2",
+            ];
+            self.show(heading, &words)?;
+        }
+        Ok(())
     }
 
     fn quiet(&self, arguments: &[&str]) -> Result<String, String> {
