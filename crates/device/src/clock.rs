@@ -13,6 +13,7 @@ use crate::config::HostPaths;
 use crate::files;
 use crate::objects::TIME;
 use crate::text::fit;
+use crate::time::TimeClient;
 
 /// Keeps the time zone, which is read again only when its file changes.
 #[derive(Debug)]
@@ -65,9 +66,9 @@ impl Clock {
     /// Whether a time client that is known here runs.
     pub(crate) fn is_kept(&self, paths: &HostPaths) -> bool {
         self.marker.is_some()
-            || TIME_CLIENTS
+            || TimeClient::ALL
                 .iter()
-                .any(|trace| paths.run.join(trace).exists())
+                .any(|client| client.is_running(paths))
     }
 
     /// Whether a time client has set the clock.
@@ -127,25 +128,13 @@ pub(crate) fn check_zone(paths: &HostPaths, zone: &str) -> Result<(), OwnerError
 /// When the host does not let us.
 pub(crate) fn write_zone(paths: &HostPaths, zone: &str) -> Result<(), OwnerError> {
     // OpenWrt keeps it in memory and has a link here, which has to stay one.
-    let link = paths.etc.join(ZONE_TEXT);
-    let file = fs::canonicalize(&link).unwrap_or(link);
-    files::replace(&file, &format!("{zone}\n"))
+    let file = paths.etc.join(ZONE_TEXT);
+    files::replace_behind_link(&file, &format!("{zone}\n"))
         .map_err(|error| OwnerError::failed(format!("{}: {error}", file.display())))
 }
 
 /// Below `/etc`, where there is no `localtime`: the time zone as POSIX writes it.
 const ZONE_TEXT: &str = "TZ";
-
-/// Below `/run`: what shows that a time client runs.
-const TIME_CLIENTS: [&str; 7] = [
-    "systemd/timesync",
-    "chrony/chronyd.pid",
-    "chronyd.pid",
-    "ntpd.pid",
-    "ntpd/ntpd.pid",
-    "ntpd.sock",
-    "ntpsec/ntpd.pid",
-];
 
 /// Below `/run`: made by systemd-timesyncd when it has set the clock.
 const SYNCHRONIZED: &str = "systemd/timesync/synchronized";
@@ -225,7 +214,8 @@ fn show_offset(minutes: i32) -> String {
     }
 }
 
-fn unix_now() -> i64 {
+/// Seconds since 1970.
+pub(crate) fn unix_now() -> i64 {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();

@@ -33,6 +33,36 @@ pub struct DeviceConfig {
     pub clock_marker: Option<PathBuf>,
     /// The file that keeps the date of first use. Without one that date stays unknown.
     pub first_use_file: Option<PathBuf>,
+    /// The file that keeps instance numbers. Without one they may be others after a restart.
+    pub rows_file: Option<PathBuf>,
+    /// The DNS client.
+    pub dns: DnsConfig,
+    /// The hosts of the neighbourhood.
+    pub hosts: HostsConfig,
+    /// The time client.
+    pub time: TimeConfig,
+}
+
+/// What a Controller may change of the DNS client.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct DnsConfig {
+    /// A file in the form of `resolv.conf` whose servers may be added, changed and deleted. Without one,
+    /// nothing may.
+    pub write_to: Option<PathBuf>,
+}
+
+/// What is known of the neighbourhood.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct HostsConfig {
+    /// Files of leases in the form that dnsmasq writes, beside those in the usual places.
+    pub leases: Vec<PathBuf>,
+}
+
+/// What a Controller may change of the time client.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct TimeConfig {
+    /// A file that the time client reads, in which its servers may be changed. Without one, they may not.
+    pub write_to: Option<PathBuf>,
 }
 
 impl DeviceConfig {
@@ -63,7 +93,7 @@ impl DeviceConfig {
                     .value_type
                     .canonical(value)
                     .map_err(|error| ConfigError {
-                        name,
+                        name: format!("Device.DeviceInfo.{name}"),
                         reason: error.to_string(),
                     })?;
             }
@@ -72,12 +102,12 @@ impl DeviceConfig {
     }
 }
 
-/// A configured value that its parameter cannot hold.
+/// A configured value that its parameter cannot hold, or that says nothing.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("Device.DeviceInfo.{name}: {reason}")]
+#[error("{name}: {reason}")]
 pub struct ConfigError {
-    /// The parameter.
-    pub name: &'static str,
+    /// The parameter, or the setting.
+    pub name: String,
     /// What is wrong with the value.
     pub reason: String,
 }
@@ -93,6 +123,8 @@ pub struct HostPaths {
     pub etc: PathBuf,
     /// `/run`
     pub run: PathBuf,
+    /// `/var`
+    pub var: PathBuf,
 }
 
 impl Default for HostPaths {
@@ -102,6 +134,7 @@ impl Default for HostPaths {
             sys: "/sys".into(),
             etc: "/etc".into(),
             run: "/run".into(),
+            var: "/var".into(),
         }
     }
 }

@@ -2,27 +2,32 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::limits::FILE_BYTES_MAX;
+use crate::limits::{FILE_BYTES_MAX, TABLE_BYTES_MAX};
 
 /// The start of a file. None where there is none, or it may not be read.
 pub(crate) fn bytes(path: &Path) -> Option<Vec<u8>> {
-    let mut content = Vec::new();
-    File::open(path)
-        .ok()?
-        .take(FILE_BYTES_MAX)
-        .read_to_end(&mut content)
-        .ok()?;
-    Some(content)
+    start(path, FILE_BYTES_MAX)
 }
 
-/// The same as a text; what is no UTF-8 is replaced.
+/// The same of a table, which may be longer, as a text.
+pub(crate) fn table(path: &Path) -> Option<String> {
+    start(path, TABLE_BYTES_MAX).map(|content| String::from_utf8_lossy(&content).into_owned())
+}
+
+/// The start of a file as a text; what is no UTF-8 is replaced.
 pub(crate) fn text(path: &Path) -> Option<String> {
     bytes(path).map(|content| String::from_utf8_lossy(&content).into_owned())
 }
 
-/// Replaces the file at `path`, or makes it: after a power cut it has the old content or the new.
+/// As [`replace`]; where `path` is a link, it stays one, and what it leads to is replaced.
+pub(crate) fn replace_behind_link(path: &Path, content: &str) -> io::Result<()> {
+    let file = fs::canonicalize(path);
+    replace(file.as_deref().unwrap_or(path), content)
+}
+
+/// Replaces the file at `path`, or makes it, and lets it keep its mode: after a power cut it has the old content or the new.
 pub(crate) fn replace(path: &Path, content: &str) -> io::Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".new");
@@ -33,6 +38,9 @@ pub(crate) fn replace(path: &Path, content: &str) -> io::Result<()> {
         _ => {}
     }
     let mut file = File::create_new(beside)?;
+    if let Ok(before) = fs::metadata(path) {
+        file.set_permissions(before.permissions())?;
+    }
     file.write_all(content.as_bytes())?;
     file.sync_all()?;
     let replaced = fs::rename(beside, path);
@@ -48,4 +56,27 @@ pub(crate) fn replace(path: &Path, content: &str) -> io::Result<()> {
         Some(folder) => File::open(folder)?.sync_all(),
         None => Ok(()),
     }
+}
+
+/// The paths of at most `most` entries of a folder, sorted; none where it cannot be read.
+pub(crate) fn list(folder: &Path, most: usize) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    let mut paths: Vec<PathBuf> = entries
+        .take(most)
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .collect();
+    paths.sort_unstable();
+    paths
+}
+
+fn start(path: &Path, bytes_max: u64) -> Option<Vec<u8>> {
+    let mut content = Vec::new();
+    File::open(path)
+        .ok()?
+        .take(bytes_max)
+        .read_to_end(&mut content)
+        .ok()?;
+    Some(content)
 }

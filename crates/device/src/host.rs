@@ -6,13 +6,17 @@ use usphere_datamodel::FaultKind;
 use usphere_datamodel::model::{Outputs, OwnedChange, OwnerError, Phase, Snapshot};
 use usphere_runtime::Owner;
 
-use crate::clock::{self, Clock};
+use crate::clock::{self, Clock, unix_now};
 use crate::config::{ConfigError, DeviceConfig, HostPaths};
 use crate::cpu::Cpu;
+use crate::dhcp::Leases;
+use crate::dns::DnsClient;
 use crate::first_use::FirstUse;
+use crate::neighbours::Neighbours;
 use crate::objects::{CLOCK, CPU, IDENTITY, MEMORY, OWNER, PROCESSES, SYSTEM};
 use crate::processes::Processes;
-use crate::{host_name, identity, memory, system};
+use crate::time::TimeClients;
+use crate::{dhcp, dns, host_name, identity, memory, neighbours, network_properties, system, time};
 
 /// This host. It answers for every unit of [`objects`](crate::objects), each within a millisecond or a few.
 #[derive(Debug)]
@@ -21,8 +25,11 @@ pub struct Host {
     paths: HostPaths,
     clock: Clock,
     cpu: Cpu,
+    dns: DnsClient,
     first_use: FirstUse,
+    neighbours: Neighbours,
     processes: Processes,
+    time: TimeClients,
 }
 
 impl Host {
@@ -35,18 +42,28 @@ impl Host {
         Ok(Self {
             clock: Clock::new(config.clock_marker.clone()),
             cpu: Cpu::default(),
+            dns: DnsClient::new(config.dns.write_to.clone(), config.rows_file.clone()),
             first_use: FirstUse::new(config.first_use_file.clone()),
+            neighbours: Neighbours::new(config.hosts.leases.clone()),
             processes: Processes::new(&paths.proc),
+            time: TimeClients::new(config.time.write_to.clone(), &paths)?,
             config,
             paths,
         })
     }
 
-    fn change(&self, phase: Phase, change: &OwnedChange) -> Result<(), OwnerError> {
+    fn change(&mut self, phase: Phase, change: &OwnedChange) -> Result<(), OwnerError> {
+        if change.path().starts_with(time::TABLE) {
+            return self.time.change(&self.paths, phase, change);
+        }
+        if change.path().starts_with("Device.DHCP") {
+            return Err(dhcp::refusal());
+        }
         let OwnedChange::Set {
             path,
             value,
             previous,
+            ..
         } = change
         else {
             return Err(OwnerError::failed(
@@ -125,6 +142,20 @@ impl Owner for Host {
             name if name == CPU.name => self.cpu.fetch(&self.paths.proc),
             name if name == PROCESSES.name => self.processes.fetch(),
             name if name == CLOCK.name => Ok(self.clock.fetch(&self.paths)),
+            name if name == dns::UNIT.name => {
+                let origins = dhcp::origins(&Leases::read(&self.paths), unix_now());
+                self.dns.fetch(&self.paths, &origins)
+            }
+            name if name == dhcp::UNIT.name => {
+                Ok(dhcp::fetch(&Leases::read(&self.paths), unix_now()))
+            }
+            name if name == neighbours::UNIT.name => {
+                Ok(self.neighbours.fetch(&self.paths, &Clock::utc_now()))
+            }
+            name if name == network_properties::UNIT.name => {
+                Ok(network_properties::fetch(&self.paths.proc))
+            }
+            name if name == time::UNIT.name => Ok(self.time.fetch(&self.paths, &self.clock)),
             _ => Err(OwnerError::failed(format!(
                 "the host knows nothing of {unit}"
             ))),
@@ -132,10 +163,17 @@ impl Owner for Host {
     }
 
     fn apply(&mut self, phase: Phase, changes: &[OwnedChange]) -> Vec<Result<(), OwnerError>> {
-        changes
-            .iter()
-            .map(|change| self.change(phase, change))
-            .collect()
+        let is_dns = |change: &OwnedChange| change.path().starts_with(dns::CLIENT.path);
+        let mut results = Vec::with_capacity(changes.len());
+        // What is in one file is written at once.
+        for together in changes.chunk_by(|one, other| is_dns(one) && is_dns(other)) {
+            if together.iter().all(is_dns) {
+                results.extend(self.dns.change(phase, together));
+            } else {
+                results.extend(together.iter().map(|change| self.change(phase, change)));
+            }
+        }
+        results
     }
 
     fn operate(

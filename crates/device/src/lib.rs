@@ -6,6 +6,9 @@
 mod clock;
 mod config;
 mod cpu;
+mod dhcp;
+mod dns;
+mod edited;
 mod files;
 mod first_use;
 mod host;
@@ -13,11 +16,16 @@ mod host_name;
 mod identity;
 pub mod limits;
 mod memory;
+mod neighbours;
+mod network_properties;
 mod objects;
 mod processes;
+mod row_numbers;
+mod snapshot;
 mod system;
 mod text;
+mod time;
 
-pub use config::{ConfigError, DeviceConfig, HostPaths};
+pub use config::{ConfigError, DeviceConfig, DnsConfig, HostPaths, HostsConfig, TimeConfig};
 pub use host::Host;
 pub use objects::{OWNER, objects};

@@ -3,6 +3,9 @@
 /// Most bytes of a file that is read whole; the rest of a longer one is not looked at.
 pub const FILE_BYTES_MAX: u64 = 64 * 1024;
 
+/// Most bytes of a table of the kernel or of leases.
+pub const TABLE_BYTES_MAX: u64 = 1024 * 1024;
+
 /// Most bytes of one `/proc/PID/stat` that are looked at. The kernel writes some 350.
 pub const STAT_BYTES_MAX: usize = 4 * 1024;
 
@@ -12,3 +15,38 @@ pub const PROCESSES_MAX: usize = 4_096;
 
 /// Longest name of a host, in bytes, that Linux takes.
 pub const HOST_NAME_BYTES_MAX: usize = 64;
+
+/// Most changes of one file that can be taken back exactly; those before are undone line by line.
+pub const EDITS_MAX: usize = 8;
+
+/// Most DNS servers that are shown.
+pub const DNS_SERVERS_MAX: usize = 64;
+
+/// Most hosts of the neighbourhood that are shown, and most addresses of one of them.
+pub const NEIGHBOURS_MAX: usize = 4_096;
+/// See [`NEIGHBOURS_MAX`].
+pub const NEIGHBOUR_ADDRESSES_MAX: usize = 64;
+
+/// Most files of one folder of configuration files that are read.
+pub const FILES_MAX: usize = 128;
+
+/// Most time servers of one client that are shown.
+pub const TIME_SERVERS_MAX: usize = 64;
+
+/// Most addresses of one kind in a lease that are looked at.
+pub const LEASE_ADDRESSES_MAX: usize = 16;
+
+/// How deep blocks of dhclient's files go.
+pub const LEASE_DEPTH_MAX: usize = 8;
+
+/// Longest time-out of a diagnostics command, in milliseconds.
+pub const DIAGNOSTICS_TIMEOUT_MAX: u32 = 60_000;
+
+/// Most echo requests of one command.
+pub const PINGS_MAX: u32 = 1_000;
+
+/// Most lookups of one command.
+pub const LOOKUPS_MAX: u32 = 100;
+
+/// Most numbers of rows that are kept, rows that went included.
+pub const ROW_NUMBERS_MAX: usize = 256;

@@ -7,6 +7,8 @@ use usphere_datamodel::declare::{
 };
 use usphere_datamodel::types::{Pattern, ValueType};
 
+use crate::{dhcp, dns, neighbours, network_properties, time};
+
 /// The name by which the declarations call the [`Host`](crate::Host).
 pub const OWNER: &str = "host";
 
@@ -17,7 +19,20 @@ pub fn objects() -> Vec<&'static Object> {
         &MEMORY_STATUS,
         &PROCESS_STATUS,
         &PROCESS,
+        &network_properties::NETWORK_PROPERTIES,
         &TIME,
+        &time::TIME_CLIENT,
+        &dns::DNS,
+        &dns::CLIENT,
+        &dns::SERVER,
+        &dhcp::DHCPV4,
+        &dhcp::DHCPV4_CLIENT,
+        &dhcp::DHCPV6,
+        &dhcp::DHCPV6_CLIENT,
+        &neighbours::HOSTS,
+        &neighbours::HOST,
+        &neighbours::HOST_IPV4,
+        &neighbours::HOST_IPV6,
     ]
 }
 
@@ -152,4 +167,5 @@ pub(crate) const TIME: Object = object("Device.Time.").live(&CLOCK).parameters(&
     .default("Disabled"),
     parameter("CurrentLocalTime", DATE_TIME).unannounced(),
     parameter("LocalTimeZone", STRING.max(256)).writable(),
+    parameter("ClientNumberOfEntries", UNSIGNED_INT).counts("Client"),
 ]);

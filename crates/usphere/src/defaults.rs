@@ -50,6 +50,9 @@ pub const ENDPOINT_ID_FILE: &str = "endpoint-id";
 /// File that keeps when the Agent's device was first used, in its data folder.
 pub const FIRST_USE_FILE: &str = "first-use";
 
+/// File that keeps instance numbers of the device's rows, in its data folder.
+pub const ROWS_FILE: &str = "rows";
+
 /// What the server and the Agent log.
 pub const LOG_DAEMONS: &str = "info";
 

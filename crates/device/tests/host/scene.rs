@@ -41,13 +41,49 @@ impl Scene {
     }
 
     /// `Path=value` of everything at or below `path`, as fresh as it can be.
-    pub(crate) fn get(&mut self, path: &'static str) -> Answer {
+    pub(crate) fn get(&mut self, path: &str) -> Answer {
+        let path = path.to_owned();
         self.run(move |transaction| {
             let mut found = Lines::default();
-            for target in transaction.resolve_text(path, Sight::Everything)?.targets {
+            for target in transaction.resolve_text(&path, Sight::Everything)?.targets {
                 transaction.visit(target.object, 0, &Access::unrestricted(), &mut found)?;
             }
             Ok(found.lines)
+        })
+    }
+
+    /// Adds a row with these values; its path.
+    pub(crate) fn add(
+        &mut self,
+        table: &'static str,
+        values: &'static [(&'static str, &'static str)],
+    ) -> Answer {
+        self.run(move |transaction| {
+            let target = transaction.resolve_text(table, Sight::Everything)?.targets[0];
+            let before = transaction.savepoint();
+            let row = transaction.add(target.object, target.node)?;
+            for (name, value) in values {
+                let parameter = transaction.parameter(row, name).unwrap();
+                if let Err(fault) = transaction.set(row, parameter, value, Setting::Initial) {
+                    transaction.rollback(before);
+                    return Err(fault);
+                }
+            }
+            if let Err(fault) = transaction.finish_row(row) {
+                transaction.rollback(before);
+                return Err(fault);
+            }
+            Ok(vec![transaction.path(row).to_owned()])
+        })
+    }
+
+    /// Deletes the rows at `path`.
+    pub(crate) fn delete(&mut self, path: &'static str) -> Answer {
+        self.run(move |transaction| {
+            for target in transaction.resolve_text(path, Sight::Everything)?.targets {
+                transaction.delete(target.object)?;
+            }
+            Ok(Vec::new())
         })
     }
 
@@ -156,6 +192,7 @@ impl Files {
             sys: at("sys"),
             etc: at("etc"),
             run: at("run"),
+            var: at("var"),
         }
     }
 
@@ -192,7 +229,7 @@ impl Files {
 }
 
 /// Every file that is read, processes apart.
-pub(crate) const ROUTER: [(&str, &str); 24] = [
+pub(crate) const ROUTER: [(&str, &str); 33] = [
     (
         "proc/meminfo",
         "MemTotal:         252164 kB\nMemFree:           96000 kB\nMemAvailable:     131072 kB\n",
@@ -232,6 +269,39 @@ pub(crate) const ROUTER: [(&str, &str); 24] = [
     ("etc/TZ", "CET-1CEST,M3.5.0,M10.5.0/3\n"),
     ("etc/hostname", "myhgw\n"),
     ("run/systemd/timesync/synchronized", ""),
+    ("proc/sys/net/ipv4/tcp_rmem", "4096\t131072\t6291456\n"),
+    (
+        "proc/sys/net/ipv4/tcp_available_congestion_control",
+        "reno cubic\n",
+    ),
+    (
+        "proc/net/arp",
+        "IP address       HW type     Flags       HW address            Mask     Device\n\
+         192.0.2.77       0x1         0x2         02:00:5e:00:53:77     *        br0\n",
+    ),
+    (
+        "etc/resolv.conf",
+        "search home.arpa\nnameserver 192.0.2.53\nnameserver 2001:db8::53\n",
+    ),
+    (
+        "etc/systemd/timesyncd.conf",
+        "[Time]\nNTP=0.pool.example 1.pool.example\n",
+    ),
+    ("sys/class/net/eth0/ifindex", "2\n"),
+    (
+        "run/systemd/netif/leases/2",
+        "ADDRESS=192.0.2.10\nNETMASK=255.255.255.0\nROUTER=192.0.2.1\nSERVER_ADDRESS=192.0.2.1\n\
+         LIFETIME=4294967295\nDNS=192.0.2.53\n",
+    ),
+    (
+        "var/lib/dhcp/dhclient6.leases",
+        "lease6 {\n interface \"eth1\";\n ia-pd 1 {\n iaprefix 2001:db8::/56 {\n starts 5; max-life 4294967295;\n }\n }\n\
+         option dhcp6.client-id 0:3:0:1;\n}\n",
+    ),
+    (
+        "var/lib/misc/dnsmasq.leases",
+        "1767225600 02:00:5e:00:53:77 192.0.2.77 desk *\n",
+    ),
 ];
 
 #[derive(Default)]

@@ -16,7 +16,7 @@ use usphere_runtime::Owner;
 use usphere_runtime::agent_host::{AgentHost, AgentHostConfig, AgentHostError, clock_is_plausible};
 
 use self::settings::{Seed, Settings};
-use crate::defaults::{FIRST_USE_FILE, LOG_DAEMONS};
+use crate::defaults::{FIRST_USE_FILE, LOG_DAEMONS, ROWS_FILE};
 use crate::failure::{Exit, Failure, conclude};
 use crate::log;
 use crate::signals::Signals;
@@ -107,6 +107,7 @@ fn host_config(settings: &Settings, endpoint_id: EndpointId) -> Result<AgentHost
     device
         .first_use_file
         .get_or_insert_with(|| settings.data.join(FIRST_USE_FILE));
+    device.rows_file = Some(settings.data.join(ROWS_FILE));
     let host = Host::new(device, HostPaths::default()).map_err(Failure::usage)?;
     let owners: Vec<Box<dyn Owner>> = vec![Box::new(host)];
     Ok(AgentHostConfig {

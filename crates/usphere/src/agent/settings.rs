@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use serde::Deserialize;
 use usphere_agent::KnownController;
-use usphere_device::DeviceConfig;
+use usphere_device::{DeviceConfig, DnsConfig, HostsConfig, TimeConfig};
 use usphere_mtp::websocket::Target;
 use usphere_proto::EndpointId;
 
@@ -49,8 +49,10 @@ struct Device {
     clock_marker: Option<PathBuf>,
     description: Option<String>,
     device_category: Vec<String>,
+    dns: Dns,
     first_use_file: Option<PathBuf>,
     hardware_version: Option<String>,
+    hosts: Hosts,
     manufacturer: Option<String>,
     manufacturer_oui: Option<String>,
     model_name: Option<String>,
@@ -58,6 +60,28 @@ struct Device {
     product_class: Option<String>,
     serial_number: Option<String>,
     software_version: Option<String>,
+    time: Time,
+}
+
+/// What a Controller may change of the DNS client.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Dns {
+    write_to: Option<PathBuf>,
+}
+
+/// What is known of the neighbourhood.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Hosts {
+    leases: Vec<PathBuf>,
+}
+
+/// What a Controller may change of the time client.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Time {
+    write_to: Option<PathBuf>,
 }
 
 /// What the Agent is to be.
@@ -233,6 +257,16 @@ impl From<Device> for DeviceConfig {
             allow_host_writes: device.allow_host_writes,
             clock_marker: device.clock_marker,
             first_use_file: device.first_use_file,
+            rows_file: None,
+            dns: DnsConfig {
+                write_to: device.dns.write_to,
+            },
+            hosts: HostsConfig {
+                leases: device.hosts.leases,
+            },
+            time: TimeConfig {
+                write_to: device.time.write_to,
+            },
         }
     }
 }

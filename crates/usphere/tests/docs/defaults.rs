@@ -6,7 +6,7 @@ use std::time::Duration;
 use usphere::defaults::{
     AGENT_ROLE, ANSWER_BYTES_MAX, API_URL, API_VARIABLE, COMPLETION_WAIT, CONTROLLER_ID,
     DATA_VARIABLE, DECODE_BYTES_MAX, ENDPOINT_ID_FILE, FIRST_USE_FILE, LOG_COMMANDS, LOG_DAEMONS,
-    LOG_VARIABLE, SERVER_ROLE, SPINNER_AFTER, TIMEOUT, TOKEN_FILE, TOKEN_VARIABLE, WATCH_LEASE,
+    LOG_VARIABLE, ROWS_FILE, SERVER_ROLE, SPINNER_AFTER, TIMEOUT, TOKEN_FILE, TOKEN_VARIABLE, WATCH_LEASE,
 };
 use usphere_mtp::limits as mtp;
 use usphere_runtime::agent_host::STORE_FILE;
@@ -115,7 +115,7 @@ fn places() -> Vec<Row> {
         row(
             "files of an Agent",
             format!(
-                "`{ENDPOINT_ID_FILE}` (mode 600), `{STORE_FILE}`, `{STORE_FILE}.lock`, `{FIRST_USE_FILE}`"
+                "`{ENDPOINT_ID_FILE}` (mode 600), `{STORE_FILE}`, `{STORE_FILE}.lock`, `{FIRST_USE_FILE}`, `{ROWS_FILE}`"
             ),
             in_folder,
         ),
