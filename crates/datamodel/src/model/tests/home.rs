@@ -46,6 +46,8 @@ pub(super) enum Op {
     SetMood(u32, u32, u8),
     SetName(u32, u8),
     SetNext(u32, u32),
+    /// Which sensor a room refers to is not modelled; see [`without_probes`].
+    SetProbe(u32, u32),
     SetSpeed(u32, u8, u8),
     SetTarget(u32, u8),
     /// Two names at once, or none.
@@ -72,6 +74,7 @@ impl Op {
             2 => (room.clone(), lamp, text.clone()).prop_map(|(a, b, c)| Self::SetMood(a, b, c)),
             3 => (room.clone(), text.clone()).prop_map(|(a, b)| Self::SetName(a, b)),
             1 => (room.clone(), room.clone()).prop_map(|(a, b)| Self::SetNext(a, b)),
+            2 => (room.clone(), 1_u32..4).prop_map(|(a, b)| Self::SetProbe(a, b)),
             2 => (room.clone(), text.clone(), text.clone()).prop_map(|(a, b, c)| Self::SetSpeed(a, b, c)),
             1 => (1_u32..4, text.clone()).prop_map(|(a, b)| Self::SetTarget(a, b)),
             2 => (room.clone(), text.clone(), room, text).prop_map(|(a, b, c, d)| Self::SetTwo(a, b, c, d)),
@@ -88,7 +91,7 @@ impl Op {
     pub(super) fn asks_owners(&self) -> bool {
         matches!(
             self,
-            Self::ReadLive | Self::SetSpeed(..) | Self::SetTarget(..)
+            Self::ReadLive | Self::SetProbe(..) | Self::SetSpeed(..) | Self::SetTarget(..)
         )
     }
 
@@ -114,6 +117,7 @@ impl Op {
             }
             // Whether there is such a sensor, the rooms do not know.
             (Self::SetTarget(..), Ok(_) | Err(FaultKind::NotInstantiated)) => true,
+            (Self::SetProbe(..), Err(FaultKind::ReferenceInvalid)) => true,
             _ => answer == expected,
         }
     }
@@ -157,9 +161,9 @@ impl Op {
                 delete(transaction, &format!("Device.Room.{room}.Lamp.{lamp}."))
             }
             Self::Nudge => add(transaction, 99, 99),
-            Self::Read => get("Device.Room.*.")(transaction),
+            Self::Read => get("Device.Room.*.")(transaction).map(without_probes),
             Self::ReadCount => get("Device.RoomNumberOfEntries")(transaction),
-            Self::ReadLive => get("Device.")(transaction),
+            Self::ReadLive => get("Device.")(transaction).map(without_probes),
             Self::ReadName(room) => {
                 // By another way than the others.
                 let path = format!("Device.Room.{room}.");
@@ -196,6 +200,11 @@ impl Op {
                 &format!("Device.Room.{room}.Next"),
                 &format!("Device.Room.{next}"),
             ),
+            Self::SetProbe(room, sensor) => set(
+                transaction,
+                &format!("Device.Room.{room}.Probes"),
+                &format!("Device.Sensor.{sensor}"),
+            ),
             Self::SetSpeed(room, name, speed) => {
                 set(transaction, "Device.Bridge.Speed", &speed.to_string())?;
                 set_name(transaction, room, name)
@@ -210,6 +219,12 @@ impl Op {
             }
         }
     }
+}
+
+/// The lines without those that tell which sensors a room refers to.
+pub(super) fn without_probes(lines: Vec<String>) -> Vec<String> {
+    let known = lines.into_iter().filter(|line| !line.contains(".Probes="));
+    known.collect()
 }
 
 fn add(transaction: &mut Transaction<'_>, name: u8, floor: u8) -> Answer {
@@ -328,6 +343,7 @@ impl Home {
                 self.room(room)?.after = Some(next);
                 Ok(vec![])
             }
+            Op::SetProbe(room, _) => self.room(room).map(|_| vec![]),
             Op::SetTarget(..) => Ok(vec![]),
             Op::SetTwo(one, name, other, other_name) => {
                 self.name(one, name)?;

@@ -1,5 +1,6 @@
 //! Plans of every kind, against a test owner that answers, answers late, never, wrongly, or with an error.
 
+mod changes;
 mod given;
 mod home;
 mod owners;

@@ -11,6 +11,7 @@ use crate::model::{
     Change, Gather, Model, ModelInput, ModelOutput, OwnedChange, OwnerError, Phase, PlanId,
     Setting, Sight, Snapshot, SnapshotObject, Ticket, Transaction,
 };
+use crate::schema::UnitId;
 use crate::{Access, Entry, Fault, FaultKind, Moment, Schema, SchemaView};
 
 const SENSOR: Unit = Unit {
@@ -41,6 +42,7 @@ const ROOM: Object = object("Device.Room.{i}.")
             .default("Living"),
         parameter("Next", strong_reference("Device.Room.{i}.")).writable(),
         parameter("Doors", strong_reference("Device.Room.{i}.").list()).writable(),
+        parameter("Probes", strong_reference("Device.Sensor.{i}.").list()).writable(),
         parameter("Hint", weak_reference("Device.Room.{i}.")).writable(),
         parameter("Size", UNSIGNED_INT),
         parameter("LampNumberOfEntries", UNSIGNED_INT).counts("Lamp"),
@@ -191,6 +193,37 @@ impl Scene {
         });
     }
 
+    /// Asks for a unit that no plan wants.
+    pub(super) fn refresh(&mut self, unit: &str) {
+        let id = self.unit(unit);
+        self.model.refresh(id, self.now);
+        self.drain();
+    }
+
+    pub(super) fn unit(&self, name: &str) -> UnitId {
+        let mut units = self.model.view().units();
+        units.find(|(_, unit)| &*unit.name == name).unwrap().0
+    }
+
+    /// What is told since the last time, by requests and owners: `+ row`, `- row`, `path: old -> new`.
+    pub(super) fn told(&mut self) -> Vec<String> {
+        let told = std::mem::take(&mut self.changed);
+        let lines = told.iter().flatten().map(|change| match change {
+            Change::Added { path, .. } => format!("+ {path}"),
+            Change::Deleted { path, .. } => format!("- {path}"),
+            Change::Set {
+                object,
+                node,
+                old,
+                new,
+            } => {
+                let name = &self.model.view().node(*node).name;
+                format!("{object}{name}: {old} -> {new}")
+            }
+        });
+        lines.collect()
+    }
+
     fn drain(&mut self) {
         while let Some(output) = self.model.poll() {
             match output {
@@ -209,7 +242,12 @@ impl Scene {
                     plan,
                     answer,
                     changes,
-                } => self.done.push((plan, answer, changes)),
+                } => {
+                    if !changes.is_empty() {
+                        self.changed.push(changes.clone());
+                    }
+                    self.done.push((plan, answer, changes));
+                }
                 ModelOutput::Fetch { ticket, unit, .. } => {
                     self.asked.push(Asked::Fetch(ticket, unit))
                 }

@@ -1,13 +1,13 @@
 //! Plans in any order, with a store and owners that do what they like, against a model that is simple
 //! enough to be right: a plan happens as a whole when its answer comes out, or not at all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::home::{Home, Op};
+use super::home::{Home, Op, without_probes};
 use super::scene::{Asked, Scene, get, sensors};
-use crate::model::{ModelInput, OwnedChange, OwnerError, Phase, Snapshot, SnapshotObject};
+use crate::model::{Change, ModelInput, OwnedChange, OwnerError, Phase, Snapshot, SnapshotObject};
 use crate::{FaultKind, PlanId};
 
 /// What happens next.
@@ -19,6 +19,8 @@ enum Step {
     Commit(usize),
     /// What was confirmed is confirmed again.
     CommitAgain,
+    /// An owner says that its unit has changed, and perhaps it is asked.
+    Disturb(&'static str, &'static str, bool),
     /// The commits that wait are lost.
     Fail,
     /// Seconds pass.
@@ -53,6 +55,8 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (1_usize..5).prop_map(Step::Commit),
         1 => Just(Step::CommitAgain),
         1 => Just(Step::Fail),
+        1 => any::<bool>().prop_map(|ask| Step::Disturb("host", "sensor", ask)),
+        1 => any::<bool>().prop_map(|ask| Step::Disturb("switch", "bridge", ask)),
         1 => (1_u64..8).prop_map(Step::Pass),
     ]
 }
@@ -69,6 +73,9 @@ struct World {
     targets: BTreeMap<String, String>,
     present: Vec<&'static str>,
     numbers: BTreeMap<String, String>,
+    /// What somebody knows who believes what is told: rows, and values by path.
+    rows: BTreeSet<String>,
+    values: BTreeMap<String, String>,
 }
 
 impl World {
@@ -83,6 +90,8 @@ impl World {
             targets: BTreeMap::new(),
             present: vec!["in", "out"],
             numbers: BTreeMap::new(),
+            rows: BTreeSet::new(),
+            values: BTreeMap::new(),
         }
     }
 
@@ -93,6 +102,15 @@ impl World {
             Step::CommitAgain => {
                 let sequence = self.confirmed;
                 self.scene.tell(ModelInput::Committed { sequence });
+            }
+            Step::Disturb(owner, unit, ask) => {
+                self.scene.tell(ModelInput::Disturbed {
+                    owner: owner.to_owned(),
+                    unit: unit.to_owned(),
+                });
+                if ask {
+                    self.scene.refresh(unit);
+                }
             }
             Step::Fail => {
                 self.scene.commits.clear();
@@ -223,6 +241,7 @@ impl World {
     /// Every answer that came out says what was durable while its plan was open, and every plan that
     /// changed something did so to the last durable state.
     fn judge(&mut self) {
+        self.listen();
         for (id, answer, changes) in std::mem::take(&mut self.scene.done) {
             let (op, since, failures) = self.open.remove(&id).expect("answered once");
             let answer = answer.map_err(|fault| fault.kind);
@@ -251,6 +270,48 @@ impl World {
                 "{op:?} was answered {answer:?}, which was never durable: {:#?}",
                 &self.history[since..]
             );
+        }
+    }
+
+    /// Believes what is told.
+    fn listen(&mut self) {
+        for change in self.scene.changed.drain(..).flatten() {
+            match change {
+                Change::Added { path, .. } => {
+                    self.rows.insert(path);
+                }
+                Change::Deleted { path, .. } => {
+                    self.values.retain(|value, _| !value.starts_with(&path));
+                    self.rows.remove(&path);
+                }
+                Change::Set {
+                    object, node, new, ..
+                } => {
+                    let name = &self.scene.model.view().node(node).name;
+                    self.values.insert(format!("{object}{name}"), new);
+                }
+            }
+        }
+    }
+
+    /// Whoever believed what was told knows what is.
+    fn compare_with_told(&mut self) {
+        self.listen();
+        let (tree, view) = (self.scene.model.tree(), self.scene.model.view());
+        for row in &self.rows {
+            assert!(tree.find(view, row).is_some(), "{row} is gone, untold");
+        }
+        for (path, told) in &self.values {
+            let (object, name) = path.rsplit_once('.').unwrap();
+            let id = tree.find(view, &format!("{object}."));
+            let id = id.unwrap_or_else(|| panic!("{object} is gone, untold"));
+            let node = view.member(tree.object(id).node, name, None).unwrap();
+            assert_eq!(tree.value(view, id, node), told, "{path} is other, untold");
+        }
+        let room = view.find("Device.Room.{i}.").unwrap().id;
+        for room in tree.instances(view, room) {
+            let path = &*tree.object(room).path;
+            assert!(self.rows.contains(path), "{path} came untold");
         }
     }
 
@@ -297,7 +358,10 @@ fn play(steps: Vec<Step>) {
     world.take(Step::Plan(Op::Nudge));
     world.settle();
     world.scene.pass(20);
-    world.scene.commits.clear();
+    // Who was silent is asked again where its unit has changed since.
+    world.settle_quietly();
+
+    world.compare_with_told();
 
     let home = world.history.last().unwrap().clone();
     assert_eq!(dump(&mut world.scene), home.dump(), "the Tree");
@@ -312,8 +376,12 @@ fn play(steps: Vec<Step>) {
         "objects are neither lost nor left in memory"
     );
 
-    let World { scene, numbers, .. } = world;
+    let World {
+        mut scene, numbers, ..
+    } = world;
+    let probes = scene.run(get("Device.Room.*.Probes")).unwrap();
     let mut scene = scene.restarted();
+    assert_eq!(scene.run(get("Device.Room.*.Probes")).unwrap(), probes);
     assert_eq!(
         dump(&mut scene),
         home.restarted().dump(),
@@ -348,7 +416,7 @@ impl World {
 }
 
 fn dump(scene: &mut Scene) -> Vec<String> {
-    let mut lines = scene.run(get("Device.Room.*.")).unwrap();
+    let mut lines = without_probes(scene.run(get("Device.Room.*.")).unwrap());
     lines.extend(scene.run(get("Device.RoomNumberOfEntries")).unwrap());
     lines
 }
