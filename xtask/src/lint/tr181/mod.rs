@@ -35,6 +35,9 @@ const DECLARATIONS: (&str, &str) = ("usphere-device", "declared");
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Roadmap {
+    /// Profiles that have to be whole.
+    #[serde(default)]
+    whole: Vec<String>,
     /// Which issue brings what lies below a path. The longest matching path counts.
     #[serde(default)]
     issue: Vec<Planned>,

@@ -1,4 +1,6 @@
 //! Which members of the standard's profiles are not declared yet, and which issue brings them.
+//!
+//! Profiles that the roadmap calls whole have to be.
 
 use std::collections::BTreeSet;
 
@@ -54,10 +56,30 @@ pub(crate) fn print_missing(
             }
         }
     }
+    for profile in &roadmap.whole {
+        require(model, declared, profile, report);
+    }
     for member in unplanned {
         report.error(
             &member,
             format_args!("a profile asks for it and {ROADMAP} names no issue that brings it"),
+        );
+    }
+}
+
+/// A profile that has to be whole breaks the rule by every member that is missing.
+fn require(model: &Model, declared: &[DeclaredObject], name: &str, report: &mut Report) {
+    if !model.profiles.contains_key(name) {
+        report.error(
+            ROADMAP,
+            format_args!("TR-181 has no profile {name} that could be whole"),
+        );
+    }
+    let ours = declared_paths(declared);
+    for member in members(model, name).difference(&ours) {
+        report.error(
+            member,
+            format_args!("profile {name} has to be whole and this is not declared"),
         );
     }
 }
@@ -72,8 +94,7 @@ pub(crate) fn state(model: &Model, declared: &[DeclaredObject]) -> (Vec<String>,
         if profile.is_deleted || name.starts_with('_') {
             continue;
         }
-        let mut members = BTreeSet::new();
-        collect(model, name, &mut members, &mut BTreeSet::new());
+        let members = members(model, name);
         let missing: BTreeSet<String> = members.difference(&ours).cloned().collect();
         let is_begun = members.intersection(&ours).any(|path| !path.ends_with('.'));
         if is_begun && missing.is_empty() {
@@ -102,7 +123,13 @@ fn declared_paths(declared: &[DeclaredObject]) -> BTreeSet<String> {
     paths
 }
 
-/// The members of a profile and of those it includes, without what the standard has deleted since.
+fn members(model: &Model, profile: &str) -> BTreeSet<String> {
+    let mut members = BTreeSet::new();
+    collect(model, profile, &mut members, &mut BTreeSet::new());
+    members
+}
+
+/// Adds the members of a profile and of those it includes, without what the standard has deleted since.
 fn collect(model: &Model, name: &str, members: &mut BTreeSet<String>, seen: &mut BTreeSet<String>) {
     let Some(profile) = model.profiles.get(name) else {
         return;

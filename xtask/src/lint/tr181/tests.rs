@@ -209,6 +209,37 @@ fn profiles_tell_what_is_missing() {
 }
 
 #[test]
+fn a_profile_that_has_to_be_whole_breaks_the_rule_by_what_it_lacks() {
+    let errors = |text: &str, whole: &str| {
+        let roadmap =
+            format!("whole = [\"{whole}\"]\n[[issue]]\npath = \"Home.\"\nissue = \"one\"\n");
+        let mut report = Report::default();
+        let declared = declared::parse(text).unwrap();
+        let roadmap: Roadmap = toml::from_str(&roadmap).unwrap();
+        profiles::print_missing(&model(), &declared, &roadmap, &mut report);
+        report.errors
+    };
+    assert_eq!(errors(RIGHT, "Lamp:1"), Vec::<String>::new());
+    let missing = errors(
+        &RIGHT.replace("\"Colour\",\"acc", "\"Color\",\"acc"),
+        "Lamp:1",
+    );
+    assert_eq!(
+        missing,
+        ["Home.Lamp.{i}.Colour: profile Lamp:1 has to be whole and this is not declared"]
+    );
+    assert!(
+        errors("[]", "Lamp:1").len() > 1,
+        "nothing at all is not enough"
+    );
+    assert_eq!(
+        errors(RIGHT, "Attic:1").len(),
+        1,
+        "there is no such profile"
+    );
+}
+
+#[test]
 fn the_roadmap_names_issues_and_wanted_differences() {
     let roadmap: Roadmap = toml::from_str(
         "[[issue]]\npath = \"Home.\"\nissue = \"one\"\n[[issue]]\npath = \"Home.Lamp.\"\nissue = \"two\"\n\
