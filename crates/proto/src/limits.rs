@@ -18,9 +18,9 @@ pub struct Limits {
     pub msg_bytes_max: usize,
     /// Messages inside messages. The schema itself needs 10.
     pub depth_max: usize,
-    /// Sub-messages, list items and map entries of one Record or Message, all counted together. An empty
-    /// item takes 2 bytes on the wire and up to 200 in memory, so this bounds what a
-    /// small input may grow to.
+    /// Sub-messages, list items, map entries, unknown fields and repetitions of one Record or Message, all
+    /// counted together. An empty item takes 2 bytes on the wire and up to 200 in memory, so this bounds
+    /// what a small input may grow to, and how long it is looked at.
     pub elements_max: usize,
 }
 

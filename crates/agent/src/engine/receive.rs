@@ -289,9 +289,10 @@ impl Agent {
     }
 
     fn send(&mut self, link: LinkId, to: &EndpointId, msg_id: &str, payload: Bytes) {
-        let payload = if payload.len() > ANSWER_BYTES_MAX {
+        let is_small = payload.len() <= ANSWER_BYTES_MAX;
+        let payload = if !is_small || !Msg::is_within(&payload, &Limits::DEFAULT) {
             let text = format!(
-                "the answer has {} bytes, at most {ANSWER_BYTES_MAX} can be sent: ask in parts",
+                "the answer has {} bytes and perhaps too many items, more than can be sent: ask in parts",
                 payload.len()
             );
             error(msg_id, ErrorCode::ResourcesExceeded, text, Vec::new())

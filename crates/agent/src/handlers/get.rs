@@ -7,28 +7,29 @@ use usphere_datamodel::{Fault, FaultKind, Transaction};
 use usphere_proto::msg::{Get, GetResp, RequestedPathResult, ResolvedPathResult};
 
 use super::Caller;
-use super::limits::ANSWER_BYTES_MAX;
+use super::room::Room;
 use super::shared::shown;
 use crate::codes::{Deed, code_of};
 
 /// Answers a Get: one result per requested path, in the order asked.
 pub(super) fn get(transaction: &mut Transaction<'_>, request: &Get, caller: &Caller) -> GetResp {
-    let mut room = ANSWER_BYTES_MAX;
+    let mut room = Room::new();
     let results = request.param_paths.iter().map(|path| {
-        let mut found = Found {
-            results: Vec::new(),
-            room,
-        };
-        let outcome = read(transaction, path, request.max_depth, caller, &mut found);
-        match outcome.and_then(|()| found.fits(path)) {
-            Ok(()) => {
-                room = found.room;
-                RequestedPathResult {
-                    requested_path: path.clone(),
-                    resolved_path_results: found.results,
-                    ..RequestedPathResult::default()
-                }
-            }
+        let outcome = room.for_path(path).and_then(|left| {
+            let mut found = Found {
+                results: Vec::new(),
+                room: left,
+            };
+            read(transaction, path, request.max_depth, caller, &mut found)?;
+            room.settle(found.room, path)?;
+            Ok(found.results)
+        });
+        match outcome {
+            Ok(resolved_path_results) => RequestedPathResult {
+                requested_path: path.clone(),
+                resolved_path_results,
+                ..RequestedPathResult::default()
+            },
             Err(fault) => RequestedPathResult {
                 requested_path: path.clone(),
                 err_code: code_of(fault.kind, Deed::Read).number(),
@@ -65,6 +66,9 @@ fn read(
         ResolvedKind::Table => {
             for target in &resolved.targets {
                 for row in transaction.rows(target.object, target.node)? {
+                    if found.is_full() {
+                        break;
+                    }
                     transaction.visit(row, max_depth, access, found)?;
                 }
             }
@@ -95,32 +99,16 @@ fn read_parameter(
 /// Takes what a visit finds, as long as there is room in the answer.
 struct Found {
     results: Vec<ResolvedPathResult>,
-    room: usize,
-}
-
-impl Found {
-    /// What a result, and what a value needs on the wire beside its texts.
-    const FRAME_BYTES: usize = 8;
-
-    fn take(&mut self, bytes: usize) -> bool {
-        self.room = self.room.saturating_sub(bytes + Self::FRAME_BYTES);
-        self.room > 0
-    }
-
-    fn fits(&self, path: &str) -> Result<(), Fault> {
-        if self.room > 0 {
-            return Ok(());
-        }
-        let text = format!(
-            "the answer would be longer than {ANSWER_BYTES_MAX} bytes; ask for less at once, or limit max_depth"
-        );
-        Err(Fault::new(FaultKind::ResourcesExceeded, path, text))
-    }
+    room: Room,
 }
 
 impl Gather for Found {
+    fn is_full(&self) -> bool {
+        self.room.is_full()
+    }
+
     fn object(&mut self, path: &str) {
-        if self.take(path.len()) {
+        if self.room.take(path.len()) {
             self.results.push(ResolvedPathResult {
                 resolved_path: path.to_owned(),
                 result_params: BTreeMap::new(),
@@ -129,7 +117,7 @@ impl Gather for Found {
     }
 
     fn value(&mut self, name: &str, value: &str) {
-        if self.take(name.len() + value.len())
+        if self.room.take(name.len() + value.len())
             && let Some(result) = self.results.last_mut()
         {
             result

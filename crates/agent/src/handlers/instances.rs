@@ -5,7 +5,7 @@ use usphere_datamodel::{Fault, FaultKind, NodeId, ObjectId, Rights, Transaction}
 use usphere_proto::msg::{CurrInstance, GetInstances, GetInstancesResp, RequestedInstancesResult};
 
 use super::Caller;
-use super::limits::ANSWER_BYTES_MAX;
+use super::room::Room;
 use super::shared::{object_text, unique_keys};
 use crate::codes::{Deed, code_of};
 
@@ -15,23 +15,25 @@ pub(super) fn instances(
     request: &GetInstances,
     caller: &Caller,
 ) -> GetInstancesResp {
-    let mut room = ANSWER_BYTES_MAX;
+    let mut room = Room::new();
     let results = request.obj_paths.iter().map(|path| {
-        let mut found = Found {
-            caller,
-            first_level_only: request.first_level_only,
-            instances: Vec::new(),
-            room,
-        };
-        match found.look(transaction, path) {
-            Ok(()) => {
-                room = found.room;
-                RequestedInstancesResult {
-                    requested_path: path.clone(),
-                    curr_insts: found.instances,
-                    ..RequestedInstancesResult::default()
-                }
-            }
+        let outcome = room.for_path(path).and_then(|left| {
+            let mut found = Found {
+                caller,
+                first_level_only: request.first_level_only,
+                instances: Vec::new(),
+                room: left,
+            };
+            found.look(transaction, path)?;
+            room.settle(found.room, path)?;
+            Ok(found.instances)
+        });
+        match outcome {
+            Ok(curr_insts) => RequestedInstancesResult {
+                requested_path: path.clone(),
+                curr_insts,
+                ..RequestedInstancesResult::default()
+            },
             Err(fault) => RequestedInstancesResult {
                 requested_path: path.clone(),
                 err_code: code_of(fault.kind, Deed::List).number(),
@@ -49,7 +51,7 @@ struct Found<'c> {
     caller: &'c Caller,
     first_level_only: bool,
     instances: Vec<CurrInstance>,
-    room: usize,
+    room: Room,
 }
 
 impl Found<'_> {
@@ -79,12 +81,6 @@ impl Found<'_> {
                 }
             }
         }
-        if self.room == 0 {
-            let text = format!(
-                "the answer would be longer than {ANSWER_BYTES_MAX} bytes; ask for less at once"
-            );
-            return Err(Fault::new(FaultKind::ResourcesExceeded, path, text));
-        }
         Ok(())
     }
 
@@ -94,7 +90,7 @@ impl Found<'_> {
         let readable = transaction
             .rights(access, node, row)
             .grants(Rights::INSTANCE_READ);
-        if !readable || self.room == 0 {
+        if !readable || self.room.is_full() {
             return;
         }
         let instance = CurrInstance {
@@ -103,9 +99,11 @@ impl Found<'_> {
         };
         let keys = instance.unique_keys.iter();
         let bytes: usize = keys.map(|(name, value)| name.len() + value.len() + 8).sum();
-        self.room = self
-            .room
-            .saturating_sub(bytes + instance.instantiated_obj_path.len() + 8);
+        let bytes = bytes + instance.instantiated_obj_path.len() + 8;
+        let elements = 1 + instance.unique_keys.len();
+        if !self.room.take_all(bytes, elements) {
+            return;
+        }
         self.instances.push(instance);
         if !self.first_level_only {
             self.below(transaction, row);
@@ -122,6 +120,9 @@ impl Found<'_> {
             match transaction.single(object, child) {
                 Some(single) => self.below(transaction, single),
                 None => {
+                    if self.room.is_full() {
+                        return;
+                    }
                     for row in transaction.rows(object, child).unwrap_or_default() {
                         self.row(transaction, row);
                     }

@@ -11,6 +11,7 @@ mod limits;
 mod operate;
 mod protocol;
 mod register;
+mod room;
 mod set;
 mod shared;
 mod subscription;
@@ -22,8 +23,8 @@ use std::sync::Arc;
 
 use usphere_datamodel::model::Work;
 use usphere_datamodel::{Access, Transaction};
-use usphere_proto::ErrorCode;
 use usphere_proto::msg::{ParamError, RequestType, ResponseType};
+use usphere_proto::{ErrorCode, Limits, Msg};
 
 use crate::clock::Utc;
 
@@ -89,6 +90,41 @@ fn answer(transaction: &mut Transaction<'_>, request: &RequestType, caller: &Cal
         );
         return Answer::error(ErrorCode::ResourcesExceeded, text);
     }
+    let start = transaction.savepoint();
+    let answer = perform(transaction, request, caller);
+    if let Answer::Response(response) = &answer
+        && may_be_taken_back(response)
+        && !is_sendable(response)
+    {
+        transaction.rollback(start);
+        let text = "the answer would be longer than can be sent, change less at once";
+        return Answer::error(ErrorCode::ResourcesExceeded, text);
+    }
+    answer
+}
+
+/// Whether nothing but the data model was changed.
+fn may_be_taken_back(response: &ResponseType) -> bool {
+    matches!(
+        response,
+        ResponseType::AddResp(_) | ResponseType::DeleteResp(_) | ResponseType::SetResp(_)
+    )
+}
+
+/// Whether a response is within what a peer has to take.
+fn is_sendable(response: &ResponseType) -> bool {
+    let bytes = response.encoded_len();
+    if bytes / 2 <= limits::ANSWER_ELEMENTS_MAX {
+        return true;
+    }
+    bytes <= limits::ANSWER_BYTES_MAX
+        && Msg::is_within(
+            &Msg::response("", response.clone()).to_payload(),
+            &Limits::DEFAULT,
+        )
+}
+
+fn perform(transaction: &mut Transaction<'_>, request: &RequestType, caller: &Caller) -> Answer {
     match request {
         RequestType::Add(request) => add::add(transaction, request, caller),
         RequestType::Delete(request) => delete::delete(transaction, request, caller),

@@ -15,7 +15,7 @@ use usphere_proto::msg::{
 };
 
 use super::Caller;
-use super::limits::ANSWER_BYTES_MAX;
+use super::room::Room;
 use crate::codes::{Deed, code_of};
 
 /// The data model that the declarations follow.
@@ -27,31 +27,29 @@ pub(super) fn supported_dm(
     request: &GetSupportedDm,
     caller: &Caller,
 ) -> GetSupportedDmResp {
-    let mut room = ANSWER_BYTES_MAX;
+    let mut room = Room::new();
     let results = request.obj_paths.iter().map(|path| {
-        let found = starts(transaction, path, &caller.access).and_then(|starts| {
+        let found = room.for_path(path).and_then(|left| {
             let mut listing = Listing {
                 view: transaction.view(),
                 access: &caller.access,
                 request,
                 objects: Vec::new(),
-                room,
+                room: left,
             };
-            for start in starts {
+            for start in starts(transaction, path, &caller.access)? {
                 listing.start(&start);
             }
-            listing.finish(path)
+            room.settle(listing.room, path)?;
+            Ok(listing.objects)
         });
         match found {
-            Ok((objects, left)) => {
-                room = left;
-                RequestedObjectResult {
-                    req_obj_path: path.clone(),
-                    data_model_inst_uri: DATA_MODEL_URI.to_owned(),
-                    supported_objs: objects,
-                    ..RequestedObjectResult::default()
-                }
-            }
+            Ok(supported_objs) => RequestedObjectResult {
+                req_obj_path: path.clone(),
+                data_model_inst_uri: DATA_MODEL_URI.to_owned(),
+                supported_objs,
+                ..RequestedObjectResult::default()
+            },
             Err(fault) => RequestedObjectResult {
                 req_obj_path: path.clone(),
                 err_code: code_of(fault.kind, Deed::List).number(),
@@ -170,7 +168,7 @@ struct Listing<'a> {
     access: &'a Access,
     request: &'a GetSupportedDm,
     objects: Vec<SupportedObjectResult>,
-    room: usize,
+    room: Room,
 }
 
 impl Listing<'_> {
@@ -183,20 +181,12 @@ impl Listing<'_> {
         }
     }
 
-    fn finish(self, path: &str) -> Result<(Vec<SupportedObjectResult>, usize), Fault> {
-        if self.room > 0 {
-            return Ok((self.objects, self.room));
-        }
-        let text = format!(
-            "the answer would be longer than {ANSWER_BYTES_MAX} bytes; ask for less at once"
-        );
-        Err(Fault::new(FaultKind::ResourcesExceeded, path, text))
-    }
-
     /// Lists an object and what is below it. `instance` is the path of the instance that it is asked of.
     fn object(&mut self, id: NodeId, instance: Option<&str>, detail: Detail) {
         let node = self.view.node(id);
-        let Some(object) = node.object() else { return };
+        let Some(object) = node.object().filter(|_| !self.room.is_full()) else {
+            return;
+        };
         let divergent: Vec<String> = match instance {
             Some(_) => Vec::new(),
             None => self.view.divergent(id).map(str::to_owned).collect(),
@@ -291,8 +281,7 @@ impl Listing<'_> {
     }
 
     fn push(&mut self, result: SupportedObjectResult) {
-        self.room = self.room.saturating_sub(weight(&result));
-        if self.room > 0 {
+        if self.room.take_all(weight(&result), elements(&result)) {
             self.objects.push(result);
         }
     }
@@ -416,4 +405,18 @@ fn weight(result: &SupportedObjectResult) -> usize {
             .sum::<usize>()
         + keys.map(|key| sum(&key.key_names) + 2).sum::<usize>()
         + sum(&result.divergent_paths)
+}
+
+/// How many list items and sub-messages a result is, with all in it.
+fn elements(result: &SupportedObjectResult) -> usize {
+    let commands = result.supported_commands.iter();
+    let events = result.supported_events.iter();
+    let keys = result.unique_key_sets.iter();
+    1 + result.supported_params.len()
+        + commands
+            .map(|command| 1 + command.input_arg_names.len() + command.output_arg_names.len())
+            .sum::<usize>()
+        + events.map(|event| 1 + event.arg_names.len()).sum::<usize>()
+        + keys.map(|key| 1 + key.key_names.len()).sum::<usize>()
+        + result.divergent_paths.len()
 }

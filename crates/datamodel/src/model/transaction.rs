@@ -42,6 +42,10 @@ pub trait Gather {
     fn object(&mut self, path: &str);
     /// A value of the object before.
     fn value(&mut self, name: &str, value: &str);
+    /// Whether nothing more is taken, so that a visit may end.
+    fn is_full(&self) -> bool {
+        false
+    }
 }
 
 /// What a value that its owner could not give means for a visit.
@@ -290,7 +294,7 @@ impl<'m> Transaction<'m> {
     }
 
     fn visit_below(&mut self, id: ObjectId, levels: u32, access: &Access, out: &mut dyn Gather) {
-        if levels == 0 {
+        if levels == 0 || out.is_full() {
             return;
         }
         for at in 0..self.tree.object(id).children().len() {
@@ -323,7 +327,7 @@ impl<'m> Transaction<'m> {
             let Content::Table(table) = &self.tree.object(id).children()[child].content else {
                 return;
             };
-            let Some((_, row)) = table.rows().get(at).copied() else {
+            let Some((_, row)) = table.rows().get(at).copied().filter(|_| !out.is_full()) else {
                 return;
             };
             self.visit_quietly(row, levels, access, out);

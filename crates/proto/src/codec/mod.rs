@@ -53,6 +53,14 @@ impl Msg {
         decode(bytes, Subject::Msg, &MSG, limits.msg_bytes_max, limits)
     }
 
+    /// Whether an encoded Message of ours is within the limits of a peer. Looks at it closely only where it is
+    /// so large that it may not be: no element takes less than two bytes.
+    pub fn is_within(payload: &[u8], limits: &Limits) -> bool {
+        payload.len() <= limits.msg_bytes_max
+            && (payload.len() / 2 <= limits.elements_max
+                || scan::scan(payload, &MSG, limits).is_ok())
+    }
+
     /// What can be told of a Message that may be broken; reads no further than the first break.
     pub fn peek(bytes: &[u8]) -> MsgPeek<'_> {
         MsgPeek::of(bytes)

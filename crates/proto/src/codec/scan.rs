@@ -51,10 +51,11 @@ impl Scan<'_> {
         let mut seen = [0_usize; NUMBERS];
         let mut member: Option<&'static str> = None;
         let mut unknown = None;
-        for field in Reader::new(bytes, self.limits.depth_max) {
+        for field in self.reader(bytes) {
             let (number, value) = field.map_err(|fault| place.fault(self.wire_fault(fault)))?;
             let Some(field) = schema.field(number) else {
                 unknown = unknown.or(Some(number));
+                self.count(unknown_elements(value), place)?;
                 continue;
             };
             let count = seen.get(number as usize).copied().unwrap_or_default();
@@ -74,7 +75,7 @@ impl Scan<'_> {
                 }
                 _ => {}
             }
-            self.count(field, &place)?;
+            self.count(elements(field, count), &place)?;
             self.value(value, field, &place, depth)?;
         }
         match (schema.oneof, member) {
@@ -83,10 +84,13 @@ impl Scan<'_> {
         }
     }
 
-    fn count(&mut self, field: &Field, place: &Place<'_>) -> Result<(), Fault> {
-        if field.label == Label::Repeated || matches!(field.kind, Kind::Message(_)) {
-            self.elements += 1;
-        }
+    fn reader<'b>(&self, bytes: &'b [u8]) -> Reader<'b> {
+        let left = self.limits.elements_max.saturating_sub(self.elements);
+        Reader::new(bytes, self.limits.depth_max).grouped_max(left)
+    }
+
+    fn count(&mut self, elements: usize, place: &Place<'_>) -> Result<(), Fault> {
+        self.elements = self.elements.saturating_add(elements);
         let max = self.limits.elements_max;
         if self.elements > max {
             Err(place.fault(DecodeFault::TooMany { max }))
@@ -121,14 +125,18 @@ impl Scan<'_> {
         }
     }
 
-    fn map_entry(&self, entry: &[u8], place: &Place<'_>) -> Result<(), Fault> {
-        for field in Reader::new(entry, self.limits.depth_max) {
+    fn map_entry(&mut self, entry: &[u8], place: &Place<'_>) -> Result<(), Fault> {
+        for (at, field) in self.reader(entry).enumerate() {
             match field.map_err(|fault| place.fault(self.wire_fault(fault)))? {
-                (1 | 2, WireValue::Bytes(text)) => check_utf8(text, place)?,
+                (1 | 2, WireValue::Bytes(text)) => {
+                    check_utf8(text, place)?;
+                    // A key and a value belong to the entry, which is counted already.
+                    self.count(usize::from(at > 1), place)?;
+                }
                 (1 | 2, _) => {
                     return Err(place.fault(DecodeFault::Wire("not of this field's type")));
                 }
-                _ => {}
+                (_, value) => self.count(unknown_elements(value), place)?,
             }
         }
         Ok(())
@@ -140,7 +148,25 @@ impl Scan<'_> {
             WireFault::TooDeep => DecodeFault::TooDeep {
                 max: self.limits.depth_max,
             },
+            WireFault::TooMany => DecodeFault::TooMany {
+                max: self.limits.elements_max,
+            },
         }
+    }
+}
+
+/// What a field counts for that came `before` so many times. What may be there once counts when it comes
+/// again.
+fn elements(field: &Field, before: usize) -> usize {
+    let counts = field.label == Label::Repeated || matches!(field.kind, Kind::Message(_));
+    usize::from(counts || before > 0)
+}
+
+/// What a field counts for that the schema does not have: nothing is made of it, but it is read.
+fn unknown_elements(value: WireValue<'_>) -> usize {
+    match value {
+        WireValue::Group(fields) => fields.saturating_add(1),
+        _ => 1,
     }
 }
 

@@ -1,10 +1,14 @@
 //! The protobuf wire format, field by field, without allocation.
 
+/// Groups inside groups that are skipped over at most, whatever the limits say.
+const GROUPS_MAX: usize = 16;
+
 /// Reads the fields of one message.
 #[derive(Clone)]
 pub(crate) struct Reader<'a> {
     rest: &'a [u8],
     groups_max: usize,
+    grouped_max: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,8 +16,8 @@ pub(crate) enum WireValue<'a> {
     Bytes(&'a [u8]),
     Fixed32(u32),
     Fixed64,
-    /// A group, already skipped; the schema has none.
-    Group,
+    /// A group, already skipped; the schema has none. It has so many fields.
+    Group(usize),
     Varint(u64),
 }
 
@@ -21,6 +25,7 @@ pub(crate) enum WireValue<'a> {
 pub(crate) enum WireFault {
     Broken(&'static str),
     TooDeep,
+    TooMany,
 }
 
 const TRUNCATED: WireFault = WireFault::Broken("ends in the middle of a field");
@@ -29,17 +34,23 @@ impl<'a> Reader<'a> {
     pub(crate) fn new(bytes: &'a [u8], groups_max: usize) -> Self {
         Self {
             rest: bytes,
-            groups_max,
+            groups_max: groups_max.min(GROUPS_MAX),
+            grouped_max: usize::MAX,
+        }
+    }
+
+    /// With at most so many fields in groups, all together.
+    pub(crate) fn grouped_max(self, grouped_max: usize) -> Self {
+        Self {
+            grouped_max,
+            ..self
         }
     }
 
     fn field(&mut self) -> Result<(u32, WireValue<'a>), WireFault> {
         let (number, wire_type) = self.key()?;
         let value = match wire_type {
-            3 => {
-                self.skip_group(number)?;
-                WireValue::Group
-            }
+            3 => WireValue::Group(self.skip_group(number)?),
             4 => return Err(WireFault::Broken("end of a group that did not start")),
             _ => self.value(wire_type)?,
         };
@@ -73,23 +84,31 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Skips to the end of a group, without recursion.
-    fn skip_group(&mut self, number: u32) -> Result<(), WireFault> {
-        let mut open = vec![number];
-        while let Some(&innermost) = open.last() {
-            match self.key()? {
-                (_, 3) if open.len() >= self.groups_max => return Err(WireFault::TooDeep),
-                (number, 3) => open.push(number),
-                (number, 4) if number == innermost => {
-                    open.pop();
+    /// Skips to the end of a group, without recursion, and counts the fields in it.
+    fn skip_group(&mut self, number: u32) -> Result<usize, WireFault> {
+        let mut open = [number; GROUPS_MAX];
+        let (mut depth, mut fields) = (1, 0);
+        while let Some(innermost) = open[..depth].last().copied() {
+            let (number, wire_type) = self.key()?;
+            if wire_type == 4 {
+                if number != innermost {
+                    return Err(WireFault::Broken("end of a group that did not start"));
                 }
-                (_, 4) => return Err(WireFault::Broken("end of a group that did not start")),
-                (_, wire_type) => {
-                    self.value(wire_type)?;
-                }
+                depth -= 1;
+                continue;
+            }
+            fields += 1;
+            self.grouped_max = self.grouped_max.checked_sub(1).ok_or(WireFault::TooMany)?;
+            if wire_type != 3 {
+                self.value(wire_type)?;
+            } else if depth < self.groups_max {
+                open[depth] = number;
+                depth += 1;
+            } else {
+                return Err(WireFault::TooDeep);
             }
         }
-        Ok(())
+        Ok(fields)
     }
 
     fn varint(&mut self) -> Result<u64, WireFault> {

@@ -5,6 +5,7 @@ mod delete;
 mod device;
 mod get;
 mod instances;
+mod large;
 mod operate;
 mod owners;
 mod permissions;

@@ -31,6 +31,8 @@ pub(super) struct Scene {
     pub(super) owners: Owners,
     /// What the radio is tuned to.
     pub(super) channel: String,
+    /// The hosts that there are.
+    pub(super) hosts: Vec<String>,
     /// Commands that were run, with their arguments.
     pub(super) commands: Vec<(String, BTreeMap<String, String>)>,
     /// How many questions went to owners.
@@ -63,6 +65,7 @@ impl Scene {
         Self {
             owners: Owners::Prompt,
             channel: "6".to_owned(),
+            hosts: vec!["aa".to_owned(), "bb".to_owned()],
             commands: Vec::new(),
             asked: 0,
             model,
@@ -316,13 +319,15 @@ impl Scene {
                 keys: Vec::new(),
                 values: vec![value("Channel", &self.channel), value("Noise", "-90")],
             }],
-            _ => ["aa", "bb"]
+            _ => self
+                .hosts
+                .iter()
                 .map(|mac| SnapshotObject {
                     path: "Device.Hosts.Host.{i}.".into(),
-                    keys: vec![mac.to_owned()],
+                    keys: vec![mac.clone()],
                     values: vec![value("MACAddress", mac), value("Active", "true")],
                 })
-                .into(),
+                .collect(),
         };
         Snapshot { objects }
     }

@@ -293,6 +293,70 @@ fn counts_are_limited() {
     );
 }
 
+/// What is passed over is counted too: nobody makes us read 8 MiB of nothing.
+#[test]
+fn what_is_passed_over_is_limited() {
+    let tight = Limits {
+        elements_max: 20,
+        ..Limits::DEFAULT
+    };
+    let limited = |bytes: &[u8]| {
+        let error = Msg::decode_bounded(bytes, &tight).unwrap_err();
+        assert_eq!(error.fault, DecodeFault::TooMany { max: 20 }, "{error}");
+        assert!(Msg::decode_bounded(bytes, LIMITS).is_ok());
+    };
+    let get = request(1, 1, &[]);
+    // Fields that no version has.
+    limited(&[get.clone(), varint(15, 1).repeat(18)].concat());
+    // Groups: each field in them, and groups in groups.
+    let group = [vec![0x7b], varint(1, 1).repeat(18), vec![0x7c]].concat();
+    limited(&[get.clone(), group].concat());
+    limited(&[get.clone(), [0x7b, 0x7b, 0x7c, 0x7c].repeat(9)].concat());
+    // A field that there is once, and parts of an entry that there are once.
+    limited(&request(1, 1, &[&fixed32(2, 1).repeat(20)]));
+    let keys = field(1, &[b"A"]).repeat(20);
+    limited(&request(6, 7, &[&field(4, &[&keys])]));
+    let unknown = varint(9, 1).repeat(20);
+    limited(&request(6, 7, &[&field(4, &[&unknown])]));
+
+    let within = [get, varint(15, 1).repeat(16)].concat();
+    assert!(Msg::decode_bounded(&within[..], &tight).is_ok());
+    let large = varint(15, 1).repeat(4 << 20);
+    assert_eq!(
+        msg_error(&large).fault,
+        DecodeFault::TooMany {
+            max: Limits::DEFAULT.elements_max
+        }
+    );
+    let large = [vec![0x7b], varint(15, 1).repeat(4 << 20)].concat();
+    assert_eq!(
+        msg_error(&large[..8 << 20]).fault,
+        DecodeFault::TooMany {
+            max: Limits::DEFAULT.elements_max
+        }
+    );
+}
+
+#[test]
+fn our_own_answers_are_measured_by_the_limits_of_a_peer() {
+    let tight = Limits {
+        msg_bytes_max: 1_000,
+        elements_max: 100,
+        ..Limits::DEFAULT
+    };
+    let paths = |count: usize, text: &'static str| {
+        let get = Get {
+            param_paths: vec![text.to_owned(); count],
+            max_depth: 0,
+        };
+        Msg::request("1", get).to_payload()
+    };
+    assert!(Msg::is_within(&paths(96, "Device."), &tight));
+    assert!(!Msg::is_within(&paths(97, "Device."), &tight));
+    assert!(!Msg::is_within(&paths(90, "Device.More."), &tight));
+    assert!(Msg::is_within(&paths(97, "Device."), LIMITS));
+}
+
 /// Proves: R-MTP.5
 #[test]
 fn a_broken_message_still_tells_whom_to_answer() {
