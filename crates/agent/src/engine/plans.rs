@@ -130,7 +130,7 @@ impl Agent {
                 break;
             }
             if self.stale == Stale::Nothing {
-                if self.notify_next(now) {
+                if self.notify_next(now) || self.refresh_next(now) {
                     continue;
                 }
                 break;

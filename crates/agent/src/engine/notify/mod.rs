@@ -286,6 +286,15 @@ impl Agent {
             .handle(ModelInput::Disturbed { owner, unit }, now);
     }
 
+    /// Asks for a unit that somebody watches. Whether there was one to ask for.
+    pub(super) fn refresh_next(&mut self, now: Moment) -> bool {
+        let due = self.notifier.watching.take_due(self.model.view(), now);
+        if let Some(unit) = due {
+            self.model.refresh(unit, now);
+        }
+        due.is_some()
+    }
+
     /// The wall clock was set.
     pub(super) fn notify_clock_set(&mut self, now: Moment) {
         let utc = self.clock.at(now);
@@ -296,9 +305,7 @@ impl Agent {
     pub(super) fn notify_due(&mut self, now: Moment) {
         self.deliver_due(now);
         self.board_due(now);
-        while let Some(unit) = self.notifier.watching.take_due(self.model.view(), now) {
-            self.model.refresh(unit, now);
-        }
+        while self.refresh_next(now) {}
         while let Some(instance) = self.notifier.lives.take_over(now) {
             let work = move |transaction: &mut Transaction<'_>| {
                 if let Some(row) = transaction.find(&subscription::path_of(instance)) {

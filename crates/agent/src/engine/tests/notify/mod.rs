@@ -1,7 +1,12 @@
 //! Subscriptions and notifications.
 
 mod basics;
+mod live;
+mod lives;
+mod onboard;
 mod retries;
+mod rights;
+mod triggers;
 
 use std::time::Duration;
 

@@ -1,0 +1,165 @@
+//! What Subscriptions set.
+
+use super::super::delete;
+use super::*;
+use crate::Notice;
+
+const CODE: &str = "Device.LocalAgent.Controller.1.ControllerCode";
+
+fn untriggered(live: &LiveAgent) -> Vec<&str> {
+    let reasons = live.notices.iter().filter_map(|notice| match notice {
+        Notice::NotTriggered { reason, .. } => Some(&**reason),
+        _ => None,
+    });
+    reasons.collect()
+}
+
+/// Proves: R-NOT.0, TP-469 1.93
+#[test]
+fn a_subscription_may_set_instead_of_telling() {
+    let mut live = Scene::new().controller("a").agent();
+    live.connect("a");
+    let values = [
+        ("ID", "notify93"),
+        ("TriggerAction", "Config"),
+        ("NotifRetry", "true"),
+    ];
+    let row = subscribe_to_code(&mut live, "a", &values);
+    let off = format!("{row}Enable=false");
+    live.response("a", set(&row, &[("TriggerConfigSettings", &off)]));
+    provision(&mut live, "a", "TestValue93");
+    assert_eq!(live.value("a", &format!("{row}Enable")), "false");
+    assert_eq!(notified(&mut live, "a"), []);
+}
+
+/// Proves: R-NOT.0, TP-469 1.94
+#[test]
+fn a_subscription_may_set_and_tell() {
+    let mut live = Scene::new().controller("a").agent();
+    live.connect("a");
+    let values = [("ID", "notify94"), ("TriggerAction", "NotifyAndConfig")];
+    let row = subscribe_to_code(&mut live, "a", &values);
+    let off = format!("{row}Enable=false,{CODE}=\"a%2C b\"");
+    live.response("a", set(&row, &[("TriggerConfigSettings", &off)]));
+    provision(&mut live, "a", "TestValue94");
+    assert_eq!(
+        told(&mut live, "a"),
+        [format!("notify94: {CODE_1}=TestValue94")]
+    );
+    assert_eq!(live.value("a", &format!("{row}Enable")), "false");
+    assert_eq!(live.value("a", CODE), "a, b");
+    assert_eq!(untriggered(&live), [""; 0]);
+}
+
+/// An entry that cannot be set leaves the others alone, and the log says why.
+#[test]
+fn what_cannot_be_set_is_told_to_the_log() {
+    let mut live = Scene::new().controller("a").agent();
+    live.connect("a");
+    let settings = format!(
+        "Device.LocalAgent.Controller.9.ControllerCode=x,{CODE}=set,Device.LocalAgent.EndpointID=x,\
+         Device.LocalAgent.Controller.1.Enable=perhaps"
+    );
+    let values = [
+        ("TriggerAction", "Config"),
+        ("TriggerConfigSettings", &settings),
+    ];
+    subscribe_to_code(&mut live, "a", &values);
+    provision(&mut live, "a", "now");
+    assert_eq!(live.value("a", CODE), "set");
+    assert_eq!(untriggered(&live).len(), 3, "{:?}", untriggered(&live));
+}
+
+/// Two Subscriptions that undo each other's work come to an end.
+#[test]
+fn an_endless_row_of_triggers_ends() {
+    let mut live = Scene::new().controller("a").agent();
+    live.connect("a");
+    for value in ["on", "off"] {
+        let settings = format!("{CODE_1}={value}");
+        let values = [
+            ("ID", value),
+            ("TriggerAction", "Config"),
+            ("TriggerConfigSettings", &*settings),
+        ];
+        subscribe_to_code(&mut live, "a", &values);
+    }
+    provision(&mut live, "a", "start");
+    let reasons = untriggered(&live);
+    assert!(!reasons.is_empty());
+    assert!(
+        reasons.iter().all(|reason| reason.contains("in a row")),
+        "{reasons:?}"
+    );
+}
+
+/// What makes no sense is refused when it is set.
+#[test]
+fn settings_are_pairs_of_parameters_and_values() {
+    let mut live = Scene::new().controller("a").agent();
+    live.connect("a");
+    let row = subscribe_to_code(&mut live, "a", &[]);
+    for settings in ["nonsense", "Device.LocalAgent.=x", "=x", "Device..x=1"] {
+        let error = live.error("a", set(&row, &[("TriggerConfigSettings", settings)]));
+        assert_eq!(error.param_errs[0].err_code, 7012, "{settings}: {error:?}");
+    }
+    let search = "Device.LocalAgent.Controller.[EndpointID==\"self::a\"].ControllerCode=by key";
+    live.response(
+        "a",
+        set(
+            &row,
+            &[
+                ("TriggerConfigSettings", search),
+                ("TriggerAction", "Config"),
+            ],
+        ),
+    );
+    provision(&mut live, "a", "now");
+    assert_eq!(live.value("a", CODE), "by key");
+    live.response("a", delete(&row));
+}
+
+/// A ReferenceList is given once, and has to fit the NotifType.
+///
+/// Proves: R-NOT.0
+#[test]
+fn a_reference_list_is_given_once_and_fits() {
+    let mut live = Scene::new().controller("a").agent();
+    live.connect("a");
+    let row = subscribe(
+        &mut live,
+        "a",
+        &[("ID", "later"), ("NotifType", "ValueChange")],
+    );
+    live.response("a", set(&row, &[("ReferenceList", CODE_1)]));
+    live.response("a", set(&row, &[("ReferenceList", CODE_1)]));
+    let error = live.error("a", set(&row, &[("ReferenceList", CODE)]));
+    assert_eq!(error.param_errs[0].err_code, 7013, "{error:?}");
+    for (kind, references) in [
+        ("ValueChange", "Device.LocalAgent.Controller.1.Nonsense"),
+        ("ValueChange", "Device.LocalAgent.Periodic()"),
+        ("ValueChange", "Device.LocalAgent.Controller.{i}.Enable"),
+        (
+            "ValueChange",
+            "Device.LocalAgent.Controller.[Nonsense==1].Enable",
+        ),
+        (
+            "ValueChange",
+            "Device.LocalAgent.Controller.[Enable>true].Enable",
+        ),
+        ("ObjectCreation", "Device.LocalAgent."),
+        ("ObjectDeletion", CODE_1),
+        ("OperationComplete", CODE_1),
+        ("Event", CODE_1),
+        ("Event", "not a path!!"),
+    ] {
+        let values = [("NotifType", kind), ("ReferenceList", references)];
+        let error = live.error("a", add(SUBSCRIPTIONS, &values));
+        assert_eq!(
+            error.param_errs[0].err_code, 7012,
+            "{kind} {references}: {error:?}"
+        );
+        let turned = [("ReferenceList", references), ("NotifType", kind)];
+        live.error("a", add(SUBSCRIPTIONS, &turned));
+    }
+}
