@@ -162,6 +162,14 @@ fn a_watch_ends_in_time_and_says_what_is_missing() {
         .ended(0)
         .says("watching");
     no_subscription_is_left(&other);
+    let absent = "Device.LocalAgent.Controller.99.Enable";
+    way.ask("watch", &[absent, "--for", "300ms"])
+        .ended(0)
+        .says(&format!("note: {absent} is not there now"));
+    way.ask("watch", &["Device.Nonsense.A", "--for", "1s"])
+        .ended(1)
+        .says("Device.Nonsense.A");
+    no_subscription_is_left(&other);
     way.ask("watch", &[]).ended(2).says("PATH is missing");
     way.ask("watch", &[CODE, "--type", "Nonsense"])
         .ended(2)

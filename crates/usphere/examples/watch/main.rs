@@ -131,7 +131,7 @@ async fn idle(agent: &Agent, watcher: &Controller, seconds: u64) -> Result {
         let settings: Vec<&[(&str, &str)]> = settings.iter().map(|row| &row[..]).collect();
         rows.extend(watcher.add(&table, &settings).await?);
     }
-    let with_nodes = agent.resident()?;
+    let (nodes, with_nodes) = (watcher.nodes().await?, agent.resident()?);
     for number in 0..SUBSCRIPTIONS_WANTED {
         let path = &rows[number % rows.len()];
         watcher
@@ -144,8 +144,7 @@ async fn idle(agent: &Agent, watcher: &Controller, seconds: u64) -> Result {
     let spent = agent.cpu()? - before;
     let percent = spent.as_secs_f64() / seconds as f64 * 100.0;
     println!(
-        "idle for {seconds} s with {SUBSCRIPTIONS_WANTED} Subscriptions on {} parameters: {percent:.3} % of a core",
-        watcher.nodes().await?
+        "idle for {seconds} s with {SUBSCRIPTIONS_WANTED} Subscriptions on {nodes} parameters: {percent:.3} % of a core"
     );
     println!(
         "resident: {empty} KiB before, {with_nodes} KiB with the parameters, {} KiB with the Subscriptions",

@@ -261,6 +261,41 @@ fn operate(words: &[String]) -> Result<Operate, Failure> {
 mod tests {
     use super::*;
 
+    /// Only what tells of this run counts, and with several commands only the one that is named.
+    #[test]
+    fn each_end_is_taken_down_where_it_belongs() {
+        let json = r#"{"results": [
+            {"command": "Device.A.1.Go()", "started": "Device.LocalAgent.Request.1."},
+            {"command": "Device.A.2.Go()", "started": "Device.LocalAgent.Request.2."},
+            {"command": "Device.A.3.Go()", "failed": {"code": 7022, "text": "no"}}]}"#;
+        let mut outcome: OperateOutcome = serde_json::from_str(json).unwrap();
+        let end = |path: &str, key: &str| Notification::OperationComplete {
+            path: path.into(),
+            command: "Go()".into(),
+            command_key: key.into(),
+            completion: Completion::Completed(BTreeMap::new()),
+        };
+        complete(&mut outcome, "k", &end("Device.A.2.", "other"));
+        complete(&mut outcome, "k", &end("Device.A.9.", "k"));
+        assert_eq!(started(&outcome), Some("Device.A.1.Go()"));
+        complete(&mut outcome, "k", &end("Device.A.1.", "k"));
+        assert_eq!(started(&outcome), Some("Device.A.2.Go()"));
+        // The last one may be called otherwise: by keys instead of instance numbers, for example.
+        complete(&mut outcome, "k", &end("Device.A.[X==2].", "k"));
+        assert_eq!(started(&outcome), None);
+        let completed = |result: &usphere_datamodel::operation::OperateResult| {
+            matches!(result.status, OperateStatus::Completed(_))
+        };
+        assert_eq!(
+            outcome
+                .results
+                .iter()
+                .filter(|result| completed(result))
+                .count(),
+            2
+        );
+    }
+
     #[test]
     fn a_command_has_arguments_by_name() {
         let words: Vec<String> = ["Device.Reboot()", "Cause=a=b"].map(str::to_owned).into();

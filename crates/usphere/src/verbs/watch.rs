@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use tokio::time::{Instant, sleep_until};
-use usphere_datamodel::operation::NotificationKind;
+use usphere_datamodel::operation::{Get, GetStatus, NotificationKind, Operation, Outcome};
 
 use super::subscription::Subscriptions;
 use super::{asked, block_on};
@@ -63,6 +63,7 @@ impl Options {
             let mut signals = Signals::listen()?;
             let type_width = kinds.iter().map(|kind| kind.as_str().len()).max();
             let mut watch = Watch {
+                watches_values: kinds.contains(&NotificationKind::ValueChange),
                 subscriptions: Subscriptions::new(&kinds, &paths, WATCH_LEASE),
                 lines: Lines::new(manner.json, type_width.unwrap_or_default()),
                 end: self.time.map(|time| Instant::now() + time),
@@ -84,6 +85,7 @@ impl Options {
 }
 
 struct Watch {
+    watches_values: bool,
     subscriptions: Subscriptions,
     lines: Lines,
     end: Option<Instant>,
@@ -101,6 +103,9 @@ impl Watch {
             crate::print::clean(&paths.join(", ")),
             crate::print::clean(transport.device())
         );
+        if self.watches_values {
+            point_out_absent(transport, paths).await;
+        }
         while self.left != Some(0) {
             tokio::select! {
                 told = feed.next() => self.told(told?, transport).await?,
@@ -154,6 +159,31 @@ impl Watch {
                 "the Subscription could not be taken away; the device forgets it by itself, after {seconds} s at the latest"
             ))
         })
+    }
+}
+
+/// Tells which values are not there: they may come to be, or be misspelt.
+async fn point_out_absent(transport: &mut Transport, paths: &[String]) {
+    let get = Operation::Get(Get {
+        paths: paths.to_vec(),
+        max_depth: 1,
+    });
+    // A device that says nothing to this may notify all the same.
+    let Ok(Outcome::Get(outcome)) = transport.execute(get).await else {
+        return;
+    };
+    for result in outcome.results {
+        let path = crate::print::clean(&result.requested);
+        match result.status {
+            GetStatus::Failed(failure) => {
+                let text = crate::print::clean(&failure.text);
+                eprintln!("note: {path} is not there now: {text} ({})", failure.code);
+            }
+            GetStatus::Found(objects) if objects.is_empty() => {
+                eprintln!("note: nothing fits {path} now");
+            }
+            GetStatus::Found(_) => {}
+        }
     }
 }
 
