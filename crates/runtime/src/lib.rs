@@ -6,5 +6,9 @@ pub mod controller_host;
 mod owner;
 #[cfg(test)]
 mod power_cuts;
+mod tls_files;
+mod trusted;
 
 pub use owner::{Announcer, Owner};
+pub use tls_files::{ControllerTls, TlsFiles};
+pub use trusted::Trusted;

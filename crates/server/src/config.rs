@@ -7,17 +7,21 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use usphere_mtp::limits;
 use usphere_proto::EndpointId;
+use usphere_runtime::TlsFiles;
 
 use crate::limits::CONFIG_BYTES_MAX;
 
 /// The keys of the file, for suggestions.
-const KEYS: [&str; 8] = [
+const KEYS: [&str; 11] = [
     "api",
     "connections_max",
     "connections_per_source_max",
     "data",
     "endpoint_id",
     "insecure",
+    "tls_ca",
+    "tls_cert",
+    "tls_key",
     "ws",
     "ws_path",
 ];
@@ -39,6 +43,8 @@ pub struct Config {
     pub endpoint_id: Option<EndpointId>,
     /// Whether doors without TLS may be open to other hosts. Named in the log at every start.
     pub insecure: bool,
+    /// What Agents have to speak TLS with, at the same door. Without it the door is plain.
+    pub tls: Option<TlsFiles>,
     /// Where Agents connect over WebSocket; port 0 takes any free one.
     pub ws: SocketAddr,
     /// The path of that door, with its leading `/`.
@@ -93,6 +99,9 @@ struct File {
     data: Option<PathBuf>,
     endpoint_id: Option<String>,
     insecure: Option<bool>,
+    tls_ca: Option<PathBuf>,
+    tls_cert: Option<PathBuf>,
+    tls_key: Option<PathBuf>,
     ws: Option<SocketAddr>,
     ws_path: Option<String>,
 }
@@ -107,6 +116,7 @@ impl Config {
             data: data.into(),
             endpoint_id: None,
             insecure: false,
+            tls: None,
             ws: SocketAddr::from(([127, 0, 0, 1], 8081)),
             ws_path: "/usp".into(),
         }
@@ -153,6 +163,7 @@ impl Config {
         let file: File =
             toml::from_str(text).map_err(|error| ConfigError::Text(error.to_string()))?;
         let defaults = Self::new(data);
+        let tls = tls_files(file.tls_cert, file.tls_key, file.tls_ca)?;
         let config = Self {
             api: file.api.unwrap_or(defaults.api),
             connections_max: file.connections_max.unwrap_or(defaults.connections_max),
@@ -162,6 +173,7 @@ impl Config {
             data: file.data.unwrap_or(defaults.data),
             endpoint_id: file.endpoint_id.map(|id| endpoint_id(&id)).transpose()?,
             insecure: file.insecure.unwrap_or(defaults.insecure),
+            tls,
             ws: file.ws.unwrap_or(defaults.ws),
             ws_path: file.ws_path.unwrap_or(defaults.ws_path),
         };
@@ -188,6 +200,31 @@ impl Config {
             });
         }
         Ok(config)
+    }
+}
+
+/// All three files or none.
+fn tls_files(
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+    authorities: Option<PathBuf>,
+) -> Result<Option<TlsFiles>, ConfigError> {
+    let missing = match (&certificate, &key, &authorities) {
+        (None, None, None) => return Ok(None),
+        (None, ..) => "tls_cert",
+        (_, None, _) => "tls_key",
+        _ => "tls_ca",
+    };
+    match (certificate, key, authorities) {
+        (Some(certificate), Some(key), Some(authorities)) => Ok(Some(TlsFiles {
+            certificate,
+            key,
+            authorities,
+        })),
+        _ => Err(ConfigError::Value {
+            key: missing,
+            reason: "missing; TLS needs tls_cert, tls_key and tls_ca together".to_owned(),
+        }),
     }
 }
 
@@ -267,6 +304,7 @@ mod tests {
         for (text, expected) in [
             ("endpoint_id = \"nonsense\"", "endpoint_id"),
             ("ws_path = \"usp\"", "begins with /"),
+            ("tls_cert = \"a\"\ntls_ca = \"b\"", "tls_key: missing"),
             ("connections_max = 0", "at least 1"),
             ("connections_per_source_max = 0", "at least 1"),
             ("api = \"here\"", "api"),

@@ -18,3 +18,4 @@ mod tracker;
 pub use config::{Config, ConfigError};
 pub use data_folder::DataError;
 pub use server::{Server, StartError};
+pub use usphere_runtime::TlsFiles;

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
+use usphere_mtp::tls::IdentityError;
 use usphere_mtp::websocket::{BindError, Door, ListenerLimits};
 use usphere_proto::EndpointId;
+use usphere_runtime::ControllerTls;
 use usphere_runtime::controller_host::{ControllerConfig, ControllerHost};
 use usphere_store::{Store, StoreError};
 
@@ -30,6 +32,8 @@ pub struct Server {
     endpoint_id: EndpointId,
     api: SocketAddr,
     ws: SocketAddr,
+    ws_url: String,
+    tls: Option<ControllerTls>,
     token: Token,
     inventory: Inventory,
     stop: watch::Sender<bool>,
@@ -80,6 +84,9 @@ pub enum StartError {
     /// The inventory cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A file of TLS cannot be used.
+    #[error(transparent)]
+    Tls(#[from] IdentityError),
 }
 
 impl Server {
@@ -89,7 +96,10 @@ impl Server {
     /// [`StartError`] says what is in the way and what to do about it.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         loopback_or_insecure(&config, config.api, "api")?;
-        loopback_or_insecure(&config, config.ws, "ws")?;
+        if config.tls.is_none() {
+            loopback_or_insecure(&config, config.ws, "ws")?;
+        }
+        let tls = config.tls.clone().map(ControllerTls::open).transpose()?;
         descriptors::provide(config.connections_max);
         let data = DataFolder::open(&config.data)?;
         let token = data.token()?;
@@ -120,7 +130,7 @@ impl Server {
         let door = Door {
             address: config.ws,
             path: config.ws_path.clone(),
-            tls: false,
+            tls: tls.is_some(),
             insecure: config.insecure,
         };
         let limits = ListenerLimits {
@@ -128,10 +138,13 @@ impl Server {
             connections_per_source_max: config.connections_per_source_max,
             ..ListenerLimits::default()
         };
-        let controller = ControllerHost::listen(door, limits, identity)
-            .await
-            .map_err(closed_door)?;
+        let controller =
+            ControllerHost::listen(door, limits, identity, tls.as_ref().map(ControllerTls::tls))
+                .await
+                .map_err(closed_door)?;
         let ws = controller.local_addr().unwrap_or(config.ws);
+        let scheme = if tls.is_some() { "wss" } else { "ws" };
+        let ws_url = format!("{scheme}://{ws}{}", config.ws_path);
 
         let events = Events::new(store.clone());
         let notifications = controller.handle().notifications();
@@ -149,17 +162,19 @@ impl Server {
             progress,
             token: token.clone(),
             endpoint_id: endpoint_id.clone(),
-            ws: format!("ws://{ws}{}", config.ws_path),
+            ws: ws_url.clone(),
             api: api_address,
             started: inventory::now(),
         });
         let serving = tokio::spawn(http::serve(api, api::router(platform), stopped));
-        tracing::info!(%endpoint_id, api = %api_address, %ws, data = %config.data.display(), "server started");
+        tracing::info!(%endpoint_id, api = %api_address, ws = ws_url, data = %config.data.display(), "server started");
         Ok(Self {
             controller,
             endpoint_id,
             api: api_address,
             ws,
+            ws_url,
+            tls,
             token,
             inventory,
             stop,
@@ -178,6 +193,20 @@ impl Server {
     /// Where Agents connect.
     pub fn ws_addr(&self) -> SocketAddr {
         self.ws
+    }
+
+    /// The URL at which Agents connect.
+    pub fn ws_url(&self) -> &str {
+        &self.ws_url
+    }
+
+    /// Takes up certificates, keys and CAs that have changed on disk, for those who connect from now on.
+    /// Where a file is wrong, all stays as it was.
+    ///
+    /// # Errors
+    /// [`IdentityError`] names the file and what is wrong with it.
+    pub fn reload_tls(&self) -> Result<(), IdentityError> {
+        self.tls.as_ref().map_or(Ok(()), ControllerTls::reload)
     }
 
     /// The server's Endpoint ID.

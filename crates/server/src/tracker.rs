@@ -245,7 +245,7 @@ mod tests {
             endpoint_id: id("self::controller"),
             msg_id_prefix: "test".into(),
         };
-        ControllerHost::listen(door, ListenerLimits::default(), config)
+        ControllerHost::listen(door, ListenerLimits::default(), config, None)
             .await
             .unwrap()
     }

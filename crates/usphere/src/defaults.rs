@@ -26,6 +26,18 @@ pub const SERVER_ROLE: &str = "server";
 /// The Agent's folder below `usphere`.
 pub const AGENT_ROLE: &str = "agent";
 
+/// The folder of certificates below `usphere`.
+pub const CERTS_ROLE: &str = "certs";
+
+/// What a CA is called.
+pub const CA_NAME: &str = "usphere CA";
+
+/// How long a CA is valid.
+pub const CA_DAYS: u32 = 3650;
+
+/// How long the certificate of an Endpoint is valid.
+pub const CERTIFICATE_DAYS: u32 = 730;
+
 /// Who a verb is to an Agent that it asks without a server.
 pub const CONTROLLER_ID: &str = "self::usphere-cli";
 
@@ -46,6 +58,9 @@ pub const TOKEN_FILE: &str = "token";
 
 /// File of an Endpoint ID in a data folder.
 pub const ENDPOINT_ID_FILE: &str = "endpoint-id";
+
+/// File of the certificate and key that an Agent makes for itself, in its data folder.
+pub const IDENTITY_FILE: &str = "identity.pem";
 
 /// File that keeps when the Agent's device was first used, in its data folder.
 pub const FIRST_USE_FILE: &str = "first-use";

@@ -19,6 +19,7 @@ mod print;
 #[cfg(feature = "cli")]
 mod server;
 mod signals;
+mod tls;
 #[cfg(feature = "cli")]
 mod transport;
 #[cfg(feature = "cli")]

@@ -10,7 +10,8 @@ use usphere_server::{Config, Server, StartError};
 
 use crate::defaults::{DATA_VARIABLE, LOG_DAEMONS, SERVER_ROLE};
 use crate::failure::{Exit, Failure};
-use crate::signals::Signals;
+use crate::signals::{Reloads, Signals};
+use crate::tls::TlsOptions;
 use crate::{data, log};
 
 #[derive(Args, Debug, Default)]
@@ -28,6 +29,8 @@ pub(crate) struct Options {
     /// Where Agents connect over WebSocket, at the path /usp [default: 127.0.0.1:8081]
     #[arg(long, value_name = "ADDR")]
     ws: Option<SocketAddr>,
+    #[command(flatten)]
+    tls: TlsOptions,
     /// Who the server is, from now on [default: made at first start and kept]
     #[arg(long, value_name = "ENDPOINT-ID")]
     endpoint_id: Option<EndpointId>,
@@ -46,23 +49,37 @@ pub(crate) fn run(options: Options, log: Option<&str>) -> Result<Exit, Failure> 
 
 async fn serve(config: Config) -> Result<Exit, Failure> {
     let mut signals = Signals::listen()?;
-    let path = config.ws_path.clone();
+    let mut reloads = Reloads::listen(config.tls.is_some())?;
     let server = Server::start(config).await.map_err(|error| match error {
         StartError::EndpointId(_)
         | StartError::NoIdentity { .. }
         | StartError::NotLoopback { .. } => Failure::usage(error),
-        StartError::Address { .. } | StartError::Data(_) | StartError::Store(_) => {
-            Failure::local(error)
-        }
+        StartError::Address { .. }
+        | StartError::Data(_)
+        | StartError::Store(_)
+        | StartError::Tls(_) => Failure::local(error),
     })?;
     tracing::info!(
-        "an Agent comes with: usphere agent --controller {}=ws://{}{path}",
+        "an Agent comes with: usphere agent --controller {}={}",
         server.endpoint_id(),
-        server.ws_addr()
+        server.ws_url()
     );
-    signals.wait().await;
+    loop {
+        tokio::select! {
+            () = signals.wait() => break,
+            () = reloads.next() => reload(&server),
+        }
+    }
     signals.say_farewell(server.shutdown()).await;
     Ok(Exit::Done)
+}
+
+/// Takes up certificates that have changed.
+fn reload(server: &Server) {
+    match server.reload_tls() {
+        Ok(()) => tracing::info!("certificates reloaded"),
+        Err(error) => tracing::error!("certificates not reloaded, the old ones stay: {error}"),
+    }
 }
 
 impl Options {
@@ -78,6 +95,7 @@ impl Options {
             api: self.api.unwrap_or(config.api),
             data: self.data.or(named).unwrap_or(config.data),
             endpoint_id: self.endpoint_id.or(config.endpoint_id),
+            tls: self.tls.over(config.tls)?,
             ws: self.ws.unwrap_or(config.ws),
             ..config
         })

@@ -114,7 +114,7 @@ fn wrong_command_lines_end_with_2_and_say_what_is_missing() {
         ),
         (&["get", "--agent", "http://127.0.0.1:1/", "Device."], "ws"),
         (&["get", "--agent", "wss://127.0.0.1:1/", "Device."], "wss"),
-        (&["get", "--listen", "wss://127.0.0.1:1/", "Device."], "TLS"),
+        (&["get", "--listen", "wss://127.0.0.1:1/", "Device."], "wss"),
         (
             &["get", "--listen", "ws://192.0.2.1:1/", "Device."],
             "loopback",

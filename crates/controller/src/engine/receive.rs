@@ -8,7 +8,7 @@ use usphere_proto::record::{Disconnect, PayloadSecurity};
 use usphere_proto::{
     EndpointId, ErrorCode, Limits, Msg, Reaction, Record, RecordError, RecordType, Refusal,
 };
-use usphere_trust::may_speak;
+use usphere_trust::{AllowedUses, Distrust, PeerIdentity, Verdict, may_speak};
 
 use super::{Controller, LinkState};
 use crate::limits::NOTICES_PER_LINK_MAX;
@@ -53,6 +53,10 @@ impl Controller {
                 from.as_str(),
                 Ignored::Forbidden(clip(&refusal.to_string())),
             );
+        }
+        if let Some(distrust) = unproven(&known.peer, &from) {
+            let why = Ignored::Forbidden(clip(&distrust.to_string()));
+            return self.ignore(link, from.as_str(), why);
         }
         let online = match &known.state {
             LinkState::Online(agent) if *agent == from => true,
@@ -319,4 +323,22 @@ impl Controller {
             self.outputs.push_back(Output::Note(notice));
         }
     }
+}
+
+/// Why the certificate of a peer does not stand for the Endpoint `from`: neither is it its own, nor
+/// that of a Trusted Broker. Without TLS there is nothing that could. (R-SEC.0a, R-SEC.10a, R-E2E.28)
+fn unproven(peer: &PeerIdentity, from: &EndpointId) -> Option<Distrust> {
+    let session = peer.channel.session()?;
+    let leaf = session.chain().leaf();
+    let is_broker = matches!(
+        session.verdict(),
+        Verdict::VouchedFor {
+            allowed_uses: AllowedUses::MtpAndBroker,
+            ..
+        }
+    );
+    (!is_broker && !leaf.authenticates(from)).then(|| Distrust::Unproven {
+        certificate: leaf.to_string(),
+        endpoint_id: from.clone(),
+    })
 }

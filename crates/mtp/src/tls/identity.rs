@@ -12,7 +12,7 @@ use rustls::server::ProducesTickets;
 use rustls::sign::CertifiedKey;
 use rustls::{Error, InconsistentKeys};
 use usphere_proto::EndpointId;
-use usphere_trust::Certificate;
+use usphere_trust::{Certificate, CertificateError};
 
 use super::authority::{Issued, Term};
 use super::files;
@@ -111,9 +111,13 @@ impl Identity {
         Self::from_files(path, path)
     }
 
-    /// The certificate and its chain, DER, the leaf first.
-    pub fn chain(&self) -> Vec<Vec<u8>> {
-        self.key.cert.iter().map(|each| each.to_vec()).collect()
+    /// The certificate and its chain, the leaf first.
+    ///
+    /// # Errors
+    /// When one of them cannot be read, which was found out before.
+    pub fn certificates(&self) -> Result<Vec<Certificate>, CertificateError> {
+        let chain = self.key.cert.iter();
+        chain.map(|der| Certificate::from_der(der)).collect()
     }
 
     fn names(&self, id: &EndpointId) -> bool {
@@ -129,6 +133,20 @@ impl fmt::Debug for Identity {
             .field("certificates", &self.key.cert.len())
             .finish_non_exhaustive()
     }
+}
+
+/// The certificates of authorities in a PEM file, at least one.
+///
+/// # Errors
+/// [`IdentityError`] when there is none, too many, or something that is none.
+pub fn authorities(path: &Path) -> Result<Vec<Certificate>, IdentityError> {
+    let read = |der: &CertificateDer<'_>| {
+        Certificate::from_der(der).map_err(|error| IdentityError::Content {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        })
+    };
+    certificates(path)?.iter().map(read).collect()
 }
 
 /// The certificates of a PEM file, at least one.

@@ -39,7 +39,7 @@ use crate::metered::Metered;
 
 pub use authority::{Authority, Holder, Issued, Term};
 pub use error::TlsError;
-pub use identity::{Identity, IdentityError};
+pub use identity::{Identity, IdentityError, authorities};
 pub use judging::Verifier;
 
 pub(crate) use error::explained;

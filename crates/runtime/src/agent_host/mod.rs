@@ -5,12 +5,14 @@
 //! link. This shell decides nothing: it never looks into a Record.
 
 mod clock;
+mod doors;
 mod links;
 mod owners;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use std::{fs, io};
 
@@ -18,18 +20,20 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
-use usphere_agent::{Agent, Config, DialId, Input, LinkId, ListenerId, Origin, Output, Target};
+use usphere_agent::{Agent, Config, DialId, Input, LinkId, ListenerId, Origin, Output};
 use usphere_datamodel::declare::Object;
 use usphere_datamodel::{Moment, SchemaError};
-use usphere_mtp::websocket::{self, Door, Link, Listener, ListenerLimits, Settings};
+use usphere_mtp::tls::{Identity, Tls};
+use usphere_mtp::websocket::Link;
 use usphere_proto::EndpointId;
+use usphere_trust::Certificate;
 
 use self::clock::WallClock;
 use self::links::{Arrival, Links};
 use self::owners::{OwnerAnswer, Owners, Question};
-use crate::Owner;
 use crate::agent_store::{AgentStore, Answer, Committer, StoreError};
 use crate::owner::Announcement;
+use crate::{Owner, Trusted};
 
 pub use self::clock::clock_is_plausible;
 
@@ -53,6 +57,10 @@ pub struct AgentHostConfig {
     pub listen_address: IpAddr,
     /// Whether plain doors may open on addresses other than loopback.
     pub insecure: bool,
+    /// The certificate and key of the Agent; without it there is no TLS.
+    pub identity: Option<Identity>,
+    /// Who vouches for Controllers until the engine says whom it trusts.
+    pub authorities: Vec<Certificate>,
     /// Seed of the engine's random numbers.
     pub seed: u64,
     /// Whether the wall clock is right, asked every minute at least; [`clock_is_plausible`] where nothing
@@ -101,6 +109,8 @@ pub struct AgentHost {
     our_id: EndpointId,
     listen_address: IpAddr,
     insecure: bool,
+    tls: Option<Arc<Tls>>,
+    trusted: Trusted,
     links: Links,
     listeners: BTreeMap<ListenerId, JoinHandle<()>>,
     dials: BTreeMap<DialId, JoinHandle<()>>,
@@ -146,6 +156,11 @@ impl AgentHost {
             let started = owners.start(owner, move |answer| tell(&answers, Event::Owner(answer)));
             started.map_err(|source| system("starting the thread of an owner", source))?;
         }
+        let trusted = Trusted::new(config.authorities);
+        let verifier = trusted.agents_verifier();
+        let tls = config
+            .identity
+            .map(|identity| Arc::new(Tls::new(Some(identity), verifier)));
         let our_id = config.agent.endpoint_id.clone();
         let schema = Agent::schema(&config.objects)?;
         let engine = Agent::new(
@@ -160,6 +175,8 @@ impl AgentHost {
             our_id,
             listen_address: config.listen_address,
             insecure: config.insecure,
+            tls,
+            trusted,
             links: Links::default(),
             listeners: BTreeMap::new(),
             dials: BTreeMap::new(),
@@ -336,10 +353,10 @@ impl AgentHost {
             }
             Output::Dial {
                 dial,
+                controller,
                 target,
                 ping_interval,
-                ..
-            } => self.dial(dial, &target, ping_interval),
+            } => self.dial(dial, controller, &target, ping_interval),
             Output::Fetch {
                 ticket,
                 owner,
@@ -389,64 +406,6 @@ impl AgentHost {
         }
     }
 
-    fn dial(&mut self, dial: DialId, target: &Target, ping_interval: Duration) {
-        let settings = self.settings(ping_interval);
-        let target = websocket::Target {
-            host: target.host.clone(),
-            port: target.port,
-            path: rooted(&target.path),
-            tls: target.encryption,
-        };
-        let post = self.post.clone();
-        let task = tokio::spawn(async move {
-            let result = websocket::dial(&target, &settings).await;
-            let result = result.map(Box::new).map_err(|error| error.to_string());
-            tell(&post, Event::Dialled(dial, result));
-        });
-        self.dials.insert(dial, task);
-    }
-
-    fn listen(&mut self, listener: ListenerId, target: &Target, ping_interval: Duration) {
-        if let Some(before) = self.listeners.remove(&listener) {
-            before.abort();
-        }
-        let door = Door {
-            address: SocketAddr::new(self.listen_address, target.port),
-            path: rooted(&target.path),
-            tls: target.encryption,
-            insecure: self.insecure,
-        };
-        let (settings, post, encryption) = (
-            self.settings(ping_interval),
-            self.post.clone(),
-            target.encryption,
-        );
-        let task = tokio::spawn(async move {
-            if encryption {
-                let reason = "TLS is not available yet".to_owned();
-                tell(&post, Event::Listening(listener, Err(reason)));
-                return;
-            }
-            match Listener::bind(door, settings, ListenerLimits::default()).await {
-                Ok(mut open) => {
-                    tell(&post, Event::Listening(listener, Ok(open.local_addr())));
-                    while let Some(link) = open.accept().await {
-                        tell(&post, Event::Accepted(listener, Box::new(link)));
-                    }
-                }
-                Err(error) => tell(&post, Event::Listening(listener, Err(error.to_string()))),
-            }
-        });
-        self.listeners.insert(listener, task);
-    }
-
-    fn settings(&self, ping_interval: Duration) -> Settings {
-        Settings {
-            ping_interval,
-            ..Settings::new(self.our_id.clone())
-        }
-    }
-
     fn now(&self) -> Moment {
         Moment::ORIGIN + self.origin.elapsed()
     }
@@ -464,6 +423,7 @@ impl AgentHost {
     fn tell_time(&mut self) {
         let now = self.now();
         if let Some((unix_micros, reliable)) = self.clock.news(now) {
+            self.trusted.set_time_is_known(reliable);
             self.engine.handle(
                 Input::Clock {
                     unix_micros,
@@ -498,15 +458,6 @@ fn input_of(answer: OwnerAnswer) -> Input {
         OwnerAnswer::Applied { ticket, results } => Input::Applied { ticket, results },
         OwnerAnswer::Fetched { ticket, result } => Input::Fetched { ticket, result },
         OwnerAnswer::Operated { ticket, result } => Input::Operated { ticket, result },
-    }
-}
-
-/// A path as the WebSocket's request line wants it.
-fn rooted(path: &str) -> String {
-    if path.starts_with('/') {
-        path.to_owned()
-    } else {
-        format!("/{path}")
     }
 }
 

@@ -19,6 +19,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 use usphere_controller::Input;
 use usphere_datamodel::operation::{Operation, OperationError, Outcome};
+use usphere_mtp::tls::Tls;
 use usphere_mtp::websocket::{
     self, BindError, DialError, Door, Link, LinkEvent, Listener, ListenerLimits, Settings, Target,
 };
@@ -61,7 +62,7 @@ pub enum WaitError {
 }
 
 impl ControllerHost {
-    /// A Controller that Agents dial.
+    /// A Controller that Agents dial. A door for TLS needs `tls` with an identity.
     ///
     /// # Errors
     /// [`BindError`] when the door cannot be opened.
@@ -69,8 +70,9 @@ impl ControllerHost {
         door: Door,
         limits: ListenerLimits,
         config: ControllerConfig,
+        tls: Option<Arc<Tls>>,
     ) -> Result<Self, BindError> {
-        let settings = Settings::new(config.endpoint_id.clone());
+        let settings = settings(&config, tls);
         let listener = Listener::bind(door, settings.clone(), limits).await?;
         let address = listener.local_addr();
         Ok(Self::start(config, settings, Some(listener), Some(address)))
@@ -81,8 +83,12 @@ impl ControllerHost {
     ///
     /// # Errors
     /// [`DialError`] says which step failed.
-    pub async fn dial(target: &Target, config: ControllerConfig) -> Result<Self, DialError> {
-        let settings = Settings::new(config.endpoint_id.clone());
+    pub async fn dial(
+        target: &Target,
+        config: ControllerConfig,
+        tls: Option<Arc<Tls>>,
+    ) -> Result<Self, DialError> {
+        let settings = settings(&config, tls);
         let host = Self::start(config, settings, None, None);
         host.connect(target).await?;
         Ok(host)
@@ -194,6 +200,13 @@ impl Dialler {
         // The keeper only ends when the host does.
         drop(self.dialled.send(link).await);
         Ok(())
+    }
+}
+
+fn settings(config: &ControllerConfig, tls: Option<Arc<Tls>>) -> Settings {
+    Settings {
+        tls,
+        ..Settings::new(config.endpoint_id.clone())
     }
 }
 

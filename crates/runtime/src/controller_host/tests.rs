@@ -33,7 +33,7 @@ async fn listening() -> (ControllerHost, Target) {
         tls: false,
         insecure: false,
     };
-    let host = ControllerHost::listen(door, ListenerLimits::default(), config())
+    let host = ControllerHost::listen(door, ListenerLimits::default(), config(), None)
         .await
         .unwrap();
     let target = format!("ws://{}/usp", host.local_addr().unwrap())
@@ -166,7 +166,10 @@ async fn an_agent_that_listens_is_dialled() {
     let target = format!("ws://{}/agent", listener.local_addr())
         .parse()
         .unwrap();
-    let (host, link) = tokio::join!(ControllerHost::dial(&target, config()), listener.accept());
+    let (host, link) = tokio::join!(
+        ControllerHost::dial(&target, config(), None),
+        listener.accept()
+    );
     let (host, link) = (host.unwrap(), link.unwrap());
     let mut agent = Played::on(link, "self::agent");
     let asked = host.wait_for_agent(PATIENCE).await.unwrap();
@@ -196,7 +199,10 @@ async fn a_dialled_connection_that_ends_early_is_told() {
     let target = format!("ws://{}/agent", listener.local_addr())
         .parse()
         .unwrap();
-    let (host, link) = tokio::join!(ControllerHost::dial(&target, config()), listener.accept());
+    let (host, link) = tokio::join!(
+        ControllerHost::dial(&target, config(), None),
+        listener.accept()
+    );
     let host = host.unwrap();
     let wait = host.wait_for_agent(PATIENCE);
     drop(link);

@@ -303,7 +303,7 @@ impl Controller {
         };
         let started = Instant::now();
         let host = loop {
-            match ControllerHost::dial(&agent.target, config()?).await {
+            match ControllerHost::dial(&agent.target, config()?, None).await {
                 Ok(host) => break host,
                 Err(error) if started.elapsed() > PATIENCE => return Err(error.into()),
                 Err(_) => sleep(Duration::from_millis(50)).await,

@@ -10,6 +10,7 @@ use tokio::runtime;
 use tokio::sync::oneshot;
 use usphere_agent::Config;
 use usphere_device::{Host, HostPaths};
+use usphere_mtp::tls::Tls;
 use usphere_mtp::websocket::Target;
 use usphere_proto::EndpointId;
 use usphere_runtime::Owner;
@@ -19,7 +20,8 @@ use self::settings::{Seed, Settings};
 use crate::defaults::{FIRST_USE_FILE, LOG_DAEMONS, ROWS_FILE};
 use crate::failure::{Exit, Failure, conclude};
 use crate::log;
-use crate::signals::Signals;
+use crate::signals::{Reloads, Signals};
+use crate::tls::TlsOptions;
 
 #[derive(Args, Debug, Default)]
 pub(crate) struct Options {
@@ -37,9 +39,11 @@ pub(crate) struct Options {
     /// What was Set on it later is never overwritten
     #[arg(long, value_name = "ENDPOINT-ID[=URL]")]
     controller: Vec<Seed>,
-    /// Accept Controllers that dial in here, such as ws://127.0.0.1:9002/usp
+    /// Accept Controllers that dial in here, such as wss://0.0.0.0:9002/usp or ws://127.0.0.1:9002/usp
     #[arg(long, value_name = "URL")]
     listen: Option<Target>,
+    #[command(flatten)]
+    tls: TlsOptions,
 }
 
 /// The USP Agent of this host (TR-369)
@@ -77,6 +81,7 @@ async fn live(settings: Settings) -> Result<Exit, Failure> {
     if let Some(warning) = endpoint_id.production_warning() {
         tracing::warn!(%endpoint_id, "not for production: {warning}; --endpoint-id gives another");
     }
+    let mut reloads = Reloads::listen(settings.has_tls_files())?;
     let config = host_config(&settings, endpoint_id.clone())?;
     let host = AgentHost::start(config).map_err(|error| not_started(&error))?;
     tracing::info!(%endpoint_id, data = %settings.data.display(), "Agent started");
@@ -85,21 +90,40 @@ async fn live(settings: Settings) -> Result<Exit, Failure> {
             "no --controller and no --listen: only Controllers known from earlier starts are dialled"
         );
     }
+    let tls = host.tls();
     let (told, end) = oneshot::channel::<()>();
     let life = host.run(async {
         // An error means that nobody can tell us any more.
         drop(end.await);
     });
     tokio::pin!(life);
-    tokio::select! {
-        _ = &mut life => {}
-        () = signals.wait() => {
-            drop(told);
-            signals.say_farewell(life).await;
+    loop {
+        tokio::select! {
+            _ = &mut life => break,
+            () = signals.wait() => {
+                drop(told);
+                signals.say_farewell(life).await;
+                break;
+            }
+            () = reloads.next() => reload(&settings, &endpoint_id, tls.as_deref()),
         }
     }
     tracing::info!("Agent stopped");
     Ok(Exit::Done)
+}
+
+/// Takes up a certificate and key that have changed.
+fn reload(settings: &Settings, endpoint_id: &EndpointId, tls: Option<&Tls>) {
+    match (settings.identity(endpoint_id), tls) {
+        (Ok(identity), Some(tls)) => {
+            tls.set_identity(identity);
+            tracing::info!("certificate reloaded");
+        }
+        (Err(failure), _) => {
+            tracing::error!("certificate not reloaded, the old one stays: {failure}");
+        }
+        (Ok(_), None) => {}
+    }
 }
 
 fn host_config(settings: &Settings, endpoint_id: EndpointId) -> Result<AgentHostConfig, Failure> {
@@ -110,6 +134,7 @@ fn host_config(settings: &Settings, endpoint_id: EndpointId) -> Result<AgentHost
     device.rows_file = Some(settings.data.join(ROWS_FILE));
     let host = Host::new(device, HostPaths::default()).map_err(Failure::usage)?;
     let owners: Vec<Box<dyn Owner>> = vec![Box::new(host)];
+    let identity = settings.identity(&endpoint_id)?;
     Ok(AgentHostConfig {
         agent: Config {
             endpoint_id,
@@ -122,6 +147,8 @@ fn host_config(settings: &Settings, endpoint_id: EndpointId) -> Result<AgentHost
         data: settings.data.clone(),
         listen_address: settings.listen_address()?,
         insecure: settings.insecure,
+        identity: Some(identity),
+        authorities: settings.authorities()?,
         seed: rand::random(),
         clock_is_right: Box::new(clock_is_plausible),
     })

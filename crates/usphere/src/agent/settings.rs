@@ -9,16 +9,19 @@ use std::str::FromStr;
 use serde::Deserialize;
 use usphere_agent::KnownController;
 use usphere_device::{DeviceConfig, DnsConfig, HostsConfig, TimeConfig};
+use usphere_mtp::tls::{Identity, authorities};
 use usphere_mtp::websocket::Target;
 use usphere_proto::EndpointId;
+use usphere_trust::Certificate;
 
 use super::Options;
-use crate::defaults::{AGENT_ROLE, ENDPOINT_ID_FILE};
+use crate::defaults::{AGENT_ROLE, ENDPOINT_ID_FILE, IDENTITY_FILE};
 use crate::failure::Failure;
+use crate::tls::{ADVICE, TlsOptions};
 use crate::{config_file, data};
 
 /// The keys of the configuration file.
-const KEYS: [&str; 7] = [
+const KEYS: [&str; 10] = [
     "controllers",
     "data",
     "device",
@@ -26,6 +29,9 @@ const KEYS: [&str; 7] = [
     "insecure",
     "listen",
     "log",
+    "tls_ca",
+    "tls_cert",
+    "tls_key",
 ];
 
 /// The configuration file.
@@ -39,6 +45,9 @@ struct File {
     insecure: bool,
     listen: Option<String>,
     log: Option<String>,
+    tls_ca: Option<PathBuf>,
+    tls_cert: Option<PathBuf>,
+    tls_key: Option<PathBuf>,
 }
 
 /// What is known better than the host tells.
@@ -94,6 +103,7 @@ pub(super) struct Settings {
     pub(super) log: Option<String>,
     pub(super) device: DeviceConfig,
     endpoint_id: Option<EndpointId>,
+    tls: TlsOptions,
 }
 
 /// A Controller as it is typed: `ENDPOINT-ID[=URL]`.
@@ -128,11 +138,13 @@ impl Settings {
                 .map(|text| read(&text, "endpoint_id"))
                 .transpose()?,
         };
-        let targets = controllers.iter().filter_map(|seed| seed.target.as_ref());
-        if let Some(target) = targets.chain(&listen).find(|target| target.tls) {
-            return Err(Failure::usage(format_args!(
-                "{target}: TLS is not available yet, use ws://"
-            )));
+        let tls = TlsOptions {
+            certificate: options.tls.certificate.or(file.tls_cert),
+            key: options.tls.key.or(file.tls_key),
+            authorities: options.tls.authorities.or(file.tls_ca),
+        };
+        if tls.certificate.is_some() != tls.key.is_some() {
+            return Err(Failure::usage("--tls-cert and --tls-key go together").advise(ADVICE));
         }
         let settings = Self {
             data: options
@@ -145,12 +157,34 @@ impl Settings {
             log: file.log,
             device: file.device.into(),
             endpoint_id,
+            tls,
         };
         settings.listen_address()?;
         Ok(settings)
     }
 
-    /// Where to listen: loopback, unless the file asks for an insecure door.
+    /// Whether there are files of TLS that can change.
+    pub(super) fn has_tls_files(&self) -> bool {
+        self.tls.certificate.is_some()
+    }
+
+    /// Who we are to those who speak TLS: what is given, or what is kept, or a new self-signed
+    /// certificate that is kept from now on.
+    pub(super) fn identity(&self, endpoint_id: &EndpointId) -> Result<Identity, Failure> {
+        let identity = match (&self.tls.certificate, &self.tls.key) {
+            (Some(certificate), Some(key)) => Identity::from_files(certificate, key),
+            _ => Identity::kept(&self.data.join(IDENTITY_FILE), endpoint_id),
+        };
+        identity.map_err(Failure::local)
+    }
+
+    /// Who vouches for Controllers from the start.
+    pub(super) fn authorities(&self) -> Result<Vec<Certificate>, Failure> {
+        let read = |file: &PathBuf| authorities(file).map_err(Failure::local);
+        self.tls.authorities.as_ref().map_or(Ok(Vec::new()), read)
+    }
+
+    /// Where to listen: loopback, unless TLS is spoken or the file asks for an insecure door.
     pub(super) fn listen_address(&self) -> Result<IpAddr, Failure> {
         let Some(target) = &self.listen else {
             return Ok(Ipv4Addr::LOCALHOST.into());
@@ -164,11 +198,11 @@ impl Settings {
                 .advise("name an address of this host, such as ws://127.0.0.1:9002/usp")
             })?,
         };
-        if !address.is_loopback() && !self.insecure {
+        if !address.is_loopback() && !target.tls && !self.insecure {
             return Err(Failure::usage(format_args!(
                 "--listen {target}: not a loopback address, and without TLS anyone there could read and change what is said"
             ))
-            .advise("listen on 127.0.0.1 or [::1], or set `insecure = true` in the configuration file to accept that"));
+            .advise("use wss://, listen on 127.0.0.1 or [::1], or set `insecure = true` in the configuration file to accept that"));
         }
         Ok(address)
     }
@@ -332,13 +366,9 @@ mod tests {
         assert!(failure.to_string().contains("insecure = true"), "{failure}");
         merge(Options::default(), &format!("insecure = true\n{open}")).unwrap();
         assert!(merge(Options::default(), "listen = \"ws://host.example:1/usp\"\n").is_err());
-        assert!(
-            merge(
-                Options::default(),
-                "controllers = [\"self::c=wss://h/usp\"]\n"
-            )
-            .is_err()
-        );
+        merge(Options::default(), "listen = \"wss://0.0.0.0:9002/usp\"\n").unwrap();
+        let half = merge(Options::default(), "tls_cert = \"a\"\n").unwrap_err();
+        assert!(half.to_string().contains("go together"), "{half}");
     }
 
     #[test]

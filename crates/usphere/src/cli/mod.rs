@@ -61,6 +61,8 @@ enum Verb {
     Protocol(verbs::protocol::Options),
     /// Make a Record or Message readable
     Decode(verbs::decode::Options),
+    /// Make and show certificates for TLS
+    Certs(verbs::certs::Options),
 }
 
 pub(crate) fn run() -> ExitCode {
@@ -96,6 +98,7 @@ impl Verb {
     fn run(self) -> Result<Exit, Failure> {
         match self {
             Self::Add(options) => options.run(),
+            Self::Certs(options) => options.run(),
             Self::Decode(options) => options.run(),
             Self::Delete(options) => options.run(),
             Self::Devices(options) => options.run(),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use usphere_mtp::websocket::Target;
 use usphere_proto::EndpointId;
+use usphere_runtime::TlsFiles;
 use usphere_server::limits::OPERATION_SECONDS_MAX;
 
 use crate::data;
@@ -14,6 +15,7 @@ use crate::defaults::{
     TOKEN_VARIABLE,
 };
 use crate::failure::Failure;
+use crate::tls::TlsOptions;
 
 /// Longest time-out that is taken: that of the server.
 const TIMEOUT_MAX: Duration = Duration::from_secs(OPERATION_SECONDS_MAX);
@@ -49,6 +51,8 @@ pub(crate) struct DirectReach {
     /// Who we are to that Agent [default: self::usphere-cli]
     #[arg(long = "as", value_name = "ENDPOINT-ID", conflicts_with_all = ["server", "token", "data"])]
     pub(crate) own: Option<EndpointId>,
+    #[command(flatten)]
+    pub(crate) tls: TlsOptions,
 }
 
 /// How to print, and how long to wait.
@@ -80,11 +84,22 @@ pub(crate) struct Reach {
 #[derive(Clone, Debug)]
 pub(crate) enum Way {
     /// An Agent that listens.
-    Dial { target: Target, own: EndpointId },
+    Dial(Direct),
     /// An Agent that dials in.
-    Listen { target: Target, own: EndpointId },
+    Listen(Direct),
     /// A device of the server.
     Server { server: ServerReach, device: String },
+}
+
+/// A connection of our own.
+#[derive(Clone, Debug)]
+pub(crate) struct Direct {
+    /// Where to.
+    pub(crate) target: Target,
+    /// Who we are.
+    pub(crate) own: EndpointId,
+    /// What we speak TLS with, where the target wants it.
+    pub(crate) tls: Option<TlsFiles>,
 }
 
 impl Reach {
@@ -106,14 +121,8 @@ impl Reach {
                 ))
                 .advise("with them the device is whoever is at the other end of the connection"));
             }
-            (Some(target), _) => Way::Dial {
-                target: target.clone(),
-                own: own()?,
-            },
-            (None, Some(target)) => Way::Listen {
-                target: target.clone(),
-                own: own()?,
-            },
+            (Some(target), _) => Way::Dial(self.direct.to(target, own()?)?),
+            (None, Some(target)) => Way::Listen(self.direct.to(target, own()?)?),
             (None, None) => {
                 if self.direct.own.is_some() {
                     return Err(Failure::usage("--as goes with --agent or --listen")
@@ -131,6 +140,20 @@ impl Reach {
             }
         };
         Ok((way, words))
+    }
+}
+
+impl DirectReach {
+    fn to(&self, target: &Target, own: EndpointId) -> Result<Direct, Failure> {
+        let tls = match target.tls {
+            true => Some(self.tls.clone().or_kept(&own)?),
+            false => None,
+        };
+        Ok(Direct {
+            target: target.clone(),
+            own,
+            tls,
+        })
     }
 }
 
@@ -251,7 +274,7 @@ mod tests {
         let (way, rest) = reach(Some("ws://127.0.0.1:1/usp"))
             .way(words(&["Device.Time.", "Device.X."]))
             .unwrap();
-        assert!(matches!(way, Way::Dial { .. }));
+        assert!(matches!(way, Way::Dial(_)));
         assert_eq!(rest.len(), 2);
     }
 

@@ -1,6 +1,7 @@
 //! Our own Controller, for one Agent: it listens and we dial, or the other way round.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rand::Rng as _;
@@ -8,12 +9,16 @@ use rand::distr::Alphanumeric;
 use tokio::net::lookup_host;
 use tokio::time::timeout;
 use usphere_datamodel::operation::{Operation, OperationError, Outcome};
+use usphere_mtp::tls::{Tls, TlsError};
 use usphere_mtp::websocket::{BindError, DialError, Door, ListenerLimits, Target};
 use usphere_proto::EndpointId;
 use usphere_runtime::controller_host::{ControllerConfig, ControllerHost, WaitError};
+use usphere_runtime::{ControllerTls, TlsFiles};
 
 use super::{feed, patiently};
+use crate::cli::reach;
 use crate::failure::{Exit, Failure};
+use crate::tls::ADVICE;
 
 /// Random characters that every msg_id of a run begins with.
 const PREFIX_LENGTH: usize = 8;
@@ -29,12 +34,11 @@ pub(crate) struct Direct {
 
 impl Direct {
     /// Dials an Agent that listens.
-    pub(super) async fn dial(
-        target: &Target,
-        own: EndpointId,
-        patience: Duration,
-    ) -> Result<Self, Failure> {
-        let dial = timeout(patience, ControllerHost::dial(target, config(&own)));
+    pub(super) async fn dial(to: reach::Direct, patience: Duration) -> Result<Self, Failure> {
+        let reach::Direct { target, own, tls } = to;
+        let target = &target;
+        let tls = open(tls)?;
+        let dial = timeout(patience, ControllerHost::dial(target, config(&own), tls));
         let mut host = patiently(&format!("dialling {target}"), dial)
             .await
             .map_err(|_| unanswered(target))?
@@ -59,18 +63,16 @@ impl Direct {
     }
 
     /// Waits for an Agent that dials in.
-    pub(super) async fn listen(
-        target: &Target,
-        own: EndpointId,
-        patience: Duration,
-    ) -> Result<Self, Failure> {
+    pub(super) async fn listen(at: reach::Direct, patience: Duration) -> Result<Self, Failure> {
+        let reach::Direct { target, own, tls } = at;
+        let tls = open(tls)?;
         let door = Door {
-            address: resolve(target).await?,
+            address: resolve(&target).await?,
             path: target.path.clone(),
             tls: target.tls,
             insecure: false,
         };
-        let mut host = ControllerHost::listen(door, ListenerLimits::default(), config(&own))
+        let mut host = ControllerHost::listen(door, ListenerLimits::default(), config(&own), tls)
             .await
             .map_err(|error| not_opened(&error))?;
         let what = format!("waiting for an Agent at {target}");
@@ -122,12 +124,14 @@ fn config(own: &EndpointId) -> ControllerConfig {
     }
 }
 
+/// Reads the files of TLS, where it is wanted.
+fn open(files: Option<TlsFiles>) -> Result<Option<Arc<Tls>>, Failure> {
+    let open =
+        |files| ControllerTls::open(files).map_err(|error| Failure::local(error).advise(ADVICE));
+    Ok(files.map(open).transpose()?.map(|tls| tls.tls()))
+}
+
 async fn resolve(target: &Target) -> Result<SocketAddr, Failure> {
-    if target.tls {
-        return Err(Failure::usage(format_args!(
-            "{target}: TLS is not available yet, use ws://"
-        )));
-    }
     let found = lookup_host((target.host.as_str(), target.port)).await;
     let failed =
         |reason: String| Failure::usage(format_args!("{}: not an address: {reason}", target.host));
@@ -156,8 +160,15 @@ fn not_dialled(target: &Target, error: &DialError) -> Failure {
         DialError::Handshake { .. }
         | DialError::NoSubprotocol
         | DialError::Resolve { .. }
-        | DialError::Timeout { .. }
-        | DialError::Tls(_) => absent,
+        | DialError::Timeout { .. } => absent,
+        DialError::Tls(error) => match error {
+            TlsError::Distrusted(_) => absent
+                .advise("--tls-ca names the CAs that vouch for the Agent; `usphere certs show FILE` shows a certificate"),
+            TlsError::Refused(_) => {
+                absent.advise("the Agent has to trust the CA of --tls-cert: it is given that CA with --tls-ca")
+            }
+            _ => absent,
+        },
     }
 }
 

@@ -41,12 +41,8 @@ impl Transport {
     /// Opens the way. Each step may take as long as `patience`.
     pub(crate) async fn open(way: Way, patience: Duration) -> Result<Self, Failure> {
         Ok(match way {
-            Way::Dial { target, own } => {
-                Self::Direct(Box::new(Direct::dial(&target, own, patience).await?))
-            }
-            Way::Listen { target, own } => {
-                Self::Direct(Box::new(Direct::listen(&target, own, patience).await?))
-            }
+            Way::Dial(to) => Self::Direct(Box::new(Direct::dial(to, patience).await?)),
+            Way::Listen(at) => Self::Direct(Box::new(Direct::listen(at, patience).await?)),
             Way::Server { server, device } => Self::Server {
                 api: Box::new(Api::connect(&server, patience).await?),
                 device,

@@ -2,6 +2,7 @@
 
 pub(crate) mod add;
 mod assignment;
+pub(crate) mod certs;
 pub(crate) mod decode;
 pub(crate) mod delete;
 pub(crate) mod devices;

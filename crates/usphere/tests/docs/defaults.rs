@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use usphere::defaults::{
-    AGENT_ROLE, ANSWER_BYTES_MAX, API_URL, API_VARIABLE, COMPLETION_WAIT, CONTROLLER_ID,
-    DATA_VARIABLE, DECODE_BYTES_MAX, ENDPOINT_ID_FILE, FIRST_USE_FILE, LOG_COMMANDS, LOG_DAEMONS,
-    LOG_VARIABLE, ROWS_FILE, SERVER_ROLE, SPINNER_AFTER, TIMEOUT, TOKEN_FILE, TOKEN_VARIABLE,
-    WATCH_LEASE,
+    AGENT_ROLE, ANSWER_BYTES_MAX, API_URL, API_VARIABLE, CA_DAYS, CERTIFICATE_DAYS, CERTS_ROLE,
+    COMPLETION_WAIT, CONTROLLER_ID, DATA_VARIABLE, DECODE_BYTES_MAX, ENDPOINT_ID_FILE,
+    FIRST_USE_FILE, IDENTITY_FILE, LOG_COMMANDS, LOG_DAEMONS, LOG_VARIABLE, ROWS_FILE, SERVER_ROLE,
+    SPINNER_AFTER, TIMEOUT, TOKEN_FILE, TOKEN_VARIABLE, WATCH_LEASE,
 };
 use usphere_mtp::limits as mtp;
 use usphere_runtime::agent_host::STORE_FILE;
@@ -78,7 +78,7 @@ fn places() -> Vec<Row> {
         row(
             "USP door of the server",
             format!("`ws://{}{}`", config.ws, config.ws_path),
-            "`--ws`, `ws`, `ws_path`",
+            "`--ws`, `ws`, `ws_path`; `wss://` with `--tls-cert`",
         ),
         row(
             "doors without TLS on other addresses than loopback",
@@ -121,6 +121,33 @@ fn places() -> Vec<Row> {
             in_folder,
         ),
         row("configuration file", "none", "`--config`"),
+        row(
+            "certificate and key of a server, CAs that it trusts",
+            "none: its USP door is plain",
+            "`--tls-cert`, `--tls-key`, `--tls-ca`; `tls_cert`, `tls_key`, `tls_ca`",
+        ),
+        row(
+            "certificate and key of an Agent",
+            format!("self-signed, made at first start and kept as `{IDENTITY_FILE}` (mode 600)"),
+            "`--tls-cert`, `--tls-key`; `tls_cert`, `tls_key`",
+        ),
+        row(
+            "CAs that an Agent trusts at first",
+            "none",
+            "`--tls-ca`, `tls_ca`",
+        ),
+        row(
+            "certificate, key and CA of a verb with `--agent` or `--listen`",
+            "those that `usphere certs` has put into its folder for who it is",
+            "`--tls-cert`, `--tls-key`, `--tls-ca`",
+        ),
+        row("folder of `usphere certs`", folder(CERTS_ROLE), "`--dir`"),
+        row("a CA is valid", format!("{CA_DAYS} days"), "`--days`"),
+        row(
+            "a certificate is valid",
+            format!("{CERTIFICATE_DAYS} days, at most as long as the CA"),
+            "`--days`",
+        ),
     ]
 }
 

@@ -12,7 +12,7 @@ use std::{env, fs};
 use usphere::Exit;
 
 /// Every command whose help is printed, by its words.
-const COMMANDS: [&[&str]; 18] = [
+const COMMANDS: [&[&str]; 22] = [
     &[],
     &["server"],
     &["agent"],
@@ -31,6 +31,10 @@ const COMMANDS: [&[&str]; 18] = [
     &["schema"],
     &["protocol"],
     &["decode"],
+    &["certs"],
+    &["certs", "ca"],
+    &["certs", "issue"],
+    &["certs", "show"],
 ];
 
 #[test]

@@ -80,6 +80,16 @@ pub(crate) fn all() -> String {
         record(),
     );
     section(
+        "certs ca --json, certs issue --json",
+        "What was made; a list for `issue`.",
+        json!([made()]),
+    );
+    section(
+        "certs show --json",
+        "`verdict` is `good`, `ca`, or `bad` with a list of reasons, for the first certificate of the file.",
+        shown(),
+    );
+    section(
         "what the device refused whole",
         "With `--json` any verb on a device prints this to stdout when nothing came of it; `error` is one of `disconnected`, `invalid_answer`, `not_connected`, `overloaded`, `refused`, `timed_out`, `unsupported`.",
         json(refused()),
@@ -372,6 +382,36 @@ fn record() -> Value {
     };
     let payload = Msg::request("1", get).to_payload();
     json!({ "record": Record::no_session(&id("self::to"), &id("self::from"), payload).to_readable_json() })
+}
+
+fn made() -> Value {
+    json!({
+        "subject": "self::usphere-cli",
+        "certificate": "/var/lib/usphere/certs/self__usphere-cli.pem",
+        "key": "/var/lib/usphere/certs/self__usphere-cli.key",
+        "ca": "/var/lib/usphere/certs/ca.pem",
+        "not_after": "2028-11-22T12:00:00Z",
+        "sha256": "9F86D081…",
+    })
+}
+
+fn shown() -> Value {
+    json!({
+        "certificates": [{
+            "subject": "CN=self::usphere-cli",
+            "issuer": "CN=usphere CA",
+            "serial_number": "1B2C3D",
+            "not_before": "2026-11-23T11:00:00Z",
+            "not_after": "2028-11-22T12:00:00Z",
+            "endpoint_ids": ["self::usphere-cli"],
+            "dns_names": [],
+            "is_ca": false,
+            "is_self_signed": false,
+            "sha256": "9F86D081…",
+            "sha1": "A94A8FE5…",
+        }],
+        "verdict": { "bad": ["the certificate of CN=self::usphere-cli is not valid now"] },
+    })
 }
 
 fn refused() -> OperationError {

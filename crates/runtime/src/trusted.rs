@@ -1,0 +1,115 @@
+//! What an Endpoint trusts just now, as the handshakes of TLS ask for it.
+//!
+//! Whoever decides about trust puts it in; every handshake from then on judges by it. This module must
+//! never trust anything that was not put in.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use usphere_mtp::tls::Verifier;
+use usphere_trust::{
+    AllowedUses, Certificate, Chain, Credential, Distrust, Expected, Session, Store,
+};
+
+/// What is trusted just now, and whether the time is known. Cheap to clone; the clones are one.
+#[derive(Clone, Debug)]
+pub struct Trusted(Arc<Content>);
+
+#[derive(Debug)]
+struct Content {
+    store: RwLock<Arc<Store>>,
+    time_is_known: AtomicBool,
+}
+
+impl Trusted {
+    /// Trust in these authorities, at a time that is not known yet.
+    pub fn new(authorities: Vec<Certificate>) -> Self {
+        Self(Arc::new(Content {
+            store: RwLock::new(Arc::new(store_of(authorities))),
+            time_is_known: AtomicBool::new(false),
+        }))
+    }
+
+    /// What a Controller trusts: Agents whose certificates these authorities vouch for. Its clock
+    /// counts as right. (R-SEC.9)
+    pub fn of_controller(authorities: Vec<Certificate>) -> Self {
+        let trusted = Self::new(authorities);
+        trusted.set_time_is_known(true);
+        trusted
+    }
+
+    /// Trusts `store` instead.
+    pub fn set(&self, store: Arc<Store>) {
+        *self.0.store.write().unwrap_or_else(PoisonError::into_inner) = store;
+    }
+
+    /// Trusts these authorities instead.
+    pub fn set_authorities(&self, authorities: Vec<Certificate>) {
+        let revision = self.store().revision + 1;
+        self.set(Arc::new(Store {
+            revision,
+            ..store_of(authorities)
+        }));
+    }
+
+    /// Says whether the wall clock is right. While it is not, dates are not looked at. (R-MTP.2, R-MTP.3,
+    /// R-WS.23)
+    pub fn set_time_is_known(&self, is_known: bool) {
+        self.0.time_is_known.store(is_known, Ordering::Relaxed);
+    }
+
+    /// Judges as an Agent does: by the chart, and the host that was dialled. (R-MTP.4)
+    pub fn agents_verifier(&self) -> Verifier {
+        let trusted = self.clone();
+        Arc::new(move |chain, expected| trusted.judge(chain, expected))
+    }
+
+    /// Judges as a Controller does. An Agent that was dialled is who its certificate says, since few
+    /// of them have a name in the DNS; a certificate that names no Endpoint has to be for the host.
+    pub fn controllers_verifier(&self) -> Verifier {
+        let trusted = self.clone();
+        Arc::new(move |chain, expected| {
+            let names_an_agent = chain.leaf().names_an_endpoint();
+            match expected {
+                Expected::Server {
+                    endpoint_id: None, ..
+                } if names_an_agent => trusted.judge(chain, &Expected::Anybody),
+                expected => trusted.judge(chain, expected),
+            }
+        })
+    }
+
+    fn judge(&self, chain: Chain, expected: &Expected) -> Result<Session, Distrust> {
+        Session::open(chain, &self.store(), expected, self.time())
+    }
+
+    fn store(&self) -> Arc<Store> {
+        let store = self.0.store.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&store)
+    }
+
+    /// Seconds since 1970, if that is known.
+    fn time(&self) -> Option<i64> {
+        if !self.0.time_is_known.load(Ordering::Relaxed) {
+            return None;
+        }
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+        i64::try_from(since.as_secs()).ok()
+    }
+}
+
+fn store_of(certificates: Vec<Certificate>) -> Store {
+    let credentials = (1..).zip(certificates);
+    Store {
+        credentials: credentials
+            .map(|(instance, certificate)| Credential {
+                instance,
+                certificate,
+                allowed_uses: Some(AllowedUses::MtpAndUsp),
+                roles: Vec::new(),
+            })
+            .collect(),
+        ..Store::default()
+    }
+}
