@@ -1,6 +1,7 @@
 //! What an Agent is made with.
 
 use usphere_proto::EndpointId;
+use usphere_trust::{AllowedUses, Certificate, RevocationList};
 
 /// What an Agent is made with. All but the first two only seeds rows that are not there yet: what
 /// was Set later is never overwritten.
@@ -14,6 +15,44 @@ pub struct Config {
     pub controllers: Vec<KnownController>,
     /// Where Controllers may dial in.
     pub listen: Option<Target>,
+    /// Whom the Agent trusts over TLS.
+    pub trust: TrustConfig,
+}
+
+/// Whom the Agent trusts over TLS. A certificate is seeded once: when somebody has deleted it since, it
+/// does not come back.
+#[derive(Clone, Debug, Default)]
+pub struct TrustConfig {
+    /// Certificates whose owners vouch for others.
+    pub authorities: Vec<Authority>,
+    /// The certificates that Controllers are known by.
+    pub pins: Vec<Pin>,
+    /// Certificates that are trusted no more. They are not kept: each start has to bring them.
+    pub revocation_lists: Vec<RevocationList>,
+    /// Whether peers whom nobody vouches for are let in with the untrusted role. Counts at the first start
+    /// only.
+    pub on_first_use: bool,
+}
+
+/// A certificate whose owner vouches for others.
+#[derive(Clone, Debug)]
+pub struct Authority {
+    /// The certificate.
+    pub certificate: Certificate,
+    /// What its owner is trusted to vouch for.
+    pub allowed_uses: AllowedUses,
+    /// Whether the Controllers that it vouches for may do everything; otherwise they may do what they
+    /// were given one by one.
+    pub full_access: bool,
+}
+
+/// The certificate that a Controller is known by.
+#[derive(Clone, Debug)]
+pub struct Pin {
+    /// The Controller; one that is not known gets no row by this.
+    pub endpoint_id: EndpointId,
+    /// Its certificate.
+    pub certificate: Certificate,
 }
 
 /// A Controller that is known from the start.

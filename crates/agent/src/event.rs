@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use usphere_datamodel::model::{Outputs, OwnedChange, OwnerError, Phase, Snapshot};
 use usphere_datamodel::{Entry, Moment, Ticket};
 use usphere_proto::{EndpointId, Record, Refusal};
-use usphere_trust::PeerIdentity;
+use usphere_trust::{PeerIdentity, Store};
 
 use crate::config::Target;
 use crate::notice::Notice;
@@ -239,6 +240,9 @@ pub enum Output {
         /// The listener.
         listener: ListenerId,
     },
+    /// What is trusted from now on. Handshakes of TLS are judged by it; the engine judges what is
+    /// connected.
+    Trust(Arc<Store>),
 }
 
 /// Why the engine closes a connection.
@@ -246,6 +250,10 @@ pub enum Output {
 pub enum HangupReason {
     /// The Controller was deleted, disabled or banned.
     Disabled,
+    /// What the peer proves over TLS does not make it who it says it is.
+    Distrusted,
+    /// A peer that was trusted on first use had nothing to say. (TOFUInactivityTimer)
+    Idle,
     /// Somebody else than the Controller that was dialled is there.
     NotWhoWasDialled,
     /// Nobody may dial in, or not any more.
@@ -276,6 +284,8 @@ impl HangupReason {
                 GOING_AWAY
             }
             Self::Disabled
+            | Self::Distrusted
+            | Self::Idle
             | Self::NotListening
             | Self::NotWhoWasDialled
             | Self::OurEndpointId
@@ -290,6 +300,8 @@ impl fmt::Display for HangupReason {
         f.write_str(match self {
             Self::Disabled => "the Controller was deleted, disabled or banned",
             Self::NotListening => "no Controller may dial in here",
+            Self::Distrusted => "the peer's certificate does not make it who it says it is",
+            Self::Idle => "it was trusted on first use, and has been silent for too long",
             Self::NotWhoWasDialled => {
                 "another Endpoint is there than the Controller that was dialled"
             }

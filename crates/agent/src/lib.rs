@@ -46,7 +46,7 @@ mod records;
 mod roles;
 
 pub use clock::{Utc, date_time};
-pub use config::{Config, KnownController, Target};
+pub use config::{Authority, Config, KnownController, Pin, Target, TrustConfig};
 pub use engine::Agent;
 pub use event::{DialId, HangupReason, Input, LinkId, ListenerId, Origin, Output};
 pub use notice::{Ignored, Notice};

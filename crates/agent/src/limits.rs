@@ -14,6 +14,12 @@ pub const ANSWER_BYTES_MAX: usize = (8 << 20) - 4096;
 /// one that was disconnected by a Record may wait for the next Connect Record.
 pub const CONNECT_PATIENCE: Duration = Duration::from_secs(30);
 
+/// Controllers without a role of their own that are taken in when they connect.
+pub const STRANGERS_MAX: usize = 64;
+
+/// Records of a new Controller that wait until its row is made; what comes on top is dropped.
+pub const RECORDS_BEFORE_ADMISSION_MAX: usize = 16;
+
 /// Notices about what came on one link; what comes after them is dropped or refused without a word
 /// in the log.
 pub const NOTICES_PER_LINK_MAX: u32 = 64;

@@ -1,11 +1,14 @@
 //! What the engine knows of each open connection.
 
+use std::collections::VecDeque;
+use std::time::Duration;
+
 use usphere_datamodel::Moment;
-use usphere_proto::EndpointId;
+use usphere_proto::{EndpointId, Record};
 use usphere_trust::PeerIdentity;
 
 use crate::event::Origin;
-use crate::limits::NOTICES_PER_LINK_MAX;
+use crate::limits::{NOTICES_PER_LINK_MAX, RECORDS_BEFORE_ADMISSION_MAX};
 
 /// An open connection.
 #[derive(Debug)]
@@ -13,12 +16,24 @@ pub(crate) struct Link {
     pub(crate) origin: Origin,
     pub(crate) peer: PeerIdentity,
     pub(crate) stage: Stage,
+    /// What came while the row of a new Controller was being made.
+    pub(crate) waiting: VecDeque<Record>,
+    /// How long it may be silent, and when it has been silent for too long; for peers that are trusted on
+    /// first use. (TOFUInactivityTimer)
+    silence: Option<(Duration, Moment)>,
     notices: u32,
 }
 
 /// How far a connection has got.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Stage {
+    /// A new Controller is there; its row is being made.
+    Admitting {
+        /// Who it is.
+        id: EndpointId,
+        /// When the connection is closed if nothing comes of it.
+        until: Moment,
+    },
     /// Connect Records were exchanged as far as needed; Records may be. (R-MTP.8)
     Open(Party),
     /// A Disconnect Record came. Nothing is exchanged before the next Connect Record. (R-MTP.8)
@@ -49,24 +64,56 @@ impl Link {
             origin,
             peer,
             stage,
+            waiting: VecDeque::new(),
+            silence: None,
             notices: 0,
         }
+    }
+
+    /// Lets the link be silent for no longer than `patience` from now on.
+    pub(crate) fn bear_silence(&mut self, patience: Option<Duration>, now: Moment) {
+        self.silence = patience.map(|patience| (patience, now + patience));
+    }
+
+    /// A Message has come.
+    pub(crate) fn heard(&mut self, now: Moment) {
+        if let Some((patience, until)) = &mut self.silence {
+            *until = now + *patience;
+        }
+    }
+
+    /// Keeps a Record until its sender is admitted; whether there was room.
+    pub(crate) fn keep(&mut self, record: Record) -> bool {
+        let room = self.waiting.len() < RECORDS_BEFORE_ADMISSION_MAX;
+        if room {
+            self.waiting.push_back(record);
+        }
+        room
+    }
+
+    /// Whether the peer has proven by TLS to own a certificate.
+    pub(crate) fn is_over_tls(&self) -> bool {
+        self.peer.channel.session().is_some()
     }
 
     /// Who is there, if that is known.
     pub(crate) fn party(&self) -> Option<&Party> {
         match &self.stage {
             Stage::Open(party) | Stage::Parted { party, .. } => Some(party),
-            Stage::Unknown { .. } => None,
+            Stage::Admitting { .. } | Stage::Unknown { .. } => None,
         }
     }
 
     /// When it is closed if nothing comes.
     pub(crate) fn until(&self) -> Option<Moment> {
-        match self.stage {
+        let silence = self.silence.map(|(_, until)| until);
+        let stage = match self.stage {
             Stage::Open(_) => None,
-            Stage::Parted { until, .. } | Stage::Unknown { until } => Some(until),
-        }
+            Stage::Admitting { until, .. }
+            | Stage::Parted { until, .. }
+            | Stage::Unknown { until } => Some(until),
+        };
+        silence.into_iter().chain(stage).min()
     }
 
     /// Whether the peer may be taken for the Controller that it says it is. One that dials in through a

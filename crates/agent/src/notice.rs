@@ -4,6 +4,7 @@ use std::fmt;
 
 use usphere_datamodel::LoadProblem;
 use usphere_proto::EndpointId;
+use usphere_trust::Distrust;
 
 use crate::event::{HangupReason, LinkId, ListenerId};
 use crate::limits::NOTICE_TEXT_MAX;
@@ -34,6 +35,15 @@ pub enum Notice {
         /// Why.
         reason: String,
     },
+    /// A peer is not who it says it is, or is not trusted.
+    Distrusted {
+        /// The connection.
+        link: LinkId,
+        /// Who it says it is.
+        id: EndpointId,
+        /// Why it is not believed.
+        distrust: Distrust,
+    },
     /// The Agent closes a connection.
     HungUp {
         /// The connection.
@@ -49,6 +59,13 @@ pub enum Notice {
         from: String,
         /// Why.
         why: Ignored,
+    },
+    /// A new Controller could not be taken in.
+    NotAdmitted {
+        /// Its connection.
+        link: LinkId,
+        /// Why.
+        reason: String,
     },
     /// Notify Messages are not delivered, and are not tried again.
     NotDelivered {
@@ -112,7 +129,9 @@ impl Notice {
         match self {
             Self::Connected { .. } | Self::Disconnected { .. } | Self::HungUp { .. } => false,
             Self::DialFailed { .. }
+            | Self::Distrusted { .. }
             | Self::Ignored { .. }
+            | Self::NotAdmitted { .. }
             | Self::NotDelivered { .. }
             | Self::NotListening { .. }
             | Self::NotLoaded(_)
@@ -138,6 +157,8 @@ pub enum Ignored {
     Forbidden(String),
     /// It answers nothing that was asked. (R-MSG.9)
     NotAsked(String),
+    /// Its sender is being taken in, and too much of it waits already.
+    TooMuch,
     /// It is signed, and signatures cannot be verified yet. (R-E2E.30)
     Unverified,
     /// It is the Connect Record of another MTP. (R-MTP.8)
@@ -159,9 +180,19 @@ impl fmt::Display for Notice {
                 )
             }
             Self::Disconnected { link, reason } => write!(f, "{link}: ended: {reason}"),
+            Self::Distrusted { link, id, distrust } => {
+                write!(
+                    f,
+                    "{link}: {} is not trusted: {distrust}",
+                    clip(id.as_str())
+                )
+            }
             Self::HungUp { link, reason } => write!(f, "{link}: closed: {reason}"),
             Self::Ignored { link, from, why } => {
                 write!(f, "{link}: ignored what came from {from}: {why}")
+            }
+            Self::NotAdmitted { link, reason } => {
+                write!(f, "{link}: a new Controller was not taken in: {reason}")
             }
             Self::NotDelivered { controller, reason } => {
                 write!(f, "a notification to {controller} is given up: {reason}")
@@ -206,6 +237,7 @@ impl fmt::Display for Ignored {
             Self::Erroneous(why) => f.write_str(why),
             Self::Forbidden(why) => write!(f, "it may not speak here: {why}"),
             Self::NotAsked(msg_id) => write!(f, "msg_id {msg_id} answers nothing that was asked"),
+            Self::TooMuch => f.write_str("too much waits until its sender is taken in"),
             Self::Unverified => f.write_str("it is signed, and signatures cannot be verified yet"),
             Self::WrongConnect => f.write_str("it is the Connect Record of another MTP"),
         }

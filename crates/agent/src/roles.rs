@@ -10,6 +10,7 @@ use usphere_datamodel::{Access, ObjectId, Rights, SchemaView, Transaction};
 
 const TRUST: &str = "Device.LocalAgent.ControllerTrust.";
 const CONTROLLERS: &str = "Device.LocalAgent.Controller.";
+const CERTIFICATES: &str = "Device.LocalAgent.Certificate.";
 
 /// Compiles what the Controller whose row is at `controller` may do; nothing when there is no such row.
 pub(crate) fn access_of(transaction: &mut Transaction<'_>, controller: &str) -> Access {
@@ -40,18 +41,20 @@ pub(crate) fn untrusted(transaction: &mut Transaction<'_>) -> Access {
     Access::compile(transaction.view(), &roles)
 }
 
-/// Whether a change can make a difference to what any Controller may do.
+/// Whether a change can make a difference to what any Controller may do, or to who is trusted.
 pub(crate) fn concern(change: &Change, view: &SchemaView) -> bool {
     match change {
         Change::Added { path, .. } | Change::Deleted { path, .. } => {
-            path.starts_with(TRUST) || path.starts_with(CONTROLLERS)
+            let roots = [TRUST, CONTROLLERS, CERTIFICATES];
+            roots.iter().any(|root| path.starts_with(root))
         }
         Change::Set { object, node, .. } => {
             let assigns = || {
                 let name = &*view.node(*node).name;
-                object.starts_with(CONTROLLERS) && matches!(name, "AssignedRole" | "InheritedRole")
+                object.starts_with(CONTROLLERS)
+                    && matches!(name, "AssignedRole" | "Credential" | "InheritedRole")
             };
-            object.starts_with(TRUST) || assigns()
+            object.starts_with(TRUST) || object.starts_with(CERTIFICATES) || assigns()
         }
     }
 }

@@ -10,11 +10,11 @@ use usphere_datamodel::declare::Object;
 use usphere_datamodel::{Entry, Moment, Schema};
 use usphere_proto::msg::{Error, Get, RequestType, ResponseType};
 use usphere_proto::{EndpointId, Msg, Record, RecordType};
-use usphere_trust::{Channel, PeerIdentity};
+use usphere_trust::{Certificate, Chain, Channel, Expected, PeerIdentity, Session, Store};
 
 use crate::{
     Agent, Config, DialId, HangupReason, Input, KnownController, LinkId, ListenerId, Notice,
-    Origin, Output, Target,
+    Origin, Output, Target, TrustConfig,
 };
 
 /// What an Agent is started with.
@@ -45,6 +45,8 @@ pub struct LiveAgent {
     pub listeners: BTreeMap<ListenerId, Target>,
     /// Time between two Pings on connections that are accepted, as it was told last.
     pub accepted_ping_interval: Duration,
+    /// What is trusted.
+    pub trust: Arc<Store>,
     /// The log.
     pub notices: Vec<Notice>,
     /// Questions to owners that wait for an answer.
@@ -89,6 +91,7 @@ impl Scene {
             software_version: "1.2.3".to_owned(),
             controllers: Vec::new(),
             listen: Some(listen),
+            trust: TrustConfig::default(),
         };
         Self {
             config,
@@ -142,6 +145,12 @@ impl Scene {
         self
     }
 
+    /// With this trust from the start.
+    pub fn trust(mut self, trust: TrustConfig) -> Self {
+        self.config.trust = trust;
+        self
+    }
+
     /// Without a place to dial in.
     pub fn deaf(mut self) -> Self {
         self.config.listen = None;
@@ -184,6 +193,7 @@ impl Scene {
             hangups: Vec::new(),
             listeners: BTreeMap::new(),
             accepted_ping_interval: Duration::ZERO,
+            trust: Arc::default(),
             notices: Vec::new(),
             questions: VecDeque::new(),
             scene: self,
@@ -293,6 +303,7 @@ impl LiveAgent {
                     self.inboxes.entry(link).or_default().push_back(record)
                 }
                 Output::StopListening { listener } => drop(self.listeners.remove(&listener)),
+                Output::Trust(store) => self.trust = store,
                 output @ (Output::Apply { .. } | Output::Fetch { .. } | Output::Operate { .. }) => {
                     self.questions.push_back(output);
                 }
@@ -317,6 +328,42 @@ impl LiveAgent {
         link
     }
 
+    /// Somebody dials in over TLS with this certificate, as the transport does it. `None` where the handshake
+    /// fails.
+    pub fn arrive_over_tls(
+        &mut self,
+        claimed: Option<&str>,
+        certificates: &[&Certificate],
+    ) -> Option<LinkId> {
+        let channel = self.handshake(certificates, &Expected::Anybody)?;
+        Some(self.arrive(claimed, channel))
+    }
+
+    /// The oldest attempt to connect finds a server with this certificate. `None` where the handshake fails.
+    pub fn pick_up_over_tls(&mut self, certificates: &[&Certificate]) -> Option<LinkId> {
+        let dialled = self.dials.front().expect("nobody is dialled");
+        let expected = Expected::Server {
+            host: dialled.target.host.clone(),
+            endpoint_id: Some(dialled.controller.clone()),
+        };
+        let Some(channel) = self.handshake(certificates, &expected) else {
+            self.turn_down();
+            return None;
+        };
+        Some(self.pick_up_on(channel))
+    }
+
+    fn handshake(&self, certificates: &[&Certificate], expected: &Expected) -> Option<Channel> {
+        let ders: Vec<&[u8]> = certificates
+            .iter()
+            .map(|certificate| certificate.der())
+            .collect();
+        let time = self.agent.utc(self.now).unix_seconds();
+        let chain = Chain::from_der(&ders).ok()?;
+        let session = Session::open(chain, &self.trust, expected, time).ok()?;
+        Some(Channel::Tls(Arc::new(session)))
+    }
+
     /// Somebody dials in.
     pub fn arrive(&mut self, claimed: Option<&str>, channel: Channel) -> LinkId {
         let peer = PeerIdentity {
@@ -334,12 +381,16 @@ impl LiveAgent {
 
     /// The oldest attempt to connect succeeds.
     pub fn pick_up(&mut self) -> LinkId {
+        self.pick_up_on(Channel::PlainLoopback)
+    }
+
+    fn pick_up_on(&mut self, channel: Channel) -> LinkId {
         let dialled = self.dials.pop_front().expect("nobody is dialled");
         let name = dialled.controller.instance_id().to_owned();
         let link = self.name_link(Some(&name));
         let peer = PeerIdentity {
             endpoint_id: None,
-            channel: Channel::PlainLoopback,
+            channel,
         };
         self.tell(Input::Connected {
             link,

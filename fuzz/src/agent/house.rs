@@ -22,6 +22,8 @@ const SENSORS: Unit = Unit {
     max_age: Duration::from_secs(1),
     deadline: Duration::from_secs(5),
     numbering: Numbering::Kept,
+    announced: false,
+    poll: Duration::from_secs(30),
 };
 
 const TASKS: Unit = Unit {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use usphere_agent::{
     Agent, Config, DialId, Input, KnownController, LinkId, ListenerId, Notice, Output, Target,
+    TrustConfig,
 };
 use usphere_datamodel::model::OwnerError;
 use usphere_datamodel::{Entry, Moment, Schema};
@@ -416,6 +417,7 @@ impl Stage {
                         "{listener} was no listener"
                     );
                 }
+                Output::Trust(_) => {}
                 Output::Apply { .. } | Output::Fetch { .. } | Output::Operate { .. } => {
                     self.questions.push_back(output);
                 }
@@ -555,6 +557,7 @@ fn config(more: &[&str]) -> Config {
             host: String::new(),
             ..target("")
         }),
+        trust: TrustConfig::default(),
     }
 }
 

@@ -11,7 +11,7 @@
 
 use usphere_datamodel::Moment;
 use usphere_proto::{EndpointId, ErrorCode, Record};
-use usphere_trust::PeerIdentity;
+use usphere_trust::{Admission, PeerIdentity, Standing};
 
 use super::{Agent, Controller};
 use crate::dialling::Upset;
@@ -40,29 +40,65 @@ impl Agent {
             return self.hang_up(link, HangupReason::NotListening);
         }
         let claimed = peer.endpoint_id.clone();
-        let stage = Stage::Unknown {
-            until: now + CONNECT_PATIENCE,
-        };
-        self.links
-            .insert(link, Link::new(Origin::Accepted, peer, stage));
+        self.begin(link, Origin::Accepted, peer, now);
         if let Some(id) = claimed {
             self.identify(link, &id, now);
         }
     }
 
+    fn begin(&mut self, link: LinkId, origin: Origin, peer: PeerIdentity, now: Moment) {
+        let stage = Stage::Unknown {
+            until: now + CONNECT_PATIENCE,
+        };
+        let patience = self.patience_with(&peer.channel);
+        let mut new = Link::new(origin, peer, stage);
+        new.bear_silence(patience, now);
+        self.links.insert(link, new);
+    }
+
     /// Learns who is at the other end of a link. Who cannot be spoken to is hung up.
     pub(super) fn identify(&mut self, link: LinkId, id: &EndpointId, now: Moment) {
-        let found = self
-            .controllers
-            .iter()
-            .find(|(_, controller)| controller.id == *id);
-        let reason = match found {
-            _ if *id == self.own => HangupReason::OurEndpointId,
-            Some((instance, _)) => return self.attach(link, *instance, now),
-            None => HangupReason::Stranger,
-        };
-        self.links.remove(&link);
-        self.hang_up(link, reason);
+        if let Err(reason) = self.recognize(link, id, now) {
+            self.links.remove(&link);
+            self.hang_up(link, reason);
+        }
+    }
+
+    fn recognize(
+        &mut self,
+        link: LinkId,
+        id: &EndpointId,
+        now: Moment,
+    ) -> Result<(), HangupReason> {
+        if *id == self.own {
+            return Err(HangupReason::OurEndpointId);
+        }
+        let admission = self.judge(link, id, now)?;
+        if admission.standing == Standing::New {
+            if let Some(known) = self.links.get_mut(&link) {
+                known.stage = Stage::Admitting {
+                    id: id.clone(),
+                    until: now + CONNECT_PATIENCE,
+                };
+            }
+            self.submit_admission(link, id.clone(), admission, now);
+            return Ok(());
+        }
+        let mut controllers = self.controllers.iter();
+        let found = controllers.find(|(_, controller)| controller.id == *id);
+        let instance = *found.ok_or(HangupReason::Stranger)?.0;
+        self.attach_known(link, instance, admission, now);
+        Ok(())
+    }
+
+    /// Attaches a Controller that has a row, with what its admission gives it. What is claimed where anybody
+    /// can read and change it changes nothing.
+    fn attach_known(&mut self, link: LinkId, instance: u32, admission: Admission, now: Moment) {
+        self.attach(link, instance, now);
+        let known = self.links.get(&link).filter(|link| link.is_trusted());
+        if let Some(id) = known.and_then(|link| Some(link.party()?.id.clone())) {
+            self.submit_admission(link, id, admission, now);
+        }
     }
 
     fn dialled(&mut self, link: LinkId, dial: DialId, peer: PeerIdentity, now: Moment) {
@@ -73,24 +109,25 @@ impl Agent {
         let Some((&instance, controller)) = found else {
             return self.hang_up(link, HangupReason::Superfluous);
         };
+        let id = controller.id.clone();
         let reason = match &peer.endpoint_id {
-            Some(id) if *id == self.own => HangupReason::OurEndpointId,
-            Some(id) if *id != controller.id => HangupReason::NotWhoWasDialled,
+            Some(claimed) if *claimed == self.own => HangupReason::OurEndpointId,
+            Some(claimed) if *claimed != id => HangupReason::NotWhoWasDialled,
             _ => {
-                let stage = Stage::Unknown {
-                    until: now + CONNECT_PATIENCE,
-                };
-                self.links
-                    .insert(link, Link::new(Origin::Dialled(dial), peer, stage));
-                return self.attach(link, instance, now);
+                self.begin(link, Origin::Dialled(dial), peer, now);
+                match self.judge(link, &id, now) {
+                    Ok(admission) => return self.attach_known(link, instance, admission, now),
+                    Err(reason) => reason,
+                }
             }
         };
+        self.links.remove(&link);
         self.hang_up(link, reason);
         self.dial_failed(dial, reason.to_string(), now);
     }
 
     /// Makes `link` the session of the Controller, and says that we are there. (R-WS.4, R-MTP.6)
-    fn attach(&mut self, link: LinkId, instance: u32, now: Moment) {
+    pub(super) fn attach(&mut self, link: LinkId, instance: u32, now: Moment) {
         let (Some(controller), Some(new)) =
             (self.controllers.get_mut(&instance), self.links.get(&link))
         else {
@@ -307,7 +344,7 @@ impl Agent {
             .iter()
             .filter_map(|(id, link)| match &link.stage {
                 Stage::Open(party) => Some((*id, party.id.clone())),
-                Stage::Parted { .. } | Stage::Unknown { .. } => None,
+                Stage::Admitting { .. } | Stage::Parted { .. } | Stage::Unknown { .. } => None,
             })
             .collect();
         for (link, id) in goodbyes {

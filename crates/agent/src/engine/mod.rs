@@ -9,16 +9,18 @@
 //! | `plans` | plans on the Model: what they want from outside, and what follows from their ends |
 //! | `survey` | what is read from the data model for the engine's own use |
 //! | `seed` | what the Agent puts into the data model by itself |
+//! | `trust` | who may speak, and what becomes of a peer |
 
 mod commands;
 mod connect;
 pub(crate) mod notify;
 mod plans;
 mod receive;
-mod seed;
+pub(crate) mod seed;
 pub(crate) mod survey;
 #[cfg(test)]
 mod tests;
+pub(crate) mod trust;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -28,12 +30,13 @@ use usphere_datamodel::model::ModelInput;
 use usphere_datamodel::{Access, Entry, Model, Moment, PlanId, Schema, SchemaError, SchemaView};
 use usphere_proto::EndpointId;
 use usphere_proto::msg::RequestType;
+use usphere_trust::Store;
 
 use crate::clock::{Clock, Utc};
 use crate::config::Config;
 use crate::dialling::{Dialler, Retry};
 use crate::event::{HangupReason, Input, LinkId, ListenerId, Output};
-use crate::links::Link;
+use crate::links::{Link, Stage};
 use crate::notice::Notice;
 use crate::objects::objects;
 use crate::random::Random;
@@ -57,6 +60,10 @@ pub struct Agent {
     surveying: bool,
     /// Requests that wait for the survey, so that none is carried out with rights that are gone.
     held: VecDeque<Held>,
+    /// What is trusted, as the data model says.
+    trust: Arc<Store>,
+    /// Plans under way that let somebody in.
+    admitting: usize,
     clock: Clock,
     random: Random,
     dials: u64,
@@ -139,6 +146,11 @@ impl Agent {
             stale: Stale::Rights,
             surveying: false,
             held: VecDeque::new(),
+            trust: Arc::new(Store {
+                revocation_lists: config.trust.revocation_lists.clone(),
+                ..Store::default()
+            }),
+            admitting: 0,
             clock: Clock::default(),
             random: Random::new(seed),
             dials: 0,
@@ -266,7 +278,11 @@ impl Agent {
             .collect();
         for link in over {
             if let Some(gone) = self.links.remove(&link) {
-                self.hang_up(link, HangupReason::Silent);
+                let reason = match gone.stage {
+                    Stage::Open(_) => HangupReason::Idle,
+                    _ => HangupReason::Silent,
+                };
+                self.hang_up(link, reason);
                 self.leave(&gone, now);
             }
         }

@@ -9,6 +9,7 @@ use usphere_datamodel::{Fault, Model, Moment, PlanId, Transaction};
 
 use super::notify::{Findings, Identity};
 use super::survey::{self, Stale, Survey};
+use super::trust::Admitted;
 use super::{Agent, Controller, seed};
 use crate::config::Config;
 use crate::dialling::Dialler;
@@ -19,6 +20,8 @@ use crate::objects::{OWNER, UP_TIME};
 
 /// What a plan returns.
 pub(super) enum Conclusion {
+    /// Somebody was let in, or not.
+    Admitted(Admitted),
     Answer(Answer),
     /// What an OnBoardRequest says.
     Boarding(Identity),
@@ -147,7 +150,10 @@ impl Agent {
 
     /// Whether what the engine knows of the data model is what is durable.
     pub(super) fn is_current(&self) -> bool {
-        !self.surveying && self.stale == Stale::Nothing && !self.notifier.owes_survey()
+        !self.surveying
+            && self.stale == Stale::Nothing
+            && self.admitting == 0
+            && !self.notifier.owes_survey()
     }
 
     pub(super) fn submit_own(&mut self, work: Work<Conclusion>, now: Moment) {
@@ -269,6 +275,7 @@ impl Agent {
         };
         self.changed(changes, depth);
         match conclusion {
+            Conclusion::Admitted(admitted) => self.admitted(admitted, now),
             Conclusion::Answer(answer) => {
                 if let Some(Purpose::Request(instance)) = purpose {
                     self.answered(instance, plan, answer);
@@ -290,6 +297,7 @@ impl Agent {
                 self.surveying = false;
                 self.follow(survey, now);
                 if self.is_current() {
+                    self.attach_admitted(now);
                     self.release_held(now);
                 }
             }
@@ -356,6 +364,9 @@ impl Agent {
             }
             self.publish_retries(found.instance, now);
             self.follow_boarding(found.instance, found.boarding, now);
+        }
+        if let Some(trust) = survey.trust {
+            self.follow_trust(trust, now);
         }
         self.follow_listeners(survey.listeners, now);
     }

@@ -30,13 +30,20 @@ impl Agent {
         if let Err(why) = self.admit(link, &record.from_id, now) {
             return self.ignore(link, &record.from_id, why);
         }
-        let Some(known) = self.links.get(&link) else {
+        let Some(known) = self.links.get_mut(&link) else {
             return;
         };
+        if matches!(known.stage, Stage::Admitting { .. }) {
+            let from = record.from_id.clone();
+            if !known.keep(record) {
+                self.ignore(link, &from, Ignored::TooMuch);
+            }
+            return;
+        }
         let (instance, parted) = match &known.stage {
             Stage::Open(party) => (party.instance, None),
             Stage::Parted { party, .. } => (party.instance, Some(party.clone())),
-            Stage::Unknown { .. } => return,
+            Stage::Admitting { .. } | Stage::Unknown { .. } => return,
         };
         match (content_of(record, &self.own), parted) {
             (Content::Connect, Some(party)) => self.open(link, party, now),
@@ -84,6 +91,15 @@ impl Agent {
         let party = known.party();
         if party.is_some_and(|party| party.id.as_str() == from) {
             return Ok(());
+        }
+        if let Stage::Admitting { id, .. } = &known.stage {
+            return match id.as_str() == from {
+                true => Ok(()),
+                false => Err(Ignored::Forbidden(format!(
+                    "{} is there",
+                    clip(id.as_str())
+                ))),
+            };
         }
         let from = EndpointId::from_wire(from)
             .map_err(|error| Ignored::Erroneous(clip(&error.to_string())))?;
@@ -135,6 +151,9 @@ impl Agent {
                 };
             }
         };
+        if let Some(known) = self.links.get_mut(&link) {
+            known.heard(now);
+        }
         // What the Message is, its body tells. (R-MSG.10)
         let msg_id = msg.header.map(|header| header.msg_id).unwrap_or_default();
         match msg.body.and_then(|body| body.msg_body) {
@@ -245,6 +264,7 @@ impl Agent {
             controller: controller.path.clone(),
             access: access.clone(),
             utc: self.clock.at(now),
+            authenticated: asked.trusted,
         };
         let work = handlers::plan(request, caller);
         asked.plan = Some(super::plans::submit_request(

@@ -4,12 +4,16 @@
 use usphere_datamodel::model::Setting;
 use usphere_datamodel::types::list;
 use usphere_datamodel::{Fault, FaultKind, NodeId, ObjectId, Transaction};
+use usphere_trust::{Certificate, FingerprintAlgorithm};
 
 use super::notify;
-use crate::config::{Config, KnownController, Target};
-use crate::objects::{FULL_ACCESS_ROLE, SEEDED_CONTROLLERS, WEBSOCKET};
+use super::trust;
+use crate::config::{Authority, Config, KnownController, Pin, Target};
+use crate::handlers::challenges;
+use crate::objects::{FULL_ACCESS_ROLE, SEEDED_CERTIFICATES, SEEDED_CONTROLLERS, WEBSOCKET};
 
 const LOCAL_AGENT: &str = "Device.LocalAgent.";
+const TRUST: &str = "Device.LocalAgent.ControllerTrust.";
 const FULL_ACCESS: &str = "Full access";
 const UNTRUSTED: &str = "Untrusted";
 
@@ -59,6 +63,23 @@ pub(super) fn seed(transaction: &mut Transaction<'_>, config: &Config, first: bo
             seed_controller(transaction, known)
         });
     }
+    for authority in &config.trust.authorities {
+        attempt(transaction, &|transaction| {
+            seed_authority(transaction, authority).map(|()| None)
+        });
+    }
+    for pin in &config.trust.pins {
+        attempt(transaction, &|transaction| seed_pin(transaction, pin));
+    }
+    if first && config.trust.on_first_use {
+        attempt(transaction, &|transaction| {
+            let trust = find(transaction, TRUST)?;
+            set(transaction, trust, "TOFUAllowed", "true").map(|()| None)
+        });
+    }
+    attempt(transaction, &|transaction| {
+        lock_again(transaction).map(|()| None)
+    });
     if let Some(target) = &config.listen {
         attempt(transaction, &|transaction| {
             seed_listener(transaction, target)
@@ -88,7 +109,7 @@ fn seed_identity(transaction: &mut Transaction<'_>, config: &Config) -> Result<(
 }
 
 fn seed_roles(transaction: &mut Transaction<'_>) -> Result<(), Fault> {
-    let trust = find(transaction, "Device.LocalAgent.ControllerTrust.")?;
+    let trust = find(transaction, TRUST)?;
     full_access(transaction)?;
     if row_with(transaction, trust, "Role", "Name", UNTRUSTED)?.is_none() {
         let role = role(
@@ -155,6 +176,70 @@ fn new_controller(
         let socket = websocket(transaction, mtp)?;
         set(transaction, socket, "Host", &target.host)?;
         place(transaction, socket, target)?;
+    }
+    Ok(())
+}
+
+/// A certificate whose owner vouches for others, unless somebody has deleted it since it was seeded.
+fn seed_authority(transaction: &mut Transaction<'_>, seed: &Authority) -> Result<(), Fault> {
+    if !is_new(transaction, &seed.certificate)? {
+        return Ok(());
+    }
+    let (agent, trust) = (find(transaction, LOCAL_AGENT)?, find(transaction, TRUST)?);
+    let role = match seed.full_access {
+        true => {
+            let role = full_access(transaction)?;
+            transaction.path(role).to_owned()
+        }
+        false => String::new(),
+    };
+    let certificate = trust::stored_or_new(transaction, agent, &seed.certificate)?;
+    let certificate = transaction.path(certificate).to_owned();
+    let values = [
+        ("Enable", "true"),
+        ("Role", &role),
+        ("Credential", &certificate),
+        ("AllowedUses", seed.allowed_uses.name()),
+    ];
+    add(transaction, trust, "Credential", &values).map(drop)
+}
+
+/// The certificate of a Controller, likewise.
+fn seed_pin(transaction: &mut Transaction<'_>, seed: &Pin) -> Result<Option<Fault>, Fault> {
+    let agent = find(transaction, LOCAL_AGENT)?;
+    let id = seed.endpoint_id.as_str();
+    let Some(row) = row_with(transaction, agent, "Controller", "EndpointID", id)? else {
+        let text = format!("there is no Controller {id}, so its certificate is not kept");
+        let path = "Device.LocalAgent.Controller.";
+        return Ok(Some(Fault::new(FaultKind::Denied, path, text)));
+    };
+    if is_new(transaction, &seed.certificate)? {
+        trust::remember(transaction, agent, row, &seed.certificate)?;
+    }
+    Ok(None)
+}
+
+/// Whether a certificate is seeded for the first time; from now on it is not.
+fn is_new(transaction: &mut Transaction<'_>, certificate: &Certificate) -> Result<bool, Fault> {
+    let agent = find(transaction, LOCAL_AGENT)?;
+    let print = certificate.fingerprint(FingerprintAlgorithm::Sha256);
+    let seeded = transaction.text(agent, SEEDED_CERTIFICATES).to_owned();
+    if list::items(&seeded).any(|known| known == print) {
+        return Ok(false);
+    }
+    let all = list::items(&seeded).chain([print.into()]);
+    let all: Vec<_> = all.collect();
+    let all = list::join(all.iter().map(|item| &**item));
+    assign(transaction, agent, SEEDED_CERTIFICATES, &all)?;
+    Ok(true)
+}
+
+/// A challenge that was failed too often stays locked over a restart: for the whole time, as the Agent does not
+/// know how long it was gone. (R-SEC.16, R-SEC.17)
+fn lock_again(transaction: &mut Transaction<'_>) -> Result<(), Fault> {
+    let trust = find(transaction, TRUST)?;
+    for row in super::survey::rows(transaction, trust, "Challenge") {
+        challenges::lock_if_due(transaction, row)?;
     }
     Ok(())
 }
@@ -230,7 +315,7 @@ fn place(
 
 /// The role that may do everything; it is made when it was never made or was deleted.
 fn full_access(transaction: &mut Transaction<'_>) -> Result<ObjectId, Fault> {
-    let trust = find(transaction, "Device.LocalAgent.ControllerTrust.")?;
+    let trust = find(transaction, TRUST)?;
     let made = format!("{}.", transaction.text(trust, FULL_ACCESS_ROLE));
     if let Some(role) = transaction.find(&made) {
         return Ok(role);
@@ -260,7 +345,7 @@ fn role(
     Ok(role)
 }
 
-fn add(
+pub(super) fn add(
     transaction: &mut Transaction<'_>,
     parent: ObjectId,
     table: &str,
@@ -277,7 +362,7 @@ fn add(
     Ok(row)
 }
 
-fn set(
+pub(super) fn set(
     transaction: &mut Transaction<'_>,
     object: ObjectId,
     name: &str,
@@ -287,7 +372,7 @@ fn set(
     transaction.set(object, parameter, value, Setting::Initial)
 }
 
-fn assign(
+pub(crate) fn assign(
     transaction: &mut Transaction<'_>,
     object: ObjectId,
     name: &str,
@@ -302,7 +387,7 @@ fn parameter(transaction: &Transaction<'_>, object: ObjectId, name: &str) -> Res
     found.ok_or_else(|| missing(transaction, object, name))
 }
 
-fn row_with(
+pub(super) fn row_with(
     transaction: &mut Transaction<'_>,
     parent: ObjectId,
     table: &str,
@@ -324,7 +409,7 @@ fn websocket(transaction: &mut Transaction<'_>, mtp: ObjectId) -> Result<ObjectI
     socket.ok_or_else(|| missing(transaction, mtp, "WebSocket"))
 }
 
-fn find(transaction: &mut Transaction<'_>, path: &str) -> Result<ObjectId, Fault> {
+pub(super) fn find(transaction: &mut Transaction<'_>, path: &str) -> Result<ObjectId, Fault> {
     transaction
         .find(path)
         .ok_or_else(|| Fault::new(FaultKind::Internal, path, "this is not declared"))

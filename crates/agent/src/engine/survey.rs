@@ -12,8 +12,10 @@ use usphere_datamodel::model::Change;
 use usphere_datamodel::types::list;
 use usphere_datamodel::{Access, NodeId, ObjectId, SchemaView, Transaction};
 use usphere_proto::EndpointId;
+use usphere_trust::Store;
 
 use super::notify::Boarding;
+use super::trust::store;
 use crate::config::Target;
 use crate::dialling::{Retry, Way};
 use crate::event::ListenerId;
@@ -47,6 +49,8 @@ pub(crate) struct Survey {
     pub(crate) listeners: Vec<(ListenerId, Offer)>,
     /// The rights of Controllers whose identity is not known; `None` when they did not change.
     pub(crate) untrusted: Option<Arc<Access>>,
+    /// What is trusted; `None` when it did not change.
+    pub(crate) trust: Option<Store>,
 }
 
 /// A Controller that is enabled, not banned, and can be addressed.
@@ -117,6 +121,7 @@ pub(crate) fn survey(transaction: &mut Transaction<'_>, rights: bool) -> Survey 
         controllers: Vec::new(),
         listeners: Vec::new(),
         untrusted: None,
+        trust: None,
     };
     let Some(agent) = transaction.find(LOCAL_AGENT) else {
         return found;
@@ -132,6 +137,7 @@ pub(crate) fn survey(transaction: &mut Transaction<'_>, rights: bool) -> Survey 
     }
     if rights {
         found.untrusted = Some(Arc::new(roles::untrusted(transaction)));
+        found.trust = Some(store::compile(transaction));
     }
     found
 }
@@ -231,7 +237,12 @@ fn banned_role(transaction: &mut Transaction<'_>, agent: ObjectId) -> String {
         .unwrap_or_default()
 }
 
-fn rows(transaction: &mut Transaction<'_>, parent: ObjectId, table: &str) -> Vec<ObjectId> {
+/// The rows of a table, in the order of their numbers.
+pub(super) fn rows(
+    transaction: &mut Transaction<'_>,
+    parent: ObjectId,
+    table: &str,
+) -> Vec<ObjectId> {
     let table = transaction.member(parent, table);
     table
         .and_then(|table| transaction.rows(parent, table).ok())

@@ -4,6 +4,8 @@
 //! so it must never touch anything but the transaction, and never send, store or remember.
 
 mod add;
+mod certificates;
+pub(crate) mod challenges;
 mod delete;
 mod get;
 mod instances;
@@ -41,6 +43,8 @@ pub(crate) struct Caller {
     pub(crate) access: Arc<Access>,
     /// When it asks.
     pub(crate) utc: Utc,
+    /// Whether its connection is good for who it says it is. (R-SEC.0)
+    pub(crate) authenticated: bool,
 }
 
 /// What a request came to.

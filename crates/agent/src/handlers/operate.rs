@@ -9,8 +9,9 @@ use usphere_proto::msg::{
     CommandFailure, Operate, OperateResp, OperationOutcome, OperationResult, OutputArgs,
 };
 
+use super::challenges::Response;
 use super::limits::TARGETS_MAX;
-use super::{Answer, Caller};
+use super::{Answer, Caller, certificates, challenges};
 use crate::codes::{Deed, code_of};
 
 /// Answers an Operate: one result per command that the path matched. Without `send_resp` only failures
@@ -68,7 +69,7 @@ fn result(
     let name = &*transaction.node(target.node).name;
     let path = format!("{}{name}", transaction.path(target.object));
     let outcome = match run(transaction, target, &path, request, caller) {
-        Ok(outputs) => OperationOutcome::ReqOutputArgs(OutputArgs::from(outputs)),
+        Ok(outcome) => outcome,
         Err(fault) => failure(&fault),
     };
     OperationResult {
@@ -83,7 +84,7 @@ fn run(
     path: &str,
     request: &Operate,
     caller: &Caller,
-) -> Result<Outputs, Fault> {
+) -> Result<OperationOutcome, Fault> {
     let may_run = transaction
         .rights(&caller.access, target.node, target.object)
         .grants(Rights::COMMAND_EXECUTE);
@@ -100,7 +101,28 @@ fn run(
         let text = "asynchronous commands are not available yet";
         return Err(Fault::new(FaultKind::CommandFailed, path, text));
     }
-    transaction.operate(target.object, target.node, arguments)
+    let object = target.object;
+    let outputs = match &*node.path {
+        "Device.LocalAgent.AddCertificate()" => certificates::add(transaction, path, &arguments),
+        "Device.LocalAgent.Certificate.{i}.Delete()" => certificates::delete(transaction, object),
+        "Device.LocalAgent.Certificate.{i}.GetFingerprint()" => {
+            certificates::fingerprint(transaction, object, path, &arguments)
+        }
+        "Device.LocalAgent.Controller.{i}.AddMyCertificate()" => {
+            certificates::add_mine(transaction, object, path, &arguments, caller)
+        }
+        "Device.LocalAgent.ControllerTrust.ChallengeResponse()" => {
+            match challenges::respond(transaction, path, &arguments, caller)? {
+                Response::Right => Ok(Outputs::new()),
+                Response::Wrong(fault) => return Ok(failure(&fault)),
+            }
+        }
+        "Device.LocalAgent.ControllerTrust.RequestChallenge()" => {
+            challenges::request(transaction, path, &arguments, caller)
+        }
+        _ => transaction.operate(object, target.node, arguments),
+    };
+    outputs.map(|outputs| OperationOutcome::ReqOutputArgs(OutputArgs::from(outputs)))
 }
 
 /// The arguments that the command knows; the others are ignored, and what is left out has its default.

@@ -6,7 +6,12 @@ use usphere_datamodel::declare::{
 };
 use usphere_datamodel::types::ALIAS;
 
+use super::certificate::CERTIFICATE_TABLE;
 use crate::objects::WEBSOCKET;
+
+/// The challenge that the Controller has requested and not yet answered: its ChallengeID, its path and, where
+/// it expires, when, on the Agent's own clock, in microseconds; with blanks between them.
+pub(crate) const CHALLENGED: &str = "X_USPHERE_Challenged";
 
 const ROLE: &str = "Device.LocalAgent.ControllerTrust.Role.{i}.";
 
@@ -21,7 +26,9 @@ pub(super) const CONTROLLER: Object = object("Device.LocalAgent.Controller.{i}."
         parameter("ProvisioningCode", STRING.max(64)).writable(),
         parameter("Enable", BOOLEAN).writable().default("false"),
         parameter("AssignedRole", strong_reference(ROLE).list()).writable(),
-        parameter("InheritedRole", strong_reference(ROLE).list()),
+        // A restart clears what was inherited. (R-SEC.21)
+        parameter("InheritedRole", strong_reference(ROLE).list()).volatile(),
+        parameter("Credential", strong_reference(CERTIFICATE_TABLE).list()).writable(),
         parameter(
             "USPNotifRetryMinimumWaitInterval",
             UNSIGNED_INT.range(1, 65_535),
@@ -41,8 +48,15 @@ pub(super) const CONTROLLER: Object = object("Device.LocalAgent.Controller.{i}."
         parameter("OnBoardingRestartTime", UNSIGNED_INT)
             .writable()
             .default("0"),
+        // Ours.
+        parameter(CHALLENGED, STRING).volatile().secured(),
     ])
-    .commands(&[command("SendOnBoardRequest()")]);
+    .commands(&[
+        command("SendOnBoardRequest()"),
+        command("AddMyCertificate()")
+            .input(&["Alias", "Certificate"])
+            .mandatory(&["Certificate"]),
+    ]);
 
 /// One row is one MTP by which the Agent reaches the Controller; the lowest Order is tried first.
 /// (TR-181 2.19)

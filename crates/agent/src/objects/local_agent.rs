@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use usphere_datamodel::declare::{
-    Numbering, Object, STRING, UNSIGNED_INT, Unit, object, one_of, parameter,
+    Numbering, Object, STRING, UNSIGNED_INT, Unit, command, object, one_of, parameter,
 };
 
 use crate::limits::UP_TIME_AGE_MAX;
@@ -11,6 +11,12 @@ use crate::objects::WEBSOCKET;
 
 /// The Endpoint IDs of the Controllers that the configuration has seeded, now or at an earlier start.
 pub(crate) const SEEDED_CONTROLLERS: &str = "X_USPHERE_SeededControllers";
+
+/// The SHA-256 of the certificates that the configuration has seeded, now or at an earlier start.
+pub(crate) const SEEDED_CERTIFICATES: &str = "X_USPHERE_SeededCertificates";
+
+/// All of TR-181's but SHA-224, which nobody uses.
+const FINGERPRINT_ALGORITHMS: &str = "SHA-1,SHA-256,SHA-384,SHA-512";
 
 /// The owner of what the engine itself knows.
 pub(crate) const OWNER: &str = "agent";
@@ -27,20 +33,32 @@ pub(crate) const UP_TIME: Unit = Unit {
 };
 
 /// This Agent. Its ID and version are told by whoever starts it. (TR-181 2.19)
-pub(super) const LOCAL_AGENT: Object = object("Device.LocalAgent.").parameters(&[
-    parameter("EndpointID", STRING).volatile(),
-    parameter("SoftwareVersion", STRING.max(64)).volatile(),
-    parameter("UpTime", UNSIGNED_INT)
-        .unannounced()
-        .live(&UP_TIME),
-    parameter(
-        "SupportedProtocols",
-        one_of(&["WebSocket", "STOMP", "MQTT", "UDS"]).list_of(1, 4),
-    )
-    .default(WEBSOCKET),
-    parameter("MTPNumberOfEntries", UNSIGNED_INT).counts("MTP"),
-    parameter("ControllerNumberOfEntries", UNSIGNED_INT).counts("Controller"),
-    parameter("SubscriptionNumberOfEntries", UNSIGNED_INT).counts("Subscription"),
-    // Ours: whom the configuration has brought in once. Who was deleted since is not brought in again.
-    parameter(SEEDED_CONTROLLERS, STRING.list()),
-]);
+pub(super) const LOCAL_AGENT: Object = object("Device.LocalAgent.")
+    .parameters(&[
+        parameter("EndpointID", STRING).volatile(),
+        parameter("SoftwareVersion", STRING.max(64)).volatile(),
+        parameter("UpTime", UNSIGNED_INT)
+            .unannounced()
+            .live(&UP_TIME),
+        parameter(
+            "SupportedProtocols",
+            one_of(&["WebSocket", "STOMP", "MQTT", "UDS"]).list_of(1, 4),
+        )
+        .default(WEBSOCKET),
+        parameter(
+            "SupportedFingerprintAlgorithms",
+            one_of(&["SHA-1", "SHA-224", "SHA-256", "SHA-384", "SHA-512"]).list(),
+        )
+        .default(FINGERPRINT_ALGORITHMS),
+        parameter("MTPNumberOfEntries", UNSIGNED_INT).counts("MTP"),
+        parameter("ControllerNumberOfEntries", UNSIGNED_INT).counts("Controller"),
+        parameter("CertificateNumberOfEntries", UNSIGNED_INT).counts("Certificate"),
+        parameter("SubscriptionNumberOfEntries", UNSIGNED_INT).counts("Subscription"),
+        // Ours: whom the configuration has brought in once. Who was deleted since is not brought in again.
+        parameter(SEEDED_CONTROLLERS, STRING.list()),
+        // Ours: the fingerprints of the certificates that the configuration has brought in once.
+        parameter(SEEDED_CERTIFICATES, STRING.list()),
+    ])
+    .commands(&[command("AddCertificate()")
+        .input(&["Alias", "Certificate"])
+        .mandatory(&["Certificate"])]);

@@ -1,9 +1,12 @@
 //! What the Agent itself declares of Device:2, in the order and words of TR-181 2.19.
 //!
-//! What the Agent does not do yet is left out: Requests, Thresholds, certificates and
+//! What the Agent does not do yet is left out: Requests, Thresholds and
 //! what belongs to the other MTPs.
 
+mod certificate;
+mod challenge;
 mod controller;
+mod credential;
 mod device;
 mod local_agent;
 mod mtp;
@@ -12,7 +15,10 @@ mod trust;
 
 use usphere_datamodel::declare::Object;
 
-pub(crate) use local_agent::{OWNER, SEEDED_CONTROLLERS, UP_TIME};
+pub(crate) use certificate::DER;
+pub(crate) use challenge::{FAILURES, LOCKED_UNTIL};
+pub(crate) use controller::CHALLENGED;
+pub(crate) use local_agent::{OWNER, SEEDED_CERTIFICATES, SEEDED_CONTROLLERS, UP_TIME};
 pub(crate) use subscription::SUBSCRIPTIONS;
 pub(crate) use trust::FULL_ACCESS_ROLE;
 
@@ -26,6 +32,7 @@ pub fn objects() -> Vec<&'static Object> {
         &local_agent::LOCAL_AGENT,
         &mtp::MTP,
         &mtp::WEB_SOCKET,
+        &certificate::CERTIFICATE,
         &controller::CONTROLLER,
         &controller::MTP,
         &controller::WEB_SOCKET,
@@ -34,6 +41,8 @@ pub fn objects() -> Vec<&'static Object> {
         &trust::CONTROLLER_TRUST,
         &trust::ROLE,
         &trust::PERMISSION,
+        &credential::CREDENTIAL,
+        &challenge::CHALLENGE,
     ]
 }
 

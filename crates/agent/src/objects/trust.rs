@@ -1,11 +1,11 @@
 //! Roles and what they permit.
 
 use usphere_datamodel::declare::{
-    BOOLEAN, Object, Rows, STRING, UNSIGNED_INT, object, parameter, strong_reference,
+    BOOLEAN, Object, Rows, STRING, UNSIGNED_INT, command, object, parameter, strong_reference,
 };
 use usphere_datamodel::types::ALIAS;
 
-const ROLE_TABLE: &str = "Device.LocalAgent.ControllerTrust.Role.{i}.";
+pub(super) const ROLE_TABLE: &str = "Device.LocalAgent.ControllerTrust.Role.{i}.";
 
 /// The role that seeded Controllers get.
 pub(crate) const FULL_ACCESS_ROLE: &str = "X_USPHERE_FullAccessRole";
@@ -19,9 +19,23 @@ pub(super) const CONTROLLER_TRUST: Object = object("Device.LocalAgent.Controller
         parameter("UntrustedRole", strong_reference(ROLE_TABLE).list_of(0, 1)).writable(),
         parameter("BannedRole", strong_reference(ROLE_TABLE)).writable(),
         parameter("SecuredRoles", strong_reference(ROLE_TABLE).list()).writable(),
+        parameter("TOFUAllowed", BOOLEAN).writable(),
+        parameter("TOFUInactivityTimer", UNSIGNED_INT).writable(),
         parameter("RoleNumberOfEntries", UNSIGNED_INT).counts("Role"),
+        parameter("CredentialNumberOfEntries", UNSIGNED_INT).counts("Credential"),
+        parameter("ChallengeNumberOfEntries", UNSIGNED_INT).counts("Challenge"),
         // Ours: the role of seeded Controllers, whatever it is called by now.
         parameter(FULL_ACCESS_ROLE, strong_reference(ROLE_TABLE)),
+    ])
+    .commands(&[
+        command("RequestChallenge()")
+            .input(&["ChallengeRef", "RequestExpiration"])
+            .mandatory(&["ChallengeRef"])
+            .defaults(&[("RequestExpiration", "900")])
+            .output(&["Instruction", "InstructionType", "ValueType", "ChallengeID"]),
+        command("ChallengeResponse()")
+            .input(&["ChallengeID", "Value"])
+            .mandatory(&["ChallengeID", "Value"]),
     ]);
 
 /// One row is one role that Controllers can have. (TR-181 2.19)

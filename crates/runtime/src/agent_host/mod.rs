@@ -392,6 +392,8 @@ impl AgentHost {
                 self.tally.sent += 1;
                 self.links.send(link, &record);
             }
+            // No door speaks TLS yet.
+            Output::Trust(_) => {}
             Output::StopListening { listener } => {
                 if let Some(task) = self.listeners.remove(&listener) {
                     task.abort();

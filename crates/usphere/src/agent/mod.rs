@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser};
 use tokio::runtime;
 use tokio::sync::oneshot;
-use usphere_agent::Config;
+use usphere_agent::{Config, TrustConfig};
 use usphere_device::{Host, HostPaths};
 use usphere_mtp::tls::Tls;
 use usphere_mtp::websocket::Target;
@@ -141,6 +141,7 @@ fn host_config(settings: &Settings, endpoint_id: EndpointId) -> Result<AgentHost
             software_version: env!("CARGO_PKG_VERSION").to_owned(),
             controllers: settings.controllers.iter().map(Seed::known).collect(),
             listen: settings.listen.as_ref().map(settings::place),
+            trust: TrustConfig::default(),
         },
         objects: usphere_device::objects(),
         owners,

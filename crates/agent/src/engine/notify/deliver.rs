@@ -108,7 +108,7 @@ impl Agent {
         let known = self.links.get(&link).filter(|link| link.is_trusted())?;
         match &known.stage {
             Stage::Open(party) => Some((link, party.id.clone())),
-            Stage::Parted { .. } | Stage::Unknown { .. } => None,
+            Stage::Admitting { .. } | Stage::Parted { .. } | Stage::Unknown { .. } => None,
         }
     }
 

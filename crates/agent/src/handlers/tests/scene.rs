@@ -14,6 +14,16 @@ use super::requests::{Reading, Writing, add, get, instances, texts};
 use crate::handlers::{Answer, Caller, plan};
 use crate::roles;
 
+/// Somebody whose connection proves who it is.
+fn caller(controller: String, access: Arc<Access>) -> Caller {
+    Caller {
+        controller,
+        access,
+        authenticated: true,
+        utc: crate::clock::Utc::default(),
+    }
+}
+
 /// How the owners of the radio and of the hosts behave.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Owners {
@@ -124,28 +134,14 @@ impl Scene {
     pub(super) fn ask(&mut self, request: impl Into<RequestType>) -> Answer {
         let access = Arc::new(Access::unrestricted());
         let controller = format!("{CONTROLLERS}1.");
-        self.done_with(plan(
-            request.into(),
-            Caller {
-                controller,
-                access,
-                utc: crate::clock::Utc::default(),
-            },
-        ))
+        self.done_with(plan(request.into(), caller(controller, access)))
     }
 
     /// What a guest is answered, with the rights that it has now.
     pub(super) fn ask_as(&mut self, guest: &str, request: impl Into<RequestType>) -> Answer {
         let controller = self.row_of(guest);
         let access = Arc::new(self.access_of(&controller));
-        self.done_with(plan(
-            request.into(),
-            Caller {
-                controller,
-                access,
-                utc: crate::clock::Utc::default(),
-            },
-        ))
+        self.done_with(plan(request.into(), caller(controller, access)))
     }
 
     /// Adds one object and returns its path.
