@@ -259,10 +259,11 @@ impl LiveAgent {
         });
     }
 
-    /// The power goes, and comes back: what was not kept is lost.
+    /// The power goes, and comes back: what was not kept is lost, and the random numbers are others.
     pub fn restart(self) -> Self {
         Scene {
             store: self.store,
+            seed: self.scene.seed.wrapping_add(1),
             ..self.scene
         }
         .agent()

@@ -6,6 +6,7 @@ mod lives;
 mod onboard;
 mod retries;
 mod rights;
+mod soak;
 mod triggers;
 
 use std::time::Duration;
