@@ -327,6 +327,7 @@ impl Agent {
         survey.controllers.retain(|found| found.id != self.own);
         if let Some(untrusted) = survey.untrusted {
             self.untrusted = untrusted;
+            self.rights_changed();
         }
         let stays = |instance: &u32, controller: &Controller| {
             survey

@@ -50,6 +50,18 @@ impl Index {
         self.all.insert(instance, subscription);
     }
 
+    pub(super) fn get(&self, instance: u32) -> Option<&Arc<Subscription>> {
+        self.all.get(&instance)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<Subscription>> {
+        self.all.values()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
     /// The Subscriptions that may be about `matter`, which happened at the supported path `place`, each once.
     pub(super) fn candidates(&self, matter: &Matter, place: &str) -> Vec<Arc<Subscription>> {
         let places = &self.kinds[matter.kind() as usize];

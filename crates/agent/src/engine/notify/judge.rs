@@ -12,6 +12,7 @@ use usphere_datamodel::{Access, Rights, Transaction};
 use super::matter::{Kind, Matter, What};
 use super::reference::{Cover, Reference};
 use super::subscription::Subscription;
+use super::tracking::Tracks;
 
 /// A Subscription that may be about what happened.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub(super) struct Candidate {
     pub(super) matter: Arc<Matter>,
     /// What its recipient may do.
     pub(super) access: Arc<Access>,
+    /// The rows that it is about, where it is about their deletion and only their values told.
+    pub(super) tracks: Option<Arc<Tracks>>,
 }
 
 /// A Subscription that is about what happened, and whose recipient may hear of it.
@@ -39,6 +42,7 @@ pub(super) fn judge(transaction: &mut Transaction<'_>, candidate: &Candidate) ->
         subscription,
         matter,
         access,
+        tracks,
     } = candidate;
     if !may_hear(transaction, matter, access) {
         return None;
@@ -49,6 +53,9 @@ pub(super) fn judge(transaction: &mut Transaction<'_>, candidate: &Candidate) ->
             .references
             .iter()
             .any(|reference| match reference.covers(matter, place) {
+                Cover::IfFollowed | Cover::IfFound if matter.kind() == Kind::ObjectDeletion => {
+                    tracks.as_ref().is_some_and(|tracks| tracks.contain(matter))
+                }
                 Cover::IfFollowed => leads_to(transaction, reference, matter, access),
                 Cover::IfFound => holds(transaction, reference, matter, access),
                 Cover::No => false,

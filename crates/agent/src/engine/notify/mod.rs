@@ -12,6 +12,7 @@
 //! | `subscription` | rows of Subscriptions |
 //! | `index` | which Subscriptions may be about what happened |
 //! | `judge` | which of them are, and who may hear of it |
+//! | `tracking` | rows that only a search finds, remembered until they are gone |
 //! | `deliver`, `post` | Notify Messages on their way, and retries |
 //! | `trigger` | what Subscriptions set |
 //! | `onboard` | OnBoardRequests |
@@ -26,6 +27,7 @@ mod onboard;
 mod post;
 mod reference;
 mod subscription;
+mod tracking;
 mod trigger;
 mod upkeep;
 mod watching;
@@ -34,7 +36,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use usphere_datamodel::model::{Change, ModelInput, Outputs};
-use usphere_datamodel::{Moment, Transaction};
+use usphere_datamodel::{Access, Moment, Transaction};
 
 use super::survey::Stale;
 use super::{Agent, Conclusion};
@@ -45,7 +47,8 @@ use judge::{Candidate, Verdict};
 use matter::Matter;
 use onboard::Boardings;
 use post::{Manner, Post};
-use subscription::Row;
+use subscription::{Row, Subscription};
+use tracking::{Tracking, Tracks};
 use upkeep::Lives;
 use watching::Watching;
 
@@ -103,6 +106,7 @@ pub(super) struct Notifier {
     /// The job that a plan works at.
     active: Option<Active>,
     index: Index,
+    tracking: Tracking,
     watching: Watching,
     lives: Lives,
     boardings: Boardings,
@@ -123,6 +127,8 @@ enum Job {
     },
     /// All Subscriptions are to be read.
     Load,
+    /// What Subscriptions to the deletion of rows are about is to be looked up.
+    LookUp,
     Occurrence(Occurrence),
 }
 
@@ -143,6 +149,22 @@ pub(super) struct Findings {
     verdicts: Vec<Verdict>,
     /// Rows of Subscriptions that may have changed; `None` where there is none any more.
     rows: Vec<(u32, Option<Row>)>,
+    /// What Subscriptions to the deletion of rows are about now.
+    tracks: Vec<(u32, Option<Tracks>)>,
+}
+
+/// What a plan is to find out.
+#[derive(Debug, Default)]
+struct Inquiry {
+    candidates: Vec<Candidate>,
+    /// Rows of Subscriptions to read.
+    rows: BTreeSet<u32>,
+    /// Whether to read all of them.
+    all: bool,
+    /// Subscriptions whose tracks are to be looked up.
+    tracked: Vec<Arc<Subscription>>,
+    /// What each Controller may do.
+    accesses: BTreeMap<u32, Arc<Access>>,
 }
 
 impl Notifier {
@@ -154,6 +176,7 @@ impl Notifier {
             jobs: VecDeque::from([Job::Load]),
             active: None,
             index: Index::default(),
+            tracking: Tracking::default(),
             watching: Watching::default(),
             lives: Lives::default(),
             boardings: Boardings::default(),
@@ -172,7 +195,7 @@ impl Notifier {
         let active = self.active.iter().map(|active| active.weight);
         let waiting = self.jobs.iter().map(|job| match job {
             Job::Changes { weight, .. } => *weight,
-            Job::Load | Job::Occurrence(_) => Stale::Nothing,
+            Job::Load | Job::LookUp | Job::Occurrence(_) => Stale::Nothing,
         });
         active.chain(waiting).any(|weight| weight != Stale::Nothing)
     }
@@ -209,6 +232,11 @@ impl Agent {
         });
     }
 
+    /// Controllers may do other things than before.
+    pub(super) fn rights_changed(&mut self) {
+        self.notifier.jobs.push_back(Job::LookUp);
+    }
+
     /// Takes up what happened next. Whether there was something.
     pub(super) fn notify_next(&mut self, now: Moment) -> bool {
         let Some(job) = self.notifier.jobs.pop_front() else {
@@ -220,7 +248,8 @@ impl Agent {
             depth: 0,
             load: false,
         };
-        let mut rows = BTreeSet::new();
+        let mut inquiry = Inquiry::default();
+        let view = self.model.view();
         let matters = match job {
             Job::Changes {
                 changes,
@@ -228,11 +257,26 @@ impl Agent {
                 depth,
             } => {
                 (active.weight, active.depth) = (weight, depth);
-                rows = subscriptions_in(&changes);
-                Matter::of_changes(&changes, self.model.view())
+                inquiry.rows = subscriptions_in(&changes);
+                let Notifier {
+                    index, tracking, ..
+                } = &self.notifier;
+                let stale = tracking.stale(&changes, view, |instance| index.get(instance).cloned());
+                inquiry.tracked = stale.collect();
+                if index.is_empty() {
+                    Vec::new()
+                } else {
+                    Matter::of_changes(&changes, view)
+                }
             }
             Job::Load => {
                 active.load = true;
+                inquiry.all = true;
+                Vec::new()
+            }
+            Job::LookUp => {
+                let tracking = self.notifier.index.iter().filter(|of| of.is_tracking());
+                inquiry.tracked = tracking.cloned().collect();
                 Vec::new()
             }
             Job::Occurrence(Occurrence::OnBoard { controller }) => {
@@ -240,23 +284,21 @@ impl Agent {
                 return true;
             }
             Job::Occurrence(occurrence) => {
-                let matter = Matter::of(occurrence, self.model.view());
+                let matter = Matter::of(occurrence, view);
                 matter.into_iter().collect()
             }
         };
-        let (candidates, load) = (self.candidates(matters), active.load);
-        if candidates.is_empty() && rows.is_empty() && !load {
+        inquiry.candidates = self.candidates(matters);
+        if inquiry.is_empty() {
             self.stale = self.stale.max(active.weight);
             return true;
         }
+        let accesses = self.controllers.iter();
+        let accesses = accesses.map(|(instance, of)| (*instance, Arc::clone(&of.access)));
+        inquiry.accesses = accesses.collect();
         self.notifier.active = Some(active);
         let work = move |transaction: &mut Transaction<'_>| {
-            let rows = if load {
-                all_rows(transaction)
-            } else {
-                rows.iter().copied().collect()
-            };
-            Conclusion::Notify(find(transaction, &candidates, rows))
+            Conclusion::Notify(inquiry.answer(transaction))
         };
         self.submit_consulting(Box::new(work), now);
         true
@@ -275,6 +317,9 @@ impl Agent {
         }
         for (instance, row) in findings.rows {
             self.take_over(instance, row, &active, now);
+        }
+        for (instance, tracks) in findings.tracks {
+            self.notifier.tracking.put(instance, tracks);
         }
     }
 
@@ -334,6 +379,7 @@ impl Agent {
                     candidates.push(Candidate {
                         matter: Arc::clone(&matter),
                         access: Arc::clone(&controller.access),
+                        tracks: self.notifier.tracking.get(subscription.instance).cloned(),
                         subscription,
                     });
                 }
@@ -395,18 +441,40 @@ fn all_rows(transaction: &mut Transaction<'_>) -> Vec<u32> {
         .collect()
 }
 
-fn find(transaction: &mut Transaction<'_>, candidates: &[Candidate], rows: Vec<u32>) -> Findings {
-    let verdicts = candidates
-        .iter()
-        .filter_map(|candidate| judge::judge(transaction, candidate))
-        .collect();
-    let read = rows.into_iter().map(|instance| {
-        let row = transaction.find(&subscription::path_of(instance));
-        (
-            instance,
-            row.map(|row| subscription::read(transaction, row)),
-        )
-    });
-    let rows = read.collect();
-    Findings { verdicts, rows }
+impl Inquiry {
+    fn is_empty(&self) -> bool {
+        self.candidates.is_empty() && self.rows.is_empty() && self.tracked.is_empty() && !self.all
+    }
+
+    fn answer(&self, transaction: &mut Transaction<'_>) -> Findings {
+        let candidates = self.candidates.iter();
+        let verdicts = candidates.filter_map(|candidate| judge::judge(transaction, candidate));
+        let mut findings = Findings {
+            verdicts: verdicts.collect(),
+            rows: Vec::new(),
+            tracks: Vec::new(),
+        };
+        let tracked = self.tracked.iter();
+        let tracks = tracked.map(|of| (of.instance, self.tracks(transaction, of)));
+        findings.tracks.extend(tracks);
+        let rows = if self.all {
+            all_rows(transaction)
+        } else {
+            self.rows.iter().copied().collect()
+        };
+        for instance in rows {
+            let row = transaction.find(&subscription::path_of(instance));
+            let row = row.map(|row| subscription::read(transaction, row));
+            let subscription = row.as_ref().and_then(|row| row.subscription.as_ref());
+            let tracks = subscription.and_then(|of| self.tracks(transaction, of));
+            findings.rows.push((instance, row));
+            findings.tracks.push((instance, tracks));
+        }
+        findings
+    }
+
+    fn tracks(&self, transaction: &mut Transaction<'_>, of: &Subscription) -> Option<Tracks> {
+        let access = self.accesses.get(&of.recipient)?;
+        Tracks::look_up(transaction, of, access)
+    }
 }

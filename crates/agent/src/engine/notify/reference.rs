@@ -91,6 +91,17 @@ impl Reference {
         Ok(reference)
     }
 
+    /// Whether what it covers depends on values.
+    pub(super) fn is_found(&self) -> bool {
+        self.is_followed() || self.searches().next().is_some()
+    }
+
+    /// Whether a change at the supported path `place` may be one of what it covers.
+    pub(super) fn may_be_found_by(&self, place: &str) -> bool {
+        let first = self.searches().next().map(|(depth, _)| depth);
+        first.is_none_or(|depth| place.starts_with(table_at(&self.place, depth)))
+    }
+
     /// The innermost row that it is about, 0 for any.
     pub(super) fn row(&self) -> u32 {
         match self.steps.last() {

@@ -442,3 +442,54 @@ fn a_synchronous_command_completes_without_a_notification() {
     );
     assert_eq!(told(&mut live, "a"), [": OnBoardRequest"]);
 }
+
+/// A row that is gone cannot be searched any more, so what a search has found is remembered.
+///
+/// Proves: R-NOT.0
+#[test]
+fn a_row_that_a_search_found_is_told_when_it_goes() {
+    const ROLES: &str = "Device.LocalAgent.ControllerTrust.Role.";
+    let mut live = Scene::new().controller("a").agent();
+    live.connect("a");
+    let kind = ("NotifType", "ObjectDeletion");
+    for (id, references) in [
+        (
+            "row",
+            "Device.LocalAgent.ControllerTrust.Role.[Enable==true].",
+        ),
+        (
+            "below",
+            "Device.LocalAgent.ControllerTrust.Role.[Enable==true].Permission.",
+        ),
+    ] {
+        subscribe(
+            &mut live,
+            "a",
+            &[("ID", id), kind, ("ReferenceList", references)],
+        );
+    }
+    let mut rows = Vec::new();
+    for (name, enable) in [("on", "true"), ("off", "false"), ("turned on", "false")] {
+        let response = live.response("a", add(ROLES, &[("Name", name), ("Enable", enable)]));
+        rows.push(added(&response));
+    }
+    live.response("a", set(&rows[2], &[("Enable", "true")]));
+    for row in &rows {
+        live.response("a", add(&format!("{row}Permission."), &[]));
+    }
+    live.response("a", delete(&format!("{}Permission.1.", rows[0])));
+    assert_eq!(
+        told(&mut live, "a"),
+        [format!("below: -{}Permission.1.", rows[0])]
+    );
+    for row in &rows {
+        live.response("a", delete(row));
+    }
+    let (on, turned_on) = (&rows[0], &rows[2]);
+    let expected = [
+        format!("row: -{on}"),
+        format!("row: -{turned_on}"),
+        format!("below: -{turned_on}Permission.1."),
+    ];
+    assert_eq!(told(&mut live, "a"), expected);
+}

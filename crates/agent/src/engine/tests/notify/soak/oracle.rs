@@ -238,10 +238,20 @@ impl Oracle {
     }
 
     /// The Agent sent a Notify.
-    pub(super) fn sent(&mut self, controller: usize, msg_id: &str, notify: &Notify, since: Duration, now: Duration) {
+    pub(super) fn sent(
+        &mut self,
+        controller: usize,
+        msg_id: &str,
+        notify: &Notify,
+        since: Duration,
+        now: Duration,
+    ) {
         self.tally.sends += 1;
         let content = content(notify);
-        let what = format!("{msg_id} to {controller} at {now:?}: {}: {content}", notify.subscription_id);
+        let what = format!(
+            "{msg_id} to {controller} at {now:?}: {}: {content}",
+            notify.subscription_id
+        );
         let bound = self
             .due
             .iter()
@@ -258,10 +268,18 @@ impl Oracle {
         let Some(due) = at.map(|at| &mut self.due[at]) else {
             panic!("{what}: nobody is to be told this")
         };
-        assert_eq!((due.controller, &*due.id, &*due.content), (controller, &*notify.subscription_id, &*content), "{what}");
+        assert_eq!(
+            (due.controller, &*due.id, &*due.content),
+            (controller, &*notify.subscription_id, &*content),
+            "{what}"
+        );
         assert!(!due.answered, "{what}: it was answered already");
         assert!(!due.released, "{what}: it is over");
-        assert!(due.until.is_none_or(|until| now < until), "{what}: it has expired at {:?}", due.until);
+        assert!(
+            due.until.is_none_or(|until| now < until),
+            "{what}: it has expired at {:?}",
+            due.until
+        );
         assert_eq!(due.retry, notify.send_resp, "{what}");
         due.msg_id = Some(msg_id.to_owned());
         let Some((before, count)) = due.sent else {
@@ -275,7 +293,10 @@ impl Oracle {
         assert!(wait >= least - 1e-6, "{what}: retry {count} after {wait} s");
         // It may have had to wait for the session, but for nothing else.
         let could = (before + Duration::from_secs_f64(2.0 * least)).max(since);
-        assert!(now <= could + Duration::from_micros(1), "{what}: retry {count} after {wait} s");
+        assert!(
+            now <= could + Duration::from_micros(1),
+            "{what}: retry {count} after {wait} s"
+        );
         due.sent = Some((now, count + 1));
         self.tally.retries += 1;
         self.tally.longest_row = self.tally.longest_row.max(count);
@@ -283,7 +304,10 @@ impl Oracle {
 
     /// The answer to a Notify has reached the Agent.
     pub(super) fn answered(&mut self, controller: usize, msg_id: &str) {
-        let due = self.due.iter_mut().find(|due| due.msg_id.as_deref() == Some(msg_id));
+        let due = self
+            .due
+            .iter_mut()
+            .find(|due| due.msg_id.as_deref() == Some(msg_id));
         if let Some(due) = due.filter(|due| due.controller == controller && due.retry)
             && !due.answered
             && !due.released
@@ -333,7 +357,10 @@ impl Oracle {
     pub(super) fn check(&self, connected: &[bool], now: Duration) {
         for due in &self.due {
             let missing = due.sent.is_none() && !due.released && connected[due.controller];
-            assert!(!missing, "at {now:?} this was not sent though it could be: {due:?}");
+            assert!(
+                !missing,
+                "at {now:?} this was not sent though it could be: {due:?}"
+            );
         }
     }
 

@@ -47,7 +47,10 @@ struct Controller {
 
 impl World {
     pub(super) fn new(seed: u64) -> Self {
-        let mut scene = Scene::new().controller("operator").host(&[&EVENTFUL]).seed(seed);
+        let mut scene = Scene::new()
+            .controller("operator")
+            .host(&[&EVENTFUL])
+            .seed(seed);
         for name in NAMES {
             scene = scene.controller(name);
         }
@@ -130,10 +133,10 @@ impl World {
             91..93 => self.switch(),
             93 => self.fail_to_set(row),
             94 => self.on_board(controller),
-            95 if self.random.next() % 4 == 0 || !self.controllers[controller].enabled => {
+            95 if self.one_in(4) || !self.controllers[controller].enabled => {
                 self.enable(controller, !self.controllers[controller].enabled);
             }
-            96 if self.random.next() % 8 == 0 => self.restart(),
+            96 if self.one_in(8) => self.restart(),
             _ => self.set(row, "ProvisioningCode"),
         }
     }
@@ -146,7 +149,8 @@ impl World {
         };
         let path = format!("Device.LocalAgent.Controller.{row}.");
         let before = self.live.value("operator", &format!("{path}{name}"));
-        self.live.response("operator", set(&path, &[(name, &value)]));
+        self.live
+            .response("operator", set(&path, &[(name, &value)]));
         let controller = &mut self.controllers[row as usize - 2];
         if name == "ControllerCode" {
             controller.watched = value == "watch";
@@ -170,7 +174,11 @@ impl World {
         let path = format!("Device.LocalAgent.Controller.{row}.");
         self.live.hold();
         let msg_id = format!("lost-{}", self.count);
-        self.live.request("operator", &msg_id, set(&path, &[("ProvisioningCode", &value)]));
+        self.live.request(
+            "operator",
+            &msg_id,
+            set(&path, &[("ProvisioningCode", &value)]),
+        );
         self.live.fail("the disk is full");
         self.live.keep();
     }
@@ -208,10 +216,11 @@ impl World {
     }
 
     fn come_or_go(&mut self, controller: usize) {
+        let stays_away = self.one_in(4);
         match self.controllers[controller].link {
             Some(link) => {
                 // What has just been sent is lost with the connection, now and then.
-                if self.random.next() % 2 == 0 {
+                if self.one_in(2) {
                     self.raise();
                     self.collect(controller, link, true);
                 }
@@ -219,7 +228,7 @@ impl World {
                 self.controllers[controller].link = None;
             }
             // Some stay away for long.
-            None if self.random.next() % 4 > 0 => self.connect(controller),
+            None if !stays_away => self.connect(controller),
             None => {}
         }
     }
@@ -237,7 +246,9 @@ impl World {
         if self.controllers[controller].link.is_some() {
             return;
         }
-        let link = self.live.arrive(Some(NAMES[controller]), Channel::PlainInsecure);
+        let link = self
+            .live
+            .arrive(Some(NAMES[controller]), Channel::PlainInsecure);
         self.raise();
         assert_eq!(notified_on(&mut self.live, link), []);
         self.live.cut(link);
@@ -256,7 +267,9 @@ impl World {
     fn subscribe(&mut self, controller: usize) {
         let subscriptions = self.oracle.subscriptions.values();
         let own = subscriptions.filter(|subscription| subscription.controller == controller);
-        if self.controllers[controller].link.is_none() || own.count() >= SUBSCRIPTIONS_PER_CONTROLLER {
+        if self.controllers[controller].link.is_none()
+            || own.count() >= SUBSCRIPTIONS_PER_CONTROLLER
+        {
             return;
         }
         self.count += 1;
@@ -287,7 +300,7 @@ impl World {
             enabled: true,
             retry: self.random.next() % 10 < 7,
             expiration,
-            persistent: self.random.next() % 2 == 0,
+            persistent: self.one_in(2),
             ends: (time_to_live > 0).then(|| self.now().as_secs() + time_to_live),
         };
         let (kind, references) = about.written();
@@ -295,15 +308,29 @@ impl World {
             ("ID", &*id),
             ("NotifType", kind),
             ("ReferenceList", &*references),
-            ("NotifRetry", if subscription.retry { "true" } else { "false" }),
+            (
+                "NotifRetry",
+                if subscription.retry { "true" } else { "false" },
+            ),
             ("NotifExpiration", &*expiration.to_string()),
-            ("Persistent", if subscription.persistent { "true" } else { "false" }),
+            (
+                "Persistent",
+                if subscription.persistent {
+                    "true"
+                } else {
+                    "false"
+                },
+            ),
             ("TimeToLive", &*time_to_live.to_string()),
         ];
         let row = subscribe(&mut self.live, NAMES[controller], &values);
-        self.oracle
-            .subscriptions
-            .insert(id, Subscription { row, ..subscription });
+        self.oracle.subscriptions.insert(
+            id,
+            Subscription {
+                row,
+                ..subscription
+            },
+        );
     }
 
     fn unsubscribe(&mut self) {
@@ -322,8 +349,13 @@ impl World {
         };
         let subscription = self.oracle.subscriptions.get_mut(&id).unwrap();
         subscription.enabled = !subscription.enabled;
-        let enable = if subscription.enabled { "true" } else { "false" };
-        self.live.response("operator", set(&subscription.row, &[("Enable", enable)]));
+        let enable = if subscription.enabled {
+            "true"
+        } else {
+            "false"
+        };
+        self.live
+            .response("operator", set(&subscription.row, &[("Enable", enable)]));
         if enable == "false" {
             self.oracle.withdraw(&id);
         }
@@ -342,7 +374,8 @@ impl World {
         let path = format!("Device.LocalAgent.Controller.{row}.");
         let value = if enable { "true" } else { "false" };
         let link = self.controllers[controller].link;
-        self.live.response("operator", set(&path, &[("Enable", value)]));
+        self.live
+            .response("operator", set(&path, &[("Enable", value)]));
         self.happened(Happened::Set {
             row,
             name: "Enable",
@@ -395,7 +428,9 @@ impl World {
         self.answers.clear();
         self.live.connect("operator");
         self.tell_time();
-        self.oracle.subscriptions.retain(|_, subscription| subscription.persistent);
+        self.oracle
+            .subscriptions
+            .retain(|_, subscription| subscription.persistent);
         for controller in 0..NAMES.len() {
             self.oracle.forget(controller);
             self.controllers[controller].link = None;
@@ -494,7 +529,10 @@ impl World {
             }
             4..6 => {
                 let at = self.now().as_secs() + 1 + self.random.next() % 90;
-                self.answers.entry(at).or_default().push((controller, msg_id));
+                self.answers
+                    .entry(at)
+                    .or_default()
+                    .push((controller, msg_id));
             }
             // It goes unanswered.
             _ => {}
@@ -509,6 +547,10 @@ impl World {
         let record = reply(&id(NAMES[controller]), &Msg::response(msg_id, response));
         self.live.send(link, record);
         self.oracle.answered(controller, msg_id);
+    }
+
+    fn one_in(&mut self, times: u64) -> bool {
+        self.random.next().is_multiple_of(times)
     }
 
     fn now(&self) -> Duration {
