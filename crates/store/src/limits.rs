@@ -20,7 +20,7 @@ pub const TEXT_BYTES_MAX: usize = 1024;
 pub const PAGE_EVENTS_MAX: u32 = 1000;
 
 /// A page of events ends with the first that takes its content to this many bytes.
-pub const PAGE_EVENTS_BYTES: i64 = 4 << 20;
+pub const PAGE_EVENTS_BYTES: i64 = 1 << 20;
 
 /// Most events of one device that are kept; the oldest go first.
 pub const EVENTS_PER_DEVICE_MAX: u32 = 1000;

@@ -155,3 +155,141 @@ fn a_completed_command_is_told_whole() {
     };
     assert_eq!(happened.notified[0].2.notification, told);
 }
+
+/// An Agent that sends again what is not answered, over a connection that comes and goes, to a host that
+/// takes, declines and hesitates at will: in the end each notification was taken once, and answered.
+#[test]
+fn whatever_is_lost_on_the_way_each_notification_is_taken_once() {
+    for seed in 1..=200 {
+        println!("seed {seed}");
+        Unsteady::new(seed).run();
+    }
+}
+
+struct Unsteady {
+    scene: Scene,
+    random: u64,
+    link: Option<u64>,
+    links: u64,
+    sent: usize,
+    /// Not answered, for all the Agent knows.
+    unanswered: Vec<usize>,
+    /// Handed up and neither taken nor declined.
+    offered: Vec<(NotificationId, String)>,
+    taken: Vec<String>,
+}
+
+impl Unsteady {
+    fn new(seed: u64) -> Self {
+        Self {
+            scene: Scene {
+                takes: false,
+                ..Scene::new()
+            },
+            random: seed,
+            link: None,
+            links: 0,
+            sent: 0,
+            unanswered: Vec::new(),
+            offered: Vec::new(),
+            taken: Vec::new(),
+        }
+    }
+
+    fn run(mut self) {
+        for _ in 0..300 {
+            match self.below(8) {
+                0 => self.connect(),
+                1 => self.lose(),
+                2 => {
+                    self.sent += 1;
+                    self.unanswered.push(self.sent);
+                    self.say(self.sent);
+                }
+                3 | 4 if !self.unanswered.is_empty() => {
+                    let index = self.below(self.unanswered.len());
+                    self.say(self.unanswered[index]);
+                }
+                5 => self.settle(|id| Input::Declined { notification: id }),
+                _ => self.settle(|id| Input::Taken { notification: id }),
+            }
+        }
+        self.connect();
+        while let Some(number) = self.unanswered.first().copied() {
+            self.say(number);
+            while !self.offered.is_empty() {
+                self.settle(|id| Input::Taken { notification: id });
+            }
+        }
+        self.taken.sort_unstable();
+        let mut all: Vec<String> = (1..=self.sent)
+            .map(|number| format!("n-{number}"))
+            .collect();
+        all.sort_unstable();
+        assert_eq!(self.taken, all);
+    }
+
+    fn connect(&mut self) {
+        if self.link.is_none() {
+            self.links += 1;
+            self.link = Some(self.links);
+            self.scene.connect(self.links);
+            let connect = Record::websocket_connect(&ours(), &agent());
+            self.scene.receive(self.links, connect);
+        }
+    }
+
+    fn lose(&mut self) {
+        if let Some(link) = self.link.take() {
+            self.scene.handle(Input::Disconnected {
+                link: LinkId(link),
+                reason: "lost".into(),
+            });
+        }
+    }
+
+    fn say(&mut self, number: usize) {
+        if let Some(link) = self.link {
+            let happened = self.scene.say(link, &request(&format!("n-{number}")));
+            self.happened(happened);
+        }
+    }
+
+    /// The host makes up its mind about one that waits.
+    fn settle(&mut self, verdict: impl Fn(NotificationId) -> Input) {
+        if self.offered.is_empty() {
+            return;
+        }
+        let index = self.below(self.offered.len());
+        let (id, msg_id) = self.offered.swap_remove(index);
+        let input = verdict(id);
+        if matches!(input, Input::Taken { .. }) {
+            self.taken.push(msg_id);
+        }
+        let happened = self.scene.handle(input);
+        self.happened(happened);
+    }
+
+    fn happened(&mut self, happened: Happened) {
+        let offered = happened.notified.into_iter().map(|(_, msg_id, _)| msg_id);
+        self.offered
+            .extend(self.scene.waiting.drain(..).zip(offered));
+        for (link, record) in happened.sent {
+            let answer = Msg::receive(record.payload().unwrap().clone(), &Limits::DEFAULT).unwrap();
+            assert!(self.taken.iter().any(|taken| taken == answer.msg_id()));
+            // One answer in four is lost on the way.
+            if self.link == Some(link.0) && self.below(4) > 0 {
+                let number: usize = answer.msg_id()[2..].parse().unwrap();
+                self.unanswered.retain(|each| *each != number);
+            }
+        }
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        self.random = self
+            .random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (self.random >> 33) as usize % limit
+    }
+}
