@@ -1,4 +1,4 @@
-//! What an idle Agent costs the server: `cargo run --release -p usphere-server --example idle [AGENTS]`
+//! What an idle Agent costs the server: `cargo run --release -p usphere-server --example idle [AGENTS [tls]]`
 //!
 //! Starts a server, lets so many Agents (5,000 unless told otherwise) connect over real sockets from a second
 //! process and say who they are, waits until all is quiet, and prints how much resident memory each of
@@ -6,20 +6,27 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::path::Path;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
+use usphere_mtp::tls::{Authority, Holder, Term, Tls};
 use usphere_mtp::websocket::{self, LinkEvent, Settings, Target};
 use usphere_proto::msg::{
     GetResp, GetSupportedProtocolResp, MsgBody, Request, RequestType, RequestedPathResult,
     ResolvedPathResult,
 };
 use usphere_proto::{EndpointId, Limits, Msg, Record};
-use usphere_server::{Config, Server};
+use usphere_runtime::ControllerTls;
+use usphere_server::{Config, Server, TlsFiles};
+
+/// Who the server is.
+const SERVER: &str = "self::idle-server";
 
 type Done<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -33,15 +40,21 @@ const REQUESTS: usize = 2;
 async fn main() -> Done {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match &arguments[..] {
-        [count, url, controller] => agents(count.parse()?, url, controller).await,
-        [count] => measure(count.parse()?).await,
-        _ => measure(5_000).await,
+        [count, url, controller, folder] => {
+            agents(count.parse()?, url, controller, Path::new(folder)).await
+        }
+        [count, tls] if tls == "tls" => measure(count.parse()?, true).await,
+        [count] => measure(count.parse()?, false).await,
+        _ => measure(5_000, false).await,
     }
 }
 
-async fn measure(count: usize) -> Done {
+async fn measure(count: usize, over_tls: bool) -> Done {
     let folder = tempfile::tempdir()?;
+    let server = certify(folder.path())?;
     let server = Server::start(Config {
+        endpoint_id: Some(EndpointId::parse(SERVER)?),
+        tls: over_tls.then_some(server),
         api: ([127, 0, 0, 1], 0).into(),
         ws: ([127, 0, 0, 1], 0).into(),
         connections_max: count,
@@ -54,8 +67,9 @@ async fn measure(count: usize) -> Done {
     let started = Instant::now();
     let mut others = Command::new(std::env::current_exe()?)
         .arg(count.to_string())
-        .arg(format!("ws://{}/usp", server.ws_addr()))
+        .arg(server.ws_url())
         .arg(server.endpoint_id().as_str())
+        .arg(folder.path())
         .stdout(Stdio::piped())
         .kill_on_drop(true)
         .spawn()?;
@@ -73,14 +87,52 @@ async fn measure(count: usize) -> Done {
     Ok(())
 }
 
+/// Makes a CA, and certificates: one for the server, one for all the Agents.
+fn certify(folder: &Path) -> Done<TlsFiles> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+    let term = Term {
+        not_before: 0,
+        not_after: i64::try_from(now)? + 86_400,
+    };
+    let (certificate, key) = (folder.join("ca.pem"), folder.join("ca.key"));
+    Authority::make("idle", term)?.write(&certificate, &key)?;
+    let authority = Authority::from_files(&certificate, &key)?;
+    for (name, endpoint) in [("server", SERVER), ("agents", "os::0044FF-IDLE*")] {
+        let holder = Holder {
+            endpoints: vec![EndpointId::from_wire(endpoint)?],
+            ..Holder::default()
+        };
+        let files = files(folder, name);
+        authority
+            .issue(&holder, term)?
+            .write(&files.certificate, &files.key)?;
+    }
+    Ok(files(folder, "server"))
+}
+
+fn files(folder: &Path, name: &str) -> TlsFiles {
+    TlsFiles {
+        certificate: folder.join(format!("{name}.pem")),
+        key: folder.join(format!("{name}.key")),
+        authorities: folder.join("ca.pem"),
+    }
+}
+
 /// The second process: all the Agents.
-async fn agents(count: usize, url: &str, controller: &str) -> Done {
+async fn agents(count: usize, url: &str, controller: &str, folder: &Path) -> Done {
     let target: Target = url.parse()?;
+    let tls = ControllerTls::open(files(folder, "agents"))?.tls();
     let controller = EndpointId::parse(controller)?;
     let (answered, mut answers) = mpsc::unbounded_channel();
     for n in 0..count {
         let id = EndpointId::parse(&format!("os::0044FF-IDLE{n:012}"))?;
-        let agent = agent(target.clone(), id, controller.clone(), answered.clone());
+        let agent = agent(
+            target.clone(),
+            id,
+            controller.clone(),
+            tls.clone(),
+            answered.clone(),
+        );
         tokio::spawn(async move {
             if let Err(error) = agent.await {
                 eprintln!("an Agent ended: {error}");
@@ -101,9 +153,15 @@ async fn agent(
     target: Target,
     id: EndpointId,
     controller: EndpointId,
+    tls: Arc<Tls>,
     answered: mpsc::UnboundedSender<()>,
 ) -> Done {
-    let mut link = websocket::dial(&target, &Settings::new(id.clone())).await?;
+    let settings = Settings {
+        tls: Some(tls),
+        peer_id: Some(controller.clone()),
+        ..Settings::new(id.clone())
+    };
+    let mut link = websocket::dial(&target, &settings).await?;
     link.sender
         .try_send(&Record::websocket_connect(&controller, &id))?;
     while let Some(event) = link.receiver.recv().await {

@@ -6,11 +6,11 @@ mod common;
 
 use std::env;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::common::verbs::{Facts, Way, every_verb};
-use crate::common::{Program, Signal, eventually, free_port, ran};
+use crate::common::{Program, Signal, eventually, free_port, ran, usphere};
 
 const FACTS: Facts = Facts {
     endpoint_id: "proto::peer",
@@ -22,7 +22,7 @@ const FACTS: Facts = Facts {
 };
 
 /// Starts the peer with these lines in its factory settings; `None` where there is none.
-fn obuspa(folder: &Path, lines: &[String]) -> Option<Program> {
+fn obuspa(folder: &Path, lines: &[String], options: &[PathBuf]) -> Option<Program> {
     let Some(binary) = env::var_os("OBUSPA").filter(|binary| !binary.is_empty()) else {
         eprintln!("left out: OBUSPA does not name the binary of OB-USP-AGENT");
         return None;
@@ -56,6 +56,7 @@ fn obuspa(folder: &Path, lines: &[String]) -> Option<Program> {
         .arg(folder.join("peer.sock"))
         .arg("-r")
         .arg(settings)
+        .args(options)
         .current_dir(folder);
     Some(Program::start(&mut command, folder.join("peer.log")))
 }
@@ -104,25 +105,98 @@ fn watched(way: &Way, folder: &Path) {
         .says("nothing fits");
 }
 
+/// How a link to the peer is protected.
+#[derive(Clone, Copy, PartialEq)]
+enum Over {
+    Plain,
+    Tls,
+}
+
+impl Over {
+    fn scheme(self) -> &'static str {
+        match self {
+            Self::Plain => "ws",
+            Self::Tls => "wss",
+        }
+    }
+
+    /// Certificates of both ends: what the peer is started with, and what our verbs are.
+    fn certificates(self, folder: &Path) -> (Vec<PathBuf>, Vec<String>) {
+        if self == Self::Plain {
+            return (Vec::new(), Vec::new());
+        }
+        let certs = |arguments: &[&str]| {
+            let mut command = usphere();
+            command.arg("certs").args(arguments).arg("--dir");
+            ran(command.arg(folder)).ended(0);
+        };
+        certs(&["ca"]);
+        // The peer compares the address that it dials with the names in the certificate.
+        certs(&[
+            "issue",
+            "self::usphere-cli",
+            "proto::peer",
+            "--dns",
+            "127.0.0.1",
+        ]);
+        let file = |name: &str| folder.join(name);
+        let both = ["proto__peer.pem", "proto__peer.key"].map(|name| fs::read(file(name)).unwrap());
+        fs::write(file("both.pem"), both.concat()).unwrap();
+        let theirs = ["-t".into(), file("ca.pem"), "-a".into(), file("both.pem")];
+        let ours = [
+            ("--tls-cert", "self__usphere-cli.pem"),
+            ("--tls-key", "self__usphere-cli.key"),
+            ("--tls-ca", "ca.pem"),
+        ];
+        let ours = ours.map(|(flag, name)| [flag.to_owned(), file(name).display().to_string()]);
+        (theirs.into(), ours.concat())
+    }
+}
+
 #[test]
 fn every_verb_works_against_obuspa_that_listens() {
+    peer_listens(Over::Plain);
+}
+
+#[test]
+fn every_verb_works_against_obuspa_that_dials_in() {
+    peer_dials_in(Over::Plain);
+}
+
+/// Proves: R-WS.22
+#[test]
+fn every_verb_works_against_obuspa_that_listens_for_tls() {
+    peer_listens(Over::Tls);
+}
+
+/// Proves: R-WS.22
+#[test]
+fn every_verb_works_against_obuspa_that_dials_in_over_tls() {
+    peer_dials_in(Over::Tls);
+}
+
+fn peer_listens(over: Over) {
     let folder = tempfile::tempdir().unwrap();
     let port = free_port();
+    let (theirs, ours) = over.certificates(folder.path());
     let lines = [
         "MTP.1.Alias \"cpe-1\"".to_owned(),
         "MTP.1.Enable \"true\"".to_owned(),
         "MTP.1.Protocol \"WebSocket\"".to_owned(),
         format!("MTP.1.WebSocket.Port \"{port}\""),
         "MTP.1.WebSocket.Path \"/usp\"".to_owned(),
-        "MTP.1.WebSocket.EnableEncryption \"false\"".to_owned(),
+        format!("MTP.1.WebSocket.EnableEncryption \"{}\"", over == Over::Tls),
     ];
-    let Some(_peer) = obuspa(folder.path(), &lines) else {
+    let Some(_peer) = obuspa(folder.path(), &lines, &theirs) else {
         return;
     };
-    let url = format!("ws://127.0.0.1:{port}/usp");
+    let url = format!("{}://127.0.0.1:{port}/usp", over.scheme());
     let way = Way {
         device: None,
-        options: ["--agent", &url].map(str::to_owned).into(),
+        options: ["--agent".to_owned(), url]
+            .into_iter()
+            .chain(ours)
+            .collect(),
     };
     eventually("the peer listens", || {
         (way.ask("protocol", &[]).code == 0).then_some(())
@@ -132,10 +206,10 @@ fn every_verb_works_against_obuspa_that_listens() {
     watched(&way, folder.path());
 }
 
-#[test]
-fn every_verb_works_against_obuspa_that_dials_in() {
+fn peer_dials_in(over: Over) {
     let folder = tempfile::tempdir().unwrap();
     let port = free_port();
+    let (theirs, ours) = over.certificates(folder.path());
     // Its answers can wait for its next keep-alive, and its next try for the back-off: both short.
     let mtp = |line: &str| format!("Controller.1.MTP.1.{line}");
     let lines = [
@@ -145,20 +219,25 @@ fn every_verb_works_against_obuspa_that_dials_in() {
         mtp("WebSocket.Host \"127.0.0.1\""),
         mtp(&format!("WebSocket.Port \"{port}\"")),
         mtp("WebSocket.Path \"/usp\""),
-        mtp("WebSocket.EnableEncryption \"false\""),
+        mtp(&format!(
+            "WebSocket.EnableEncryption \"{}\"",
+            over == Over::Tls
+        )),
         mtp("WebSocket.KeepAliveInterval \"2\""),
         mtp("WebSocket.SessionRetryMinimumWaitInterval \"1\""),
         mtp("WebSocket.SessionRetryIntervalMultiplier \"1000\""),
     ];
-    let Some(_peer) = obuspa(folder.path(), &lines) else {
+    let Some(_peer) = obuspa(folder.path(), &lines, &theirs) else {
         return;
     };
-    let url = format!("ws://127.0.0.1:{port}/usp");
+    let url = format!("{}://127.0.0.1:{port}/usp", over.scheme());
     let way = Way {
         device: None,
         options: ["--listen", &url, "--timeout", "60s"]
             .map(str::to_owned)
-            .into(),
+            .into_iter()
+            .chain(ours)
+            .collect(),
     };
     every_verb(&way, &FACTS);
     commands(&way);

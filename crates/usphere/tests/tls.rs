@@ -91,7 +91,7 @@ fn asked(api: &str, data: &Path, verb: &str, arguments: &[&str]) -> Ran {
     ran(command.arg(data.join("server")))
 }
 
-/// Proves: R-WS.22, R-SEC.9
+/// Proves: R-WS.22, R-SEC.9, TP-469 7.9
 #[test]
 fn an_agent_and_a_server_meet_over_tls_with_what_two_commands_made() {
     let data = tempfile::tempdir().unwrap();
@@ -184,6 +184,37 @@ fn a_server_listens_to_nobody_whose_certificate_is_not_its_own() {
             .then_some(())
     });
     asked(&api, data.path(), "get", &[AGENT, "Device.LocalAgent."]).ended(3);
+}
+
+/// Whom an Agent trusts is changed over USP, and the next handshake goes by it.
+///
+/// Proves: R-MTP.4
+#[test]
+fn an_agent_lets_nobody_in_by_a_ca_that_was_taken_from_it() {
+    let data = tempfile::tempdir().unwrap();
+    let certificates = Certificates::new(data.path().join("certs"), &[CLI, AGENT]);
+    let url = format!("wss://127.0.0.1:{}/usp", free_port());
+    let mut options = certificates.options(AGENT);
+    options.extend(["--listen".to_owned(), url.clone()]);
+    options.extend(["--controller".to_owned(), CLI.to_owned()]);
+    let mut agent = agent(data.path(), &options);
+    agent.wait_for("listening");
+    let ask = |verb: &str, what: &str| {
+        let mut command = usphere();
+        command.args([verb, what, "--agent", &url]);
+        ran(command.args(certificates.options(CLI)))
+    };
+    ask("get", "Device.LocalAgent.Certificate.1.")
+        .ended(0)
+        .says("usphere CA");
+    ask(
+        "set",
+        "Device.LocalAgent.ControllerTrust.Credential.1.Enable=false",
+    )
+    .ended(0);
+    ask("get", "Device.LocalAgent.")
+        .ended(3)
+        .says("it does not trust the CA of our certificate");
 }
 
 /// Proves: R-WS.22

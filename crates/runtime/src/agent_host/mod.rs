@@ -26,7 +26,6 @@ use usphere_datamodel::{Moment, SchemaError};
 use usphere_mtp::tls::{Identity, Tls};
 use usphere_mtp::websocket::Link;
 use usphere_proto::EndpointId;
-use usphere_trust::Certificate;
 
 use self::clock::WallClock;
 use self::links::{Arrival, Links};
@@ -59,8 +58,6 @@ pub struct AgentHostConfig {
     pub insecure: bool,
     /// The certificate and key of the Agent; without it there is no TLS.
     pub identity: Option<Identity>,
-    /// Who vouches for Controllers until the engine says whom it trusts.
-    pub authorities: Vec<Certificate>,
     /// Seed of the engine's random numbers.
     pub seed: u64,
     /// Whether the wall clock is right, asked every minute at least; [`clock_is_plausible`] where nothing
@@ -156,7 +153,7 @@ impl AgentHost {
             let started = owners.start(owner, move |answer| tell(&answers, Event::Owner(answer)));
             started.map_err(|source| system("starting the thread of an owner", source))?;
         }
-        let trusted = Trusted::new(config.authorities);
+        let trusted = Trusted::new(Vec::new());
         let verifier = trusted.agents_verifier();
         let tls = config
             .identity
@@ -392,8 +389,7 @@ impl AgentHost {
                 self.tally.sent += 1;
                 self.links.send(link, &record);
             }
-            // No door speaks TLS yet.
-            Output::Trust(_) => {}
+            Output::Trust(store) => self.trusted.set(store),
             Output::StopListening { listener } => {
                 if let Some(task) = self.listeners.remove(&listener) {
                     task.abort();

@@ -141,7 +141,10 @@ fn host_config(settings: &Settings, endpoint_id: EndpointId) -> Result<AgentHost
             software_version: env!("CARGO_PKG_VERSION").to_owned(),
             controllers: settings.controllers.iter().map(Seed::known).collect(),
             listen: settings.listen.as_ref().map(settings::place),
-            trust: TrustConfig::default(),
+            trust: TrustConfig {
+                authorities: settings.authorities()?,
+                ..TrustConfig::default()
+            },
         },
         objects: usphere_device::objects(),
         owners,
@@ -149,7 +152,6 @@ fn host_config(settings: &Settings, endpoint_id: EndpointId) -> Result<AgentHost
         listen_address: settings.listen_address()?,
         insecure: settings.insecure,
         identity: Some(identity),
-        authorities: settings.authorities()?,
         seed: rand::random(),
         clock_is_right: Box::new(clock_is_plausible),
     })

@@ -7,12 +7,12 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use serde::Deserialize;
-use usphere_agent::KnownController;
+use usphere_agent::{Authority, KnownController};
 use usphere_device::{DeviceConfig, DnsConfig, HostsConfig, TimeConfig};
 use usphere_mtp::tls::{Identity, authorities};
 use usphere_mtp::websocket::Target;
 use usphere_proto::EndpointId;
-use usphere_trust::Certificate;
+use usphere_trust::AllowedUses;
 
 use super::Options;
 use crate::defaults::{AGENT_ROLE, ENDPOINT_ID_FILE, IDENTITY_FILE};
@@ -178,10 +178,20 @@ impl Settings {
         identity.map_err(Failure::local)
     }
 
-    /// Who vouches for Controllers from the start.
-    pub(super) fn authorities(&self) -> Result<Vec<Certificate>, Failure> {
-        let read = |file: &PathBuf| authorities(file).map_err(Failure::local);
-        self.tls.authorities.as_ref().map_or(Ok(Vec::new()), read)
+    /// Who vouches for connections and for who Controllers are, from the start. What each of them may do
+    /// is its own matter: a CA vouches for devices too.
+    pub(super) fn authorities(&self) -> Result<Vec<Authority>, Failure> {
+        let Some(file) = &self.tls.authorities else {
+            return Ok(Vec::new());
+        };
+        let found = authorities(file).map_err(Failure::local)?.into_iter();
+        Ok(found
+            .map(|certificate| Authority {
+                certificate,
+                allowed_uses: AllowedUses::MtpAndUsp,
+                full_access: false,
+            })
+            .collect())
     }
 
     /// Where to listen: loopback, unless TLS is spoken or the file asks for an insecure door.
