@@ -245,11 +245,15 @@ impl<'m> Intake<'m> {
             let member = member(view, node, at, name).filter(|node| node.unit == Some(self.unit));
             let of = member.and_then(|member| Some((member, member.parameter()?)));
             let (member, of) = of.ok_or_else(|| wrong(name, "not a parameter of this unit"))?;
+            self.given[of.slot] = true;
+            // What is there is canonical, so the same text is the same value.
+            if self.value(id, of) == *value {
+                continue;
+            }
             let canonical = of
                 .value_type
                 .canonical(value)
                 .map_err(|error| wrong(name, &error.to_string()))?;
-            self.given[of.slot] = true;
             self.put(id, member, of, &canonical);
         }
         for parameter in &node.parameters {
@@ -264,15 +268,18 @@ impl<'m> Intake<'m> {
         Ok(())
     }
 
+    fn value<'a>(&'a self, id: ObjectId, of: &'a ParameterNode) -> &'a str {
+        self.tree.object(id).value(of.slot).unwrap_or(&of.default)
+    }
+
     fn put(&mut self, id: ObjectId, member: &Node, of: &ParameterNode, value: &str) {
-        let object = self.tree.object(id);
-        let old = object.value(of.slot).unwrap_or(&of.default);
+        let old = self.value(id, of);
         if old == value {
             return;
         }
         if self.known {
             self.changes.push(Change::Set {
-                object: object.path.to_string(),
+                object: self.tree.object(id).path.to_string(),
                 node: member.id,
                 old: old.to_owned(),
                 new: value.to_owned(),
