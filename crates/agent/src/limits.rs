@@ -69,3 +69,6 @@ pub const POLL_INTERVAL_MIN: Duration = Duration::from_millis(100);
 
 /// When it is tried again to remove a Subscription whose time is over, where nothing could be kept.
 pub const EXPIRY_RETRY: Duration = Duration::from_secs(60);
+
+/// Subscriptions that one plan judges, before what happened behind waits for the next.
+pub const CANDIDATES_MAX: usize = 1_024;

@@ -171,7 +171,7 @@ impl Access {
     }
 
     /// Rights on `node` that do not depend on the instance; `None` when they do.
-    pub(crate) fn fixed(&self, node: NodeId) -> Option<Rights> {
+    pub fn fixed(&self, node: NodeId) -> Option<Rights> {
         if self.unrestricted {
             return Some(Rights::ALL);
         }

@@ -273,7 +273,14 @@ impl Agent {
             Some(Purpose::Trigger { depth }) => depth,
             Some(Purpose::Own | Purpose::Request(_)) | None => 0,
         };
-        self.changed(changes, depth);
+        if matches!(conclusion, Conclusion::Seeded(_)) {
+            // Who the Agent is, is no news.
+            self.stale = self
+                .stale
+                .max(self.watch.weigh(&changes, self.model.view()));
+        } else {
+            self.changed(changes, depth);
+        }
         match conclusion {
             Conclusion::Admitted(admitted) => self.admitted(admitted, now),
             Conclusion::Answer(answer) => {

@@ -77,10 +77,14 @@ fn may_hear(transaction: &mut Transaction<'_>, matter: &Matter, access: &Access)
         Kind::ObjectDeletion => Rights::INSTANCE_NOTIFY,
         Kind::ValueChange => Rights::PARAMETER_NOTIFY,
     };
-    let rights = match transaction.find(&matter.object) {
-        Some(object) => transaction.rights(access, matter.node, object),
-        None => transaction.rights_where_gone(access, matter.node, &matter.rows),
-    };
+    // What does not depend on the row needs none to be looked at, and so waits for nobody who changes it.
+    let rights =
+        access
+            .fixed(matter.node)
+            .unwrap_or_else(|| match transaction.find(&matter.object) {
+                Some(object) => transaction.rights(access, matter.node, object),
+                None => transaction.rights_where_gone(access, matter.node, &matter.rows),
+            });
     rights.grants(right)
 }
 

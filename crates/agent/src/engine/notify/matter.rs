@@ -61,6 +61,8 @@ pub(super) struct Matter {
     pub(super) rows: Vec<u32>,
     /// The one Controller that is to hear of it; `None` for all.
     pub(super) only: Option<u32>,
+    /// How many Subscriptions in a row have triggered it.
+    pub(super) depth: u8,
     pub(super) what: What,
 }
 
@@ -88,6 +90,7 @@ impl Matter {
             object,
             node,
             only: None,
+            depth: 0,
             what,
         }
     }
@@ -132,7 +135,8 @@ impl Matter {
 
     /// What happened by changes of the data model that were made together. What a new row is given is part
     /// of its creation, and no change of a value.
-    pub(super) fn of_changes(changes: &[Change], view: &SchemaView) -> Vec<Self> {
+    /// `depth` Subscriptions in a row have triggered them.
+    pub(super) fn of_changes(changes: &[Change], depth: u8, view: &SchemaView) -> Vec<Self> {
         let added = changes.iter().filter_map(|change| match change {
             Change::Added { path, .. } => Some(&**path),
             Change::Deleted { .. } | Change::Set { .. } => None,
@@ -165,7 +169,7 @@ impl Matter {
             } => (!is_new(object) && is_told(*node))
                 .then(|| Self::new(object.clone(), *node, What::Value(new.clone()))),
         });
-        matters.collect()
+        matters.map(|matter| Self { depth, ..matter }).collect()
     }
 
     pub(super) fn kind(&self) -> Kind {

@@ -36,11 +36,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use usphere_datamodel::model::{Change, ModelInput, Outputs};
-use usphere_datamodel::{Access, Moment, Transaction};
+use usphere_datamodel::{Access, Moment, SchemaView, Transaction};
 
 use super::survey::Stale;
 use super::{Agent, Conclusion};
 
+use crate::limits::CANDIDATES_MAX;
 use crate::random::Random;
 use index::Index;
 use judge::{Candidate, Verdict};
@@ -138,7 +139,6 @@ struct Active {
     weight: Stale,
     /// The number of the first Notify that it may make.
     mark: u64,
-    depth: u8,
     /// Whether the Subscriptions that it reads were made in an earlier life.
     load: bool,
 }
@@ -165,6 +165,23 @@ struct Inquiry {
     tracked: Vec<Arc<Subscription>>,
     /// What each Controller may do.
     accesses: BTreeMap<u32, Arc<Access>>,
+}
+
+impl Job {
+    /// Whether it makes a difference to who is told what happened behind it.
+    fn stands_alone(&self, tracking: &Tracking, view: &SchemaView) -> bool {
+        match self {
+            Self::Changes {
+                changes, weight, ..
+            } => {
+                *weight != Stale::Nothing
+                    || !subscriptions_in(changes).is_empty()
+                    || tracking.stale(changes, view).next().is_some()
+            }
+            Self::Load | Self::LookUp => true,
+            Self::Occurrence(_) => false,
+        }
+    }
 }
 
 impl Notifier {
@@ -237,61 +254,33 @@ impl Agent {
         self.notifier.jobs.push_back(Job::LookUp);
     }
 
-    /// Takes up what happened next. Whether there was something.
+    /// Takes up what happened next, together with what happened behind it as long as it makes no difference
+    /// to who is told what. Whether there was something.
     pub(super) fn notify_next(&mut self, now: Moment) -> bool {
-        let Some(job) = self.notifier.jobs.pop_front() else {
-            return false;
-        };
         let mut active = Active {
             weight: Stale::Nothing,
             mark: self.notifier.post.mark(),
-            depth: 0,
             load: false,
         };
         let mut inquiry = Inquiry::default();
-        let view = self.model.view();
-        let matters = match job {
-            Job::Changes {
-                changes,
-                weight,
-                depth,
-            } => {
-                (active.weight, active.depth) = (weight, depth);
-                inquiry.rows = subscriptions_in(&changes);
-                let Notifier {
-                    index, tracking, ..
-                } = &self.notifier;
-                let stale = tracking.stale(&changes, view, |instance| index.get(instance).cloned());
-                inquiry.tracked = stale.collect();
-                if index.is_empty() {
-                    Vec::new()
-                } else {
-                    Matter::of_changes(&changes, view)
-                }
+        let mut count = 0;
+        while inquiry.candidates.len() < CANDIDATES_MAX
+            && let Some(job) = self.notifier.jobs.pop_front()
+        {
+            let stands_alone = job.stands_alone(&self.notifier.tracking, self.model.view());
+            if stands_alone && count > 0 {
+                self.notifier.jobs.push_front(job);
+                break;
             }
-            Job::Load => {
-                active.load = true;
-                inquiry.all = true;
-                Vec::new()
+            count += 1;
+            self.take_up(job, &mut inquiry, &mut active, now);
+            if stands_alone {
+                break;
             }
-            Job::LookUp => {
-                let tracking = self.notifier.index.iter().filter(|of| of.is_tracking());
-                inquiry.tracked = tracking.cloned().collect();
-                Vec::new()
-            }
-            Job::Occurrence(Occurrence::OnBoard { controller }) => {
-                self.board(controller, now);
-                return true;
-            }
-            Job::Occurrence(occurrence) => {
-                let matter = Matter::of(occurrence, view);
-                matter.into_iter().collect()
-            }
-        };
-        inquiry.candidates = self.candidates(matters);
+        }
         if inquiry.is_empty() {
             self.stale = self.stale.max(active.weight);
-            return true;
+            return count > 0;
         }
         let accesses = self.controllers.iter();
         let accesses = accesses.map(|(instance, of)| (*instance, Arc::clone(&of.access)));
@@ -304,6 +293,47 @@ impl Agent {
         true
     }
 
+    fn take_up(&mut self, job: Job, inquiry: &mut Inquiry, active: &mut Active, now: Moment) {
+        let (view, index) = (self.model.view(), &self.notifier.index);
+        let matters = match job {
+            Job::Changes {
+                changes,
+                weight,
+                depth,
+            } => {
+                active.weight = active.weight.max(weight);
+                inquiry.rows.extend(subscriptions_in(&changes));
+                let tracking = &self.notifier.tracking;
+                let stale = tracking.stale(&changes, view);
+                inquiry
+                    .tracked
+                    .extend(stale.filter_map(|of| index.get(of).cloned()));
+                if index.is_empty() {
+                    return;
+                }
+                Matter::of_changes(&changes, depth, view)
+            }
+            Job::Load => {
+                active.load = true;
+                inquiry.all = true;
+                return;
+            }
+            Job::LookUp => {
+                let tracking = index.iter().filter(|of| of.is_tracking());
+                inquiry.tracked.extend(tracking.cloned());
+                return;
+            }
+            Job::Occurrence(Occurrence::OnBoard { controller }) => {
+                return self.board(controller, now);
+            }
+            Job::Occurrence(occurrence) => {
+                let matter = Matter::of(occurrence, view);
+                matter.into_iter().collect()
+            }
+        };
+        inquiry.candidates.extend(self.candidates(matters));
+    }
+
     /// Tells what a plan found, and takes over what it read.
     pub(super) fn notify(&mut self, findings: Findings, now: Moment) {
         let Some(active) = self.notifier.active.take() else {
@@ -312,8 +342,9 @@ impl Agent {
         self.stale = self.stale.max(active.weight);
         for verdict in findings.verdicts {
             let subscription = Arc::clone(&verdict.subscription);
+            let depth = verdict.matter.depth;
             self.carry(verdict, now);
-            self.trigger(&subscription, active.depth, now);
+            self.trigger(&subscription, depth, now);
         }
         for (instance, row) in findings.rows {
             self.take_over(instance, row, &active, now);

@@ -96,10 +96,11 @@ impl Reference {
         self.is_followed() || self.searches().next().is_some()
     }
 
-    /// Whether a change at the supported path `place` may be one of what it covers.
-    pub(super) fn may_be_found_by(&self, place: &str) -> bool {
-        let first = self.searches().next().map(|(depth, _)| depth);
-        first.is_none_or(|depth| place.starts_with(table_at(&self.place, depth)))
+    /// The supported path at and below which changes make a difference to what a search finds; empty for
+    /// anywhere.
+    pub(super) fn searched(&self) -> &str {
+        let first = self.searches().next();
+        first.map_or("", |(depth, _)| table_at(&self.place, depth))
     }
 
     /// The innermost row that it is about, 0 for any.

@@ -15,7 +15,11 @@ use super::subscription::Subscription;
 
 /// The paths of rows, or of tables all rows of which are meant.
 #[derive(Debug, Default)]
-pub(super) struct Tracks(BTreeSet<String>);
+pub(super) struct Tracks {
+    paths: BTreeSet<String>,
+    /// Where in the supported model changes make a difference; empty for anywhere.
+    places: Vec<Box<str>>,
+}
 
 /// The tracks of every Subscription that needs them.
 #[derive(Debug, Default)]
@@ -28,7 +32,11 @@ impl Tracks {
     pub(super) fn contain(&self, matter: &Matter) -> bool {
         let row = &*matter.object;
         let table = row.strip_suffix('.').and_then(|row| row.rfind('.'));
-        self.0.contains(row) || table.is_some_and(|end| self.0.contains(&row[..=end]))
+        self.paths.contains(row) || table.is_some_and(|end| self.paths.contains(&row[..=end]))
+    }
+
+    fn may_be_others_by(&self, place: &str) -> bool {
+        self.places.iter().any(|known| place.starts_with(&**known))
     }
 
     /// The rows that the Subscription is about now, as far as its recipient may search for them; `None`
@@ -41,14 +49,15 @@ impl Tracks {
         if !subscription.is_tracking() {
             return None;
         }
-        let mut tracks = BTreeSet::new();
+        let mut tracks = Self::default();
         for reference in subscription.references.iter().filter(|of| of.is_found()) {
+            tracks.places.push(reference.searched().into());
             let text = &*reference.place;
             let Ok(found) = transaction.resolve(&reference.path, text, Sight::Addressable(access))
             else {
                 continue;
             };
-            tracks.extend(found.targets.into_iter().map(|target| {
+            tracks.paths.extend(found.targets.into_iter().map(|target| {
                 let mut path = transaction.path(target.object).to_owned();
                 if found.kind == ResolvedKind::Table {
                     path.extend([&*transaction.node(target.node).name, "."]);
@@ -56,7 +65,7 @@ impl Tracks {
                 path
             }));
         }
-        Some(Self(tracks))
+        Some(tracks)
     }
 }
 
@@ -78,20 +87,12 @@ impl Tracking {
         &'a self,
         changes: &'a [Change],
         view: &'a SchemaView,
-        subscription: impl Fn(u32) -> Option<Arc<Subscription>> + 'a,
-    ) -> impl Iterator<Item = Arc<Subscription>> + 'a {
-        let all = self
-            .by_subscription
-            .keys()
-            .copied()
-            .filter_map(subscription);
-        all.filter(|subscription| {
-            let references = subscription.references.iter();
-            references.filter(|of| of.is_found()).any(|reference| {
-                let mut changed = changes.iter().map(|change| &*view.node(change.node()).path);
-                changed.any(|place| reference.may_be_found_by(place))
-            })
-        })
+    ) -> impl Iterator<Item = u32> + 'a {
+        let all = self.by_subscription.iter().filter(|(_, tracks)| {
+            let mut changed = changes.iter().map(|change| &*view.node(change.node()).path);
+            changed.any(|place| tracks.may_be_others_by(place))
+        });
+        all.map(|(instance, _)| *instance)
     }
 }
 

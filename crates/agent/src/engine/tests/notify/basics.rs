@@ -493,3 +493,49 @@ fn a_row_that_a_search_found_is_told_when_it_goes() {
     ];
     assert_eq!(told(&mut live, "a"), expected);
 }
+
+/// What the Agent says of itself at its start is no change of a value.
+#[test]
+fn a_restart_alone_tells_nothing() {
+    let mut live = Scene::new().controller("a").agent();
+    live.connect("a");
+    let values = [
+        ("NotifType", "ValueChange"),
+        ("ReferenceList", "Device."),
+        ("Persistent", "true"),
+        ("NotifRetry", "true"),
+    ];
+    subscribe(&mut live, "a", &values);
+    let mut live = live.restart();
+    live.connect("a");
+    live.wait(seconds(60));
+    assert_eq!(told(&mut live, "a"), [""; 0]);
+}
+
+/// Requests that come faster than the store keeps them do not pile up what has to be judged: whoever writes
+/// without a pause is not told later and later.
+#[test]
+fn notifications_keep_up_with_a_controller_that_never_pauses() {
+    let mut live = Scene::new().controller("a").agent();
+    let link = live.connect("a");
+    subscribe_to_code(&mut live, "a", &[]);
+    let role = "Device.LocalAgent.ControllerTrust.Role.1.Name";
+    let values = [("NotifType", "ValueChange"), ("ReferenceList", role)];
+    subscribe(&mut live, "a", &values);
+    live.hold();
+    let mut told = 0;
+    for round in 0..50_u32 {
+        for request in 0..8_u32 {
+            let value = format!("{round}-{request}");
+            live.request("a", &value, set(CONTROLLER_1, &[("ProvisioningCode", &value)]));
+        }
+        while live.commits.len() > 8 {
+            live.keep_next();
+        }
+        told += notified_on(&mut live, link).len();
+        assert!(told + 3 * 8 >= round as usize * 8, "{told} in round {round}");
+    }
+    live.keep();
+    told += notified_on(&mut live, link).len();
+    assert_eq!(told, 400);
+}
