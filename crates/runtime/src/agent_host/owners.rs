@@ -152,6 +152,63 @@ fn refusal(question: Question, text: String) -> OwnerAnswer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Announcer;
+
+    /// Says at once what it has to say, and goes on saying it from a thread of its own.
+    struct Talkative;
+
+    impl Owner for Talkative {
+        fn name(&self) -> &str {
+            "talkative"
+        }
+
+        fn announcer(&mut self, announcer: Announcer) {
+            let again = announcer.clone();
+            announcer.changed("weather");
+            thread::spawn(move || {
+                let why = BTreeMap::from([("Why".to_owned(), "rain".to_owned())]);
+                again.event("Device.X_Weather.", "Changed!", why);
+            });
+        }
+
+        fn fetch(&mut self, _: &str) -> Result<Snapshot, OwnerError> {
+            Ok(Snapshot::default())
+        }
+
+        fn apply(&mut self, _: Phase, changes: &[OwnedChange]) -> Vec<Result<(), OwnerError>> {
+            vec![Ok(()); changes.len()]
+        }
+
+        fn operate(
+            &mut self,
+            _: &str,
+            arguments: &BTreeMap<String, String>,
+        ) -> Result<Outputs, OwnerError> {
+            Ok(arguments.clone())
+        }
+    }
+
+    #[test]
+    fn an_owner_speaks_without_being_asked() {
+        let (sender, answers) = mpsc::channel();
+        let mut owners = Owners::default();
+        let answer = move |answer| sender.send(answer).unwrap_or(());
+        owners.start(Box::new(Talkative), answer).unwrap();
+        let mut said = Vec::new();
+        while said.len() < 2 {
+            if let OwnerAnswer::Announced {
+                owner,
+                announcement,
+            } = answers.recv().unwrap()
+            {
+                assert_eq!(owner, "talkative");
+                said.push(announcement);
+            }
+        }
+        let unit = "weather".to_owned();
+        assert_eq!(said[0], Announcement::Changed { unit });
+        assert!(matches!(&said[1], Announcement::Event { name, .. } if name == "Changed!"));
+    }
 
     struct Slow;
 

@@ -96,7 +96,7 @@ impl Matter {
     }
 
     /// What happened by an occurrence, if the supported model has such a thing.
-    pub(super) fn of(occurrence: Occurrence, view: &SchemaView) -> Option<Self> {
+    pub(super) fn of(occurrence: &Occurrence, view: &SchemaView) -> Option<Self> {
         let member = |object: &str, name: &str| {
             let node = view.find(object)?;
             view.member(node.id, name, Some(object))
@@ -108,13 +108,13 @@ impl Matter {
                 command_key,
                 result,
             } => {
-                let node = member(&object, &command)?;
+                let node = member(object, command)?;
                 let what = What::Completed {
-                    command,
-                    command_key,
-                    result,
+                    command: command.clone(),
+                    command_key: command_key.clone(),
+                    result: result.clone(),
                 };
-                Some(Self::new(object, node, what))
+                Some(Self::new(object.clone(), node, what))
             }
             Occurrence::Event {
                 object,
@@ -122,11 +122,14 @@ impl Matter {
                 parameters,
                 only,
             } => {
-                let node = member(&object, &name)?;
-                let what = What::Event { name, parameters };
+                let node = member(object, name)?;
+                let what = What::Event {
+                    name: name.clone(),
+                    parameters: parameters.clone(),
+                };
                 Some(Self {
-                    only,
-                    ..Self::new(object, node, what)
+                    only: *only,
+                    ..Self::new(object.clone(), node, what)
                 })
             }
             Occurrence::OnBoard { .. } => None,

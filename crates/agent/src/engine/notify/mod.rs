@@ -33,6 +33,7 @@ mod upkeep;
 mod watching;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
 use std::sync::Arc;
 
 use usphere_datamodel::model::{Change, ModelInput, Outputs};
@@ -42,6 +43,8 @@ use super::survey::Stale;
 use super::{Agent, Conclusion};
 
 use crate::limits::CANDIDATES_MAX;
+use crate::notice::Notice;
+use crate::objects::OWNER;
 use crate::random::Random;
 use index::Index;
 use judge::{Candidate, Verdict};
@@ -98,6 +101,18 @@ pub(crate) enum Occurrence {
         /// Its instance number.
         controller: u32,
     },
+}
+
+impl fmt::Display for Occurrence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Complete {
+                object, command, ..
+            } => write!(f, "the end of {object}{command}"),
+            Self::Event { object, name, .. } => write!(f, "{object}{name}"),
+            Self::OnBoard { controller } => write!(f, "boarding of Controller {controller}"),
+        }
+    }
 }
 
 /// What the engine knows of Subscriptions and notifications.
@@ -326,10 +341,15 @@ impl Agent {
             Job::Occurrence(Occurrence::OnBoard { controller }) => {
                 return self.board(controller, now);
             }
-            Job::Occurrence(occurrence) => {
-                let matter = Matter::of(occurrence, view);
-                matter.into_iter().collect()
-            }
+            Job::Occurrence(occurrence) => match Matter::of(&occurrence, view) {
+                Some(matter) => vec![matter],
+                None => {
+                    return self.note(Notice::Trouble {
+                        owner: OWNER.to_owned(),
+                        text: format!("nothing like this is declared: {occurrence}"),
+                    });
+                }
+            },
         };
         inquiry.candidates.extend(self.candidates(matters));
     }

@@ -527,13 +527,20 @@ fn notifications_keep_up_with_a_controller_that_never_pauses() {
     for round in 0..50_u32 {
         for request in 0..8_u32 {
             let value = format!("{round}-{request}");
-            live.request("a", &value, set(CONTROLLER_1, &[("ProvisioningCode", &value)]));
+            live.request(
+                "a",
+                &value,
+                set(CONTROLLER_1, &[("ProvisioningCode", &value)]),
+            );
         }
         while live.commits.len() > 8 {
             live.keep_next();
         }
         told += notified_on(&mut live, link).len();
-        assert!(told + 3 * 8 >= round as usize * 8, "{told} in round {round}");
+        assert!(
+            told + 3 * 8 >= round as usize * 8,
+            "{told} in round {round}"
+        );
     }
     live.keep();
     told += notified_on(&mut live, link).len();
