@@ -9,6 +9,7 @@ use super::judge::Verdict;
 use super::post::{Answered, Due, Manner};
 use crate::engine::Agent;
 use crate::event::{LinkId, Output};
+use crate::limits::ANSWER_BYTES_MAX;
 use crate::links::{Link, Stage};
 use crate::notice::Notice;
 
@@ -56,18 +57,24 @@ impl Agent {
             notification: Some(notification),
         };
         let payload = Msg::request(msg_id, notify).to_payload();
+        if payload.len() > ANSWER_BYTES_MAX {
+            let reason = format!("{} bytes are more than can be sent", payload.len());
+            return self.note_undelivered(controller, reason);
+        }
         let dropped = post.put(controller, number, payload.clone(), manner, now);
-        if dropped > 0
-            && let Some(known) = self.controllers.get(&controller)
-        {
-            let controller = known.id.clone();
-            self.note(Notice::NotDelivered {
-                controller,
-                reason: format!("too many wait, {dropped} of the oldest dropped"),
-            });
+        if dropped > 0 {
+            let reason = format!("too many wait, {dropped} of the oldest dropped");
+            self.note_undelivered(controller, reason);
         }
         if let Some(session) = self.session(controller) {
             self.send_notify(controller, &session, number, payload, now);
+        }
+    }
+
+    fn note_undelivered(&mut self, controller: u32, reason: String) {
+        if let Some(known) = self.controllers.get(&controller) {
+            let controller = known.id.clone();
+            self.note(Notice::NotDelivered { controller, reason });
         }
     }
 
@@ -139,11 +146,8 @@ impl Agent {
         while let Some((controller, due)) = self.notifier.post.due(now) {
             match due {
                 Due::Expired => {
-                    if let Some(known) = self.controllers.get(&controller) {
-                        let controller = known.id.clone();
-                        let reason = "it was not delivered in time".to_owned();
-                        self.note(Notice::NotDelivered { controller, reason });
-                    }
+                    let reason = "it was not delivered in time".to_owned();
+                    self.note_undelivered(controller, reason);
                 }
                 Due::Send { number, payload } => {
                     if let Some(session) = self.session(controller) {
