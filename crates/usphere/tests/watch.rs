@@ -170,6 +170,11 @@ fn a_watch_ends_in_time_and_says_what_is_missing() {
         .ended(1)
         .says("Device.Nonsense.A");
     no_subscription_is_left(&other);
+    way.ask("watch", &["--type", "Event", "--for", "300ms"])
+        .ended(0);
+    way.ask("watch", &["--type", "ObjectCreation"])
+        .ended(2)
+        .says("name tables");
     way.ask("watch", &[]).ended(2).says("PATH is missing");
     way.ask("watch", &[CODE, "--type", "Nonsense"])
         .ended(2)

@@ -87,13 +87,9 @@ async fn after_a_set(
 
 /// From the start of `ip addr add`, the start of the program included.
 async fn after_an_address(watcher: &Controller, told: &mut Notifications, rounds: usize) -> Result {
-    let interfaces = "Device.IP.Interface.";
-    watcher
-        .subscribe("row", "ObjectCreation", interfaces)
-        .await?;
-    watcher
-        .subscribe("gone", "ObjectDeletion", interfaces)
-        .await?;
+    let table = "Device.IP.Interface.*.IPv4Address.";
+    watcher.subscribe("row", "ObjectCreation", table).await?;
+    watcher.subscribe("gone", "ObjectDeletion", table).await?;
     // It has to know what was there before.
     sleep(Duration::from_secs(2)).await;
     let (mut added, mut removed) = (Vec::new(), Vec::new());

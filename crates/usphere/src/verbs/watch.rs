@@ -20,14 +20,14 @@ const USAGE: &str = "usphere watch DEVICE [PATH]... [--type TYPE]...
        usphere watch --agent URL [PATH]... [--type TYPE]...
        usphere watch --listen URL [PATH]... [--type TYPE]...";
 
-/// What is watched where no path is given; for values that would be far too much.
+/// Where all commands and events are watched when no path is given.
 const EVERYTHING: &str = "Device.";
 
 #[derive(Args, Debug)]
 #[command(override_usage = USAGE)]
 pub(crate) struct Options {
-    /// The device, then objects, parameters, commands and events; searches and wildcards are followed as rows
-    /// come and go. Without paths everything is watched, but for values
+    /// The device, then what to watch: parameters and objects for values, tables for rows, commands and events or
+    /// their objects; searches and wildcards are followed as rows come and go. Commands and events need no path
     #[arg(value_name = "DEVICE PATH")]
     words: Vec<String>,
     /// What to tell: ValueChange, ObjectCreation, ObjectDeletion, OperationComplete or Event; may be given again
@@ -47,10 +47,13 @@ impl Options {
     pub(crate) fn run(self) -> Result<Exit, Failure> {
         let (way, mut paths) = self.reach.way(self.words)?;
         if paths.is_empty() {
-            if self.kinds.contains(&NotificationKind::ValueChange) {
-                return Err(super::missing("PATH", USAGE).advise(
-                    "every value of a device is too much to watch; name objects or parameters",
-                ));
+            if let Some(kind) = self.kinds.iter().find(|kind| needs_paths(**kind)) {
+                let what = match kind {
+                    NotificationKind::ValueChange => "objects or parameters",
+                    _ => "tables",
+                };
+                return Err(super::missing("PATH", USAGE)
+                    .advise(format!("{kind} is of something: name {what}")));
             }
             paths.push(EVERYTHING.to_owned());
         }
@@ -184,6 +187,18 @@ async fn point_out_absent(transport: &mut Transport, paths: &[String]) {
             }
             GetStatus::Found(_) => {}
         }
+    }
+}
+
+/// All values of a device are far too much, and rows are watched table by table.
+fn needs_paths(kind: NotificationKind) -> bool {
+    match kind {
+        NotificationKind::ObjectCreation
+        | NotificationKind::ObjectDeletion
+        | NotificationKind::ValueChange => true,
+        NotificationKind::Event
+        | NotificationKind::OnBoardRequest
+        | NotificationKind::OperationComplete => false,
     }
 }
 
