@@ -11,6 +11,7 @@ pub mod seeds;
 pub mod wire;
 
 mod agent;
+mod certificate;
 mod message;
 mod path;
 mod record;
@@ -20,6 +21,7 @@ mod values;
 use std::ops::AddAssign;
 
 pub use agent::agent;
+pub use certificate::certificate;
 pub use message::message;
 pub use path::path;
 pub use record::record;
@@ -42,7 +44,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub static TARGETS: [Target; 5] = [
+pub static TARGETS: [Target; 6] = [
     Target {
         name: "record",
         run: record,
@@ -63,6 +65,13 @@ pub static TARGETS: [Target; 5] = [
         input: path::input,
         corpus: path::corpus,
         short: 20_000,
+    },
+    Target {
+        name: "certificate",
+        run: certificate,
+        input: certificate::input,
+        corpus: certificate::corpus,
+        short: 3_000,
     },
     Target {
         name: "agent",

@@ -37,6 +37,11 @@ fn message() {
 }
 
 #[test]
+fn certificate() {
+    short("certificate", 8);
+}
+
+#[test]
 fn path() {
     short("path", 20);
 }

@@ -14,6 +14,9 @@ pub const ANSWER_BYTES_MAX: usize = (8 << 20) - 4096;
 /// one that was disconnected by a Record may wait for the next Connect Record.
 pub const CONNECT_PATIENCE: Duration = Duration::from_secs(30);
 
+/// Rows of `Device.LocalAgent.Certificate.`, whoever adds them.
+pub const CERTIFICATES_MAX: usize = 256;
+
 /// Controllers without a role of their own that are taken in when they connect.
 pub const STRANGERS_MAX: usize = 64;
 

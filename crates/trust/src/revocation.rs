@@ -65,6 +65,11 @@ impl RevocationList {
         })))
     }
 
+    /// The list itself.
+    pub fn der(&self) -> &[u8] {
+        &self.0.der
+    }
+
     /// Whether `certificate` stands in the list.
     pub(crate) fn lists(&self, certificate: &Certificate) -> bool {
         let (issuer, serial) = certificate.issuer_and_serial();

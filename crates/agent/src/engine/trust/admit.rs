@@ -10,7 +10,7 @@ use usphere_trust::{Admission, Certificate};
 
 use crate::engine::seed::{add, assign, find, row_with, set};
 use crate::engine::survey::rows;
-use crate::limits::STRANGERS_MAX;
+use crate::limits::{CERTIFICATES_MAX, STRANGERS_MAX};
 use crate::objects::DER;
 
 const LOCAL_AGENT: &str = "Device.LocalAgent.";
@@ -158,7 +158,8 @@ pub(crate) fn stored_or_new(
 /// Adds a row with this certificate. (TR-181, AddCertificate())
 ///
 /// # Errors
-/// When there is a row with its SerialNumber and Issuer, or with the alias, or these do not fit.
+/// When there is a row with its SerialNumber and Issuer, or with the alias, or these do not fit, or the
+/// table is full.
 pub(crate) fn add_certificate(
     transaction: &mut Transaction<'_>,
     agent: ObjectId,
@@ -168,6 +169,11 @@ pub(crate) fn add_certificate(
     let node = transaction
         .member(agent, "Certificate")
         .ok_or_else(|| Fault::new(FaultKind::Internal, LOCAL_AGENT, "this is not declared"))?;
+    if rows(transaction, agent, "Certificate").len() >= CERTIFICATES_MAX {
+        let text = format!("there are {CERTIFICATES_MAX} certificates already, Delete() some");
+        let path = "Device.LocalAgent.Certificate.";
+        return Err(Fault::new(FaultKind::ResourcesExceeded, path, text));
+    }
     let row = transaction.add_row(agent, node)?;
     if let Some(alias) = alias {
         set(transaction, row, "Alias", alias)?;

@@ -251,7 +251,7 @@ fn a_trusted_broker_vouches_for_senders() {
     assert_eq!(judged, Ok(first));
 }
 
-/// Proves: R-SEC.23, R-SEC.26
+/// Proves: R-SEC.23, R-SEC.23a, R-SEC.26
 #[test]
 fn a_record_is_sent_only_to_whom_the_connection_belongs() {
     let ca = authority("CA");

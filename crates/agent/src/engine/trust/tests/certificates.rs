@@ -119,6 +119,18 @@ fn what_is_no_certificate_or_there_already_is_not_added() {
     assert_eq!(count, "1", "a failure leaves nothing");
 }
 
+#[test]
+fn certificates_are_kept_up_to_a_number() {
+    let mut live = operated(TrustConfig::default());
+    for number in 0..crate::limits::CERTIFICATES_MAX {
+        let pem = draft("x").serial(number as u64 + 1).self_signed().pem();
+        operate(&mut live, "operator", ADD, &[("Certificate", &pem)]).unwrap();
+    }
+    let pem = draft("x").serial(1_000).self_signed().pem();
+    let outcome = operate(&mut live, "operator", ADD, &[("Certificate", &pem)]);
+    assert_eq!(outcome, Err(7005));
+}
+
 /// A Controller prepares its next certificate with the one that it has.
 ///
 /// Proves: R-SEC.4

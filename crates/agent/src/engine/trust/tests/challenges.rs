@@ -69,6 +69,17 @@ fn attempt(live: &mut LiveAgent, name: &str, value: &str) -> Result<(), u32> {
     respond(live, name, &challenge, value)
 }
 
+/// No challenge comes from the factory, so none is shared by Agents or to be guessed from what they tell.
+///
+/// Proves: R-SEC.14, R-SEC.15
+#[test]
+fn an_agent_starts_without_a_challenge() {
+    let mut live = operated(TrustConfig::default());
+    let count = live.value("operator", &format!("{TRUST}ChallengeNumberOfEntries"));
+    assert_eq!(count, "0");
+    assert!(live.store.keys().all(|key| !key.contains("Challenge")));
+}
+
 /// Proves: R-SEC.7
 #[test]
 fn the_right_answer_gives_the_role_in_place_of_the_untrusted_one() {
