@@ -172,8 +172,9 @@ fn report(what: &str, times: &mut [Duration]) {
     times.sort_unstable();
     let millis = |time: Option<&Duration>| time.map_or(0.0, |time| time.as_secs_f64() * 1e3);
     println!(
-        "{what}: median {:.2} ms, worst {:.2} ms of {}",
+        "{what}: median {:.2} ms, 99 % within {:.2} ms, worst {:.2} ms of {}",
         millis(times.get(times.len() / 2)),
+        millis(times.get(times.len() * 99 / 100)),
         millis(times.last()),
         times.len()
     );
