@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::common::{Program, Ran, eventually, free_port, ran, usphere};
+use crate::common::{Program, Ran, Signal, eventually, free_port, ran, usphere};
 
 const SERVER: &str = "self::server.example";
 const AGENT: &str = "os::00256D-0123456789";
@@ -123,14 +123,7 @@ fn an_agent_and_a_server_meet_over_tls_with_what_two_commands_made() {
         (&server, "certificates reloaded"),
         (&agent, "certificate reloaded"),
     ] {
-        let pid = program.id().to_string();
-        assert!(
-            std::process::Command::new("kill")
-                .args(["-s", "HUP", &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
+        program.signal(Signal::HUP);
         eventually(text, || program.log().contains(text).then_some(()));
     }
     asked(

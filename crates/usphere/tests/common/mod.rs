@@ -122,6 +122,12 @@ impl Program {
         self.child.id()
     }
 
+    /// Sends a signal: without the program `kill`, which a small Debian does not have.
+    #[track_caller]
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("it runs");
+    }
+
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
@@ -145,8 +151,7 @@ impl Program {
     /// Sends a signal and waits for the end; its exit code.
     #[track_caller]
     pub(crate) fn end(mut self, signal: Signal) -> i32 {
-        // Without the program `kill`, which a small Debian does not have.
-        kill_process(Pid::from_child(&self.child), signal).expect("it runs");
+        self.signal(signal);
         let started = Instant::now();
         while started.elapsed() < PATIENCE {
             if let Some(status) = self.child.try_wait().expect("its state") {
