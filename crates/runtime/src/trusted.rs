@@ -113,3 +113,95 @@ fn store_of(certificates: Vec<Certificate>) -> Store {
         ..Store::default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use usphere_mtp::tls::{Authority, Holder, Term};
+    use usphere_trust::Verdict;
+
+    use super::*;
+
+    const AGENT: &str = "os::00256D-0123456789";
+
+    /// From 2001 to a day long past, and to one far ahead.
+    const EXPIRED: Term = Term {
+        not_before: 1_000_000_000,
+        not_after: 1_100_000_000,
+    };
+    const VALID: Term = Term {
+        not_before: 1_000_000_000,
+        not_after: 10_000_000_000,
+    };
+
+    /// A CA, and the certificate that it gives the Agent.
+    fn made(term: Term) -> (Certificate, Chain) {
+        let folder = tempfile::tempdir().unwrap();
+        let [certificate, key] = ["ca.pem", "ca.key"].map(|name| folder.path().join(name));
+        let ca = Authority::make("test", VALID).unwrap();
+        ca.write(&certificate, &key).unwrap();
+        let holder = Holder {
+            endpoints: vec![AGENT.parse().unwrap()],
+            ..Holder::default()
+        };
+        let authority = Authority::from_files(&certificate, &key).unwrap();
+        let issued = authority.issue(&holder, term).unwrap();
+        let leaf = Certificate::from_pem(&issued.certificate).unwrap();
+        (
+            Certificate::from_pem(&ca.certificate).unwrap(),
+            Chain::from_der(&[leaf.der()]).unwrap(),
+        )
+    }
+
+    fn dialled(host: &str) -> Expected {
+        Expected::Server {
+            host: host.to_owned(),
+            endpoint_id: None,
+        }
+    }
+
+    /// Proves: R-MTP.2, R-MTP.3, R-WS.23
+    #[test]
+    fn dates_are_looked_at_once_the_time_is_known() {
+        let (ca, chain) = made(EXPIRED);
+        let trusted = Trusted::new(vec![ca]);
+        let verifier = trusted.agents_verifier();
+        verifier(chain.clone(), &Expected::Anybody).unwrap();
+        trusted.set_time_is_known(true);
+        let distrust = verifier(chain, &Expected::Anybody).unwrap_err();
+        assert!(matches!(distrust, Distrust::OutOfDate { .. }), "{distrust}");
+    }
+
+    #[test]
+    fn an_agent_is_who_its_certificate_says_wherever_a_controller_has_dialled() {
+        let (ca, chain) = made(VALID);
+        let trusted = Trusted::of_controller(vec![ca.clone()]);
+        let session = trusted.controllers_verifier()(chain.clone(), &dialled("192.0.2.7")).unwrap();
+        assert!(matches!(session.verdict(), Verdict::VouchedFor { .. }));
+        // One that names no Endpoint has to be for the host.
+        let nobody = Chain::from_der(&[ca.der()]).unwrap();
+        let distrust = trusted.controllers_verifier()(nobody, &dialled("192.0.2.7")).unwrap_err();
+        assert!(
+            matches!(distrust, Distrust::WrongServer { .. }),
+            "{distrust}"
+        );
+        // An Agent compares the host, too.
+        let distrust = trusted.agents_verifier()(chain, &dialled("192.0.2.7")).unwrap_err();
+        assert!(
+            matches!(distrust, Distrust::WrongServer { .. }),
+            "{distrust}"
+        );
+    }
+
+    #[test]
+    fn what_is_trusted_changes_under_the_verifiers_that_were_made() {
+        let (ca, chain) = made(VALID);
+        let trusted = Trusted::of_controller(Vec::new());
+        let verifier = trusted.controllers_verifier();
+        let distrust = verifier(chain.clone(), &Expected::Anybody).unwrap_err();
+        assert!(matches!(distrust, Distrust::Untrusted { .. }), "{distrust}");
+        trusted.set_authorities(vec![ca]);
+        verifier(chain.clone(), &Expected::Anybody).unwrap();
+        trusted.set(Arc::default());
+        verifier(chain, &Expected::Anybody).unwrap_err();
+    }
+}

@@ -326,7 +326,8 @@ fn certificates_are_shown_with_what_usp_makes_of_them() {
     show("fqdn__acs.example.org.pem", &[])
         .ended(0)
         .says("acs.example.org")
-        .says("acs.lab");
+        .says("acs.lab")
+        .says("10.0.0.1");
     show("os__00256D-_.pem", &[]).ended(0).says("os::00256D-*");
     show("ca.key", &[]).ended(4).says("no certificate");
     let shown = show("os__00256D-0123456789.pem", &["--json"])
@@ -348,4 +349,30 @@ fn certificates_are_shown_with_what_usp_makes_of_them() {
         .arg(data.path()))
     .ended(4)
     .says("certs ca");
+}
+
+/// A plain door off loopback is there only because somebody wants it, and every start says so; one for TLS
+/// needs no such word.
+#[test]
+fn an_agent_says_at_every_start_that_its_plain_doors_are_open() {
+    let data = tempfile::tempdir().unwrap();
+    let config = data.path().join("agent.toml");
+    fs::write(&config, "insecure = true\n").unwrap();
+    let url = |scheme: &str| format!("{scheme}://0.0.0.0:{}/usp", free_port());
+    for _ in 0..2 {
+        let options = [
+            "--listen",
+            &url("ws"),
+            "--config",
+            &config.display().to_string(),
+        ];
+        let mut agent = agent(data.path(), &options.map(str::to_owned));
+        agent.wait_for("insecure = true");
+        agent.wait_for("listening");
+    }
+    let other = data.path().join("other");
+    fs::create_dir(&other).unwrap();
+    let mut agent = agent(&other, &["--listen".to_owned(), url("wss")]);
+    agent.wait_for("listening");
+    assert!(!agent.log().contains("insecure"), "{}", agent.log());
 }

@@ -213,6 +213,11 @@ impl Certificate {
         &self.0.dns_names
     }
 
+    /// The addresses of hosts in its subjectAltName.
+    pub fn addresses(&self) -> &[IpAddr] {
+        &self.0.addresses
+    }
+
     /// Whether it is the certificate of an authority: it may sign others.
     pub fn is_authority(&self) -> bool {
         self.0.authority.is_some()

@@ -81,6 +81,11 @@ async fn live(settings: Settings) -> Result<Exit, Failure> {
     if let Some(warning) = endpoint_id.production_warning() {
         tracing::warn!(%endpoint_id, "not for production: {warning}; --endpoint-id gives another");
     }
+    if settings.insecure {
+        tracing::warn!(
+            "insecure = true: doors without TLS may be open to other hosts; anyone on the way can read and change what is said"
+        );
+    }
     let mut reloads = Reloads::listen(settings.has_tls_files())?;
     let config = host_config(&settings, endpoint_id.clone())?;
     let host = AgentHost::start(config).map_err(|error| not_started(&error))?;

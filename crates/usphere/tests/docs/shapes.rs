@@ -405,6 +405,7 @@ fn shown() -> Value {
             "not_after": "2028-11-22T12:00:00Z",
             "endpoint_ids": ["self::usphere-cli"],
             "dns_names": [],
+            "addresses": ["192.0.2.7"],
             "is_ca": false,
             "is_self_signed": false,
             "sha256": "9F86D081…",

@@ -1,6 +1,7 @@
 //! `usphere certs show`: what stands in a certificate, and whether USP would take it.
 
 use std::fmt::Write as _;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -43,6 +44,7 @@ struct One {
     not_after: String,
     endpoint_ids: Vec<String>,
     dns_names: Vec<String>,
+    addresses: Vec<IpAddr>,
     is_ca: bool,
     is_self_signed: bool,
     sha256: String,
@@ -145,6 +147,7 @@ impl One {
             not_after: date_time(certificate.validity().not_after),
             endpoint_ids: names.map(ToString::to_string).collect(),
             dns_names: certificate.dns_names().to_vec(),
+            addresses: certificate.addresses().to_vec(),
             is_ca: certificate.is_authority(),
             is_self_signed: certificate.is_self_signed(),
             sha256: sha256(certificate),
@@ -170,6 +173,9 @@ impl One {
         }
         for name in &self.dns_names {
             line("DNS name", name);
+        }
+        for address in &self.addresses {
+            line("address", &address.to_string());
         }
         line("CA", if self.is_ca { "yes" } else { "no" });
         line("SHA-256", &self.sha256);
