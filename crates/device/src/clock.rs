@@ -79,7 +79,7 @@ impl Clock {
 
     /// The time now as a dateTime in UTC.
     pub(crate) fn utc_now() -> String {
-        Zone::utc(Vec::new()).show(unix_now())
+        date_time(unix_now())
     }
 
     fn refresh(&mut self, paths: &HostPaths) {
@@ -97,6 +97,11 @@ impl Clock {
             self.zone = zone.unwrap_or_else(|| Zone::utc(source));
         }
     }
+}
+
+/// A time as a dateTime in UTC.
+pub(crate) fn date_time(unix_seconds: i64) -> String {
+    Zone::utc(Vec::new()).show(unix_seconds)
 }
 
 /// Whether `zone` could become the time zone of the host.

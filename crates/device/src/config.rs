@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::interfaces::Interfaces;
 use crate::objects::DEVICE_INFO;
 
 /// What is known better than the host tells. Everything may be left out.
@@ -39,6 +40,10 @@ pub struct DeviceConfig {
     pub dns: DnsConfig,
     /// The hosts of the neighbourhood.
     pub hosts: HostsConfig,
+    /// Which IP interface is which network device.
+    pub interfaces: Interfaces,
+    /// The certificates.
+    pub security: SecurityConfig,
     /// The time client.
     pub time: TimeConfig,
 }
@@ -56,6 +61,13 @@ pub struct DnsConfig {
 pub struct HostsConfig {
     /// Files of leases in the form that dnsmasq writes, beside those in the usual places.
     pub leases: Vec<PathBuf>,
+}
+
+/// Which certificates are shown.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct SecurityConfig {
+    /// Files and folders with certificates in PEM or DER.
+    pub certificates: Vec<PathBuf>,
 }
 
 /// What a Controller may change of the time client.

@@ -11,9 +11,14 @@ pub(crate) fn bytes(path: &Path) -> Option<Vec<u8>> {
     start(path, FILE_BYTES_MAX)
 }
 
+/// The same of a file that may be longer.
+pub(crate) fn long_bytes(path: &Path) -> Option<Vec<u8>> {
+    start(path, TABLE_BYTES_MAX)
+}
+
 /// The same of a table, which may be longer, as a text.
 pub(crate) fn table(path: &Path) -> Option<String> {
-    start(path, TABLE_BYTES_MAX).map(|content| String::from_utf8_lossy(&content).into_owned())
+    long_bytes(path).map(|content| String::from_utf8_lossy(&content).into_owned())
 }
 
 /// The start of a file as a text; what is no UTF-8 is replaced.

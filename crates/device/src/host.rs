@@ -4,19 +4,23 @@ use std::collections::BTreeMap;
 
 use usphere_datamodel::FaultKind;
 use usphere_datamodel::model::{Outputs, OwnedChange, OwnerError, Phase, Snapshot};
-use usphere_runtime::Owner;
+use usphere_runtime::{Announcer, Cancelled, CommandWork, Owner};
 
 use crate::clock::{self, Clock, unix_now};
 use crate::config::{ConfigError, DeviceConfig, HostPaths};
 use crate::cpu::Cpu;
 use crate::dhcp::Leases;
-use crate::dns::DnsClient;
+use crate::diagnostics::{Ping, TraceRoute, target};
+use crate::dns::{DnsClient, Lookup, Resolver};
 use crate::first_use::FirstUse;
 use crate::neighbours::Neighbours;
 use crate::objects::{CLOCK, CPU, IDENTITY, MEMORY, OWNER, PROCESSES, SYSTEM};
 use crate::processes::Processes;
 use crate::time::TimeClients;
-use crate::{dhcp, dns, host_name, identity, memory, neighbours, network_properties, system, time};
+use crate::{
+    dhcp, dns, host_name, identity, memory, neighbours, network_properties, security, self_test,
+    system, time, users, watcher,
+};
 
 /// This host. It answers for every unit of [`objects`](crate::objects), each within a millisecond or a few.
 #[derive(Debug)]
@@ -56,8 +60,11 @@ impl Host {
         if change.path().starts_with(time::TABLE) {
             return self.time.change(&self.paths, phase, change);
         }
-        if change.path().starts_with("Device.DHCP") {
-            return Err(dhcp::refusal());
+        match change.path() {
+            path if path.starts_with("Device.DHCP") => return Err(dhcp::refusal()),
+            path if path.starts_with(users::TABLE) => return Err(users::refusal()),
+            path if path.starts_with(security::TABLE) => return security::change(phase, change),
+            _ => {}
         }
         let OwnedChange::Set {
             path,
@@ -115,6 +122,15 @@ impl Host {
         }
     }
 
+    /// The network device that the argument `Interface` names.
+    fn device_of(&self, interface: &str) -> Result<String, OwnerError> {
+        let device = self.config.interfaces.device(interface);
+        device.ok_or_else(|| {
+            let text = format!("{interface} is no interface that datagrams could leave through");
+            target::wrong("Interface", &text)
+        })
+    }
+
     fn allowed(&self) -> Result<(), OwnerError> {
         if self.config.allow_host_writes {
             return Ok(());
@@ -132,6 +148,13 @@ impl Owner for Host {
         OWNER
     }
 
+    fn announcer(&mut self, announcer: Announcer) {
+        let leases = &self.config.hosts.leases;
+        if let Err(error) = watcher::start(&self.paths, leases, announcer) {
+            tracing::warn!("changes of the host's files are noticed late: {error}");
+        }
+    }
+
     fn fetch(&mut self, unit: &str) -> Result<Snapshot, OwnerError> {
         match unit {
             name if name == IDENTITY.name => Ok(identity::fetch(&self.config, &self.paths)),
@@ -146,16 +169,25 @@ impl Owner for Host {
                 let origins = dhcp::origins(&Leases::read(&self.paths), unix_now());
                 self.dns.fetch(&self.paths, &origins)
             }
-            name if name == dhcp::UNIT.name => {
-                Ok(dhcp::fetch(&Leases::read(&self.paths), unix_now()))
-            }
+            name if name == dhcp::UNIT.name => Ok(dhcp::fetch(
+                &Leases::read(&self.paths),
+                &self.config.interfaces,
+                unix_now(),
+            )),
             name if name == neighbours::UNIT.name => {
-                Ok(self.neighbours.fetch(&self.paths, &Clock::utc_now()))
+                let interfaces = &self.config.interfaces;
+                Ok(self
+                    .neighbours
+                    .fetch(&self.paths, interfaces, &Clock::utc_now()))
             }
             name if name == network_properties::UNIT.name => {
                 Ok(network_properties::fetch(&self.paths.proc))
             }
+            name if name == security::UNIT.name => {
+                Ok(security::fetch(&self.config.security.certificates))
+            }
             name if name == time::UNIT.name => Ok(self.time.fetch(&self.paths, &self.clock)),
+            name if name == users::UNIT.name => Ok(users::fetch(&self.paths)),
             _ => Err(OwnerError::failed(format!(
                 "the host knows nothing of {unit}"
             ))),
@@ -176,13 +208,48 @@ impl Owner for Host {
         results
     }
 
+    fn begin(
+        &mut self,
+        command: &str,
+        arguments: &BTreeMap<String, String>,
+        cancelled: Cancelled,
+    ) -> Result<CommandWork, OwnerError> {
+        let device = match arguments.get("Interface").map(String::as_str) {
+            None | Some("") => None,
+            Some(interface) => Some(self.device_of(interface)?),
+        };
+        Ok(match command {
+            "Device.DNS.Diagnostics.NSLookupDiagnostics()" => {
+                let lookup = Lookup::read(arguments, device)?;
+                let resolver = Resolver::of(&self.paths);
+                Box::new(move || Ok(lookup.run(&resolver, &|| cancelled.is_set())))
+            }
+            "Device.IP.Diagnostics.IPPing()" => {
+                let ping = Ping::read(arguments, device)?;
+                Box::new(move || Ok(ping.run(&|| cancelled.is_set())))
+            }
+            "Device.IP.Diagnostics.TraceRoute()" => {
+                let trace = TraceRoute::read(arguments, device)?;
+                let resolver = Resolver::of(&self.paths);
+                Box::new(move || Ok(trace.run(&resolver, &|| cancelled.is_set())))
+            }
+            "Device.SelfTestDiagnostics()" => {
+                let (config, paths) = (self.config.clone(), self.paths.clone());
+                Box::new(move || Ok(self_test::run(&config, &paths, &|| cancelled.is_set())))
+            }
+            _ => return Err(no_command(command)),
+        })
+    }
+
     fn operate(
         &mut self,
         command: &str,
         _: &BTreeMap<String, String>,
     ) -> Result<Outputs, OwnerError> {
-        Err(OwnerError::failed(format!(
-            "the host has no command {command}"
-        )))
+        Err(no_command(command))
     }
+}
+
+fn no_command(command: &str) -> OwnerError {
+    OwnerError::failed(format!("the host has no command {command}"))
 }

@@ -7,6 +7,7 @@ mod clock;
 mod config;
 mod cpu;
 mod dhcp;
+mod diagnostics;
 mod dns;
 mod edited;
 mod files;
@@ -14,6 +15,7 @@ mod first_use;
 mod host;
 mod host_name;
 mod identity;
+mod interfaces;
 pub mod limits;
 mod memory;
 mod neighbours;
@@ -21,11 +23,18 @@ mod network_properties;
 mod objects;
 mod processes;
 mod row_numbers;
+mod security;
+mod self_test;
 mod snapshot;
 mod system;
 mod text;
 mod time;
+mod users;
+mod watcher;
 
-pub use config::{ConfigError, DeviceConfig, DnsConfig, HostPaths, HostsConfig, TimeConfig};
+pub use config::{
+    ConfigError, DeviceConfig, DnsConfig, HostPaths, HostsConfig, SecurityConfig, TimeConfig,
+};
 pub use host::Host;
+pub use interfaces::Interfaces;
 pub use objects::{OWNER, objects};

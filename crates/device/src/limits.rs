@@ -48,5 +48,11 @@ pub const PINGS_MAX: u32 = 1_000;
 /// Most lookups of one command.
 pub const LOOKUPS_MAX: u32 = 100;
 
+/// Most users that are shown.
+pub const USERS_MAX: usize = 1_024;
+
+/// Most certificates that are shown.
+pub const CERTIFICATES_MAX: usize = 512;
+
 /// Most numbers of rows that are kept, rows that went included.
 pub const ROW_NUMBERS_MAX: usize = 256;

@@ -8,12 +8,14 @@ use std::path::PathBuf;
 
 use usphere_datamodel::declare::{
     BOOLEAN, DATE_TIME, Object, STRING, UNSIGNED_INT, Unit, object, one_of, parameter,
+    strong_reference,
 };
 use usphere_datamodel::model::{Snapshot, SnapshotObject};
 use usphere_datamodel::types::{IP_ADDRESS, IPV4_ADDRESS, IPV6_ADDRESS};
 
 use crate::config::HostPaths;
 use crate::files;
+use crate::interfaces::Interfaces;
 use crate::limits::{NEIGHBOUR_ADDRESSES_MAX, NEIGHBOURS_MAX};
 use crate::objects::SYSTEM;
 use crate::snapshot::{row, value};
@@ -24,6 +26,7 @@ pub(crate) const UNIT: Unit = Unit {
     name: "host.neighbours",
     max_age: Duration::from_secs(1),
     numbering: usphere_datamodel::declare::Numbering::Kept,
+    poll: Duration::from_secs(10),
     ..SYSTEM
 };
 
@@ -39,6 +42,10 @@ pub(crate) const HOST: Object = object("Device.Hosts.Host.{i}.")
     .parameters(&[
         parameter("PhysAddress", STRING.max(64)),
         parameter("IPAddress", IP_ADDRESS),
+        parameter(
+            "Layer3Interface",
+            strong_reference("Device.IP.Interface.{i}.").max(256),
+        ),
         parameter(
             "InterfaceType",
             one_of(&[
@@ -97,7 +104,12 @@ impl Neighbours {
     }
 
     /// Everybody who is there, and who has a lease. `now` is the time as a dateTime.
-    pub(crate) fn fetch(&mut self, paths: &HostPaths, now: &str) -> Snapshot {
+    pub(crate) fn fetch(
+        &mut self,
+        paths: &HostPaths,
+        interfaces: &Interfaces,
+        now: &str,
+    ) -> Snapshot {
         let mut found = BTreeMap::new();
         let table = files::table(&paths.proc.join("net/arp")).unwrap_or_default();
         read_table(&table, &mut found);
@@ -114,7 +126,7 @@ impl Neighbours {
                 mac,
                 neighbour,
                 since.unwrap_or_default(),
-                paths,
+                (paths, interfaces),
                 &mut objects,
             );
         }
@@ -224,7 +236,7 @@ fn show(
     mac: String,
     neighbour: Neighbour,
     since: String,
-    paths: &HostPaths,
+    (paths, interfaces): (&HostPaths, &Interfaces),
     objects: &mut Vec<SnapshotObject>,
 ) {
     let primary = neighbour.addresses.first();
@@ -237,6 +249,7 @@ fn show(
                 "IPAddress",
                 primary.map(ToString::to_string).unwrap_or_default(),
             ),
+            value("Layer3Interface", interfaces.reference(&neighbour.device)),
             value("InterfaceType", neighbour.interface_type(paths)),
             value("HostName", neighbour.name),
             value("Active", neighbour.active.to_string()),

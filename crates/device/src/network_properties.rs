@@ -16,6 +16,7 @@ use crate::text::unsigned_int;
 pub(crate) const UNIT: Unit = Unit {
     name: "host.network-properties",
     max_age: Duration::from_secs(10),
+    poll: Duration::from_secs(60),
     ..SYSTEM
 };
 

@@ -7,14 +7,17 @@ use usphere_datamodel::declare::{
 };
 use usphere_datamodel::types::{Pattern, ValueType};
 
-use crate::{dhcp, dns, neighbours, network_properties, time};
+use crate::{
+    dhcp, diagnostics, dns, neighbours, network_properties, security, self_test, time, users,
+};
 
 /// The name by which the declarations call the [`Host`](crate::Host).
 pub const OWNER: &str = "host";
 
-/// Every object of this host, parents before children. The root is the Agent's.
+/// Every object of this host, parents before children. Of the root it has only what the host adds.
 pub fn objects() -> Vec<&'static Object> {
     vec![
+        &self_test::ROOT,
         &DEVICE_INFO,
         &MEMORY_STATUS,
         &PROCESS_STATUS,
@@ -25,14 +28,20 @@ pub fn objects() -> Vec<&'static Object> {
         &dns::DNS,
         &dns::CLIENT,
         &dns::SERVER,
+        &dns::DNS_DIAGNOSTICS,
         &dhcp::DHCPV4,
         &dhcp::DHCPV4_CLIENT,
         &dhcp::DHCPV6,
         &dhcp::DHCPV6_CLIENT,
+        &diagnostics::IP_DIAGNOSTICS,
         &neighbours::HOSTS,
         &neighbours::HOST,
         &neighbours::HOST_IPV4,
         &neighbours::HOST_IPV6,
+        &users::USERS,
+        &users::USER,
+        &security::SECURITY,
+        &security::CERTIFICATE,
     ]
 }
 

@@ -9,6 +9,6 @@ mod power_cuts;
 mod tls_files;
 mod trusted;
 
-pub use owner::{Announcer, Owner};
+pub use owner::{Announcer, Cancelled, CommandWork, Owner};
 pub use tls_files::{ControllerTls, TlsFiles};
 pub use trusted::Trusted;

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use usphere_datamodel::model::{Outputs, OwnedChange, OwnerError, Phase, Snapshot};
 
@@ -27,7 +28,7 @@ pub trait Owner: Send + 'static {
     /// Checks, applies or undoes changes, in order. One result for each.
     fn apply(&mut self, phase: Phase, changes: &[OwnedChange]) -> Vec<Result<(), OwnerError>>;
 
-    /// Runs a command and gives its output arguments.
+    /// Runs a synchronous command and gives its output arguments.
     ///
     /// # Errors
     /// When it failed; the text reaches the Controller.
@@ -36,6 +37,56 @@ pub trait Owner: Send + 'static {
         command: &str,
         arguments: &BTreeMap<String, String>,
     ) -> Result<Outputs, OwnerError>;
+
+    /// Gives what an asynchronous command has to do, which is done on a thread of its own and may take as
+    /// long as it wants. It looks at `cancelled` now and then, and when that is set, ends as soon as
+    /// possible with an error.
+    ///
+    /// # Errors
+    /// When it cannot be begun; the text reaches the Controller.
+    fn begin(
+        &mut self,
+        command: &str,
+        arguments: &BTreeMap<String, String>,
+        cancelled: Cancelled,
+    ) -> Result<CommandWork, OwnerError> {
+        let _ = (arguments, cancelled);
+        let text = format!("{} runs no {command}", self.name());
+        Err(OwnerError::failed(text))
+    }
+}
+
+/// What an asynchronous command has to do.
+pub type CommandWork = Box<dyn FnOnce() -> Result<Outputs, OwnerError> + Send>;
+
+/// Whether an asynchronous command is to end early. All clones are the same one.
+#[derive(Clone, Debug, Default)]
+pub struct Cancelled {
+    state: Arc<(Mutex<bool>, Condvar)>,
+}
+
+impl Cancelled {
+    /// Whether it is.
+    pub fn is_set(&self) -> bool {
+        *self.lock()
+    }
+
+    /// Waits for it, at most this long. Whether it is.
+    pub fn wait(&self, longest: Duration) -> bool {
+        let (_, changed) = &*self.state;
+        let waited = changed.wait_timeout_while(self.lock(), longest, |set| !*set);
+        *waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// From now on it is.
+    pub fn set(&self) {
+        *self.lock() = true;
+        self.state.1.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, bool> {
+        self.state.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// By which an owner speaks without being asked. It may be cloned and used on any thread.

@@ -138,7 +138,9 @@ impl Builder {
 
     fn object(&mut self, spec: ObjectSpec) -> Result<(), SchemaError> {
         let id = self.reach(&spec.path)?;
-        if self.declared.insert(spec.path.clone(), ()).is_some() {
+        // Everybody may add to the root what is theirs.
+        let is_root = id == self.nodes[0].id;
+        if self.declared.insert(spec.path.clone(), ()).is_some() && !is_root {
             return Err(SchemaError::Duplicate { path: spec.path });
         }
         let unit = spec.unit.map(|unit| self.unit(unit)).transpose()?;

@@ -13,6 +13,7 @@ use usphere_datamodel::model::{OwnerError, Snapshot};
 use usphere_datamodel::types::{ALIAS, IPV4_ADDRESS, ValueType, list};
 
 use crate::dns::Origins;
+use crate::interfaces::Interfaces;
 use crate::objects::SYSTEM;
 use crate::snapshot::{row, value};
 
@@ -23,6 +24,7 @@ pub(crate) const UNIT: Unit = Unit {
     name: "host.dhcp",
     max_age: Duration::from_secs(5),
     numbering: Numbering::Kept,
+    poll: Duration::from_secs(30),
     ..SYSTEM
 };
 
@@ -57,7 +59,7 @@ pub(crate) const DHCPV4_CLIENT: Object = object("Device.DHCPv4.Client.{i}.")
         parameter("SubnetMask", IPV4_ADDRESS),
         parameter("IPRouters", IPV4_ADDRESS.list_max(256)),
         parameter("DNSServers", IPV4_ADDRESS.list_max(256)),
-        parameter("LeaseTimeRemaining", INT.at_least(-1)),
+        parameter("LeaseTimeRemaining", INT.at_least(-1)).unannounced(),
         parameter("DHCPServer", IPV4_ADDRESS),
     ]);
 
@@ -87,7 +89,7 @@ const INTERFACE: ValueType = strong_reference("Device.IP.Interface.{i}.").max(25
 const STATUS: ValueType = one_of(&["Disabled", "Enabled", "Error_Misconfigured", "Error"]);
 
 /// Every interface that has a lease, at `now` in seconds since 1970.
-pub(crate) fn fetch(leases: &Leases, now: i64) -> Snapshot {
+pub(crate) fn fetch(leases: &Leases, interfaces: &Interfaces, now: i64) -> Snapshot {
     let v4 = leases.v4.iter().map(|(interface, lease)| {
         let holds = lease.expiry.holds(now);
         let one = |address: Option<std::net::Ipv4Addr>| match address {
@@ -102,7 +104,7 @@ pub(crate) fn fetch(leases: &Leases, now: i64) -> Snapshot {
                 .collect();
             list::join(texts.iter().map(String::as_str))
         };
-        let mut values = common(interface);
+        let mut values = common(interface, interfaces);
         values.extend([
             value("DHCPStatus", if holds { "Bound" } else { "Init" }),
             value("IPAddress", one(lease.address)),
@@ -118,7 +120,7 @@ pub(crate) fn fetch(leases: &Leases, now: i64) -> Snapshot {
         row(&DHCPV4_CLIENT, vec![interface.clone()], values)
     });
     let v6 = leases.v6.iter().map(|(interface, lease)| {
-        let mut values = common(interface);
+        let mut values = common(interface, interfaces);
         values.extend([
             value("DUID", lease.duid.clone()),
             value("RequestAddresses", lease.asks_addresses.to_string()),
@@ -150,10 +152,11 @@ pub(crate) fn refusal() -> OwnerError {
     )
 }
 
-fn common(interface: &str) -> Vec<crate::snapshot::Value> {
+fn common(interface: &str, interfaces: &Interfaces) -> Vec<crate::snapshot::Value> {
     vec![
         value("Enable", "true"),
         value("Alias", format!("cpe-{interface}")),
+        value("Interface", interfaces.reference(interface)),
         value("Status", "Enabled"),
     ]
 }

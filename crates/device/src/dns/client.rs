@@ -24,6 +24,7 @@ pub(crate) const UNIT: Unit = Unit {
     name: "host.dns",
     max_age: Duration::from_secs(5),
     numbering: Numbering::Given,
+    poll: Duration::from_secs(30),
     ..SYSTEM
 };
 

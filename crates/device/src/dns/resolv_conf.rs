@@ -111,6 +111,22 @@ impl ResolvConf {
         let at = at.min(self.lines.len());
         self.lines.insert(at, Line::Server(server));
     }
+
+    /// The domain that is appended to names without a dot, if the file names one.
+    pub(crate) fn domain(&self) -> Option<&str> {
+        let others = self.lines.iter().filter_map(|line| match line {
+            Line::Other(line) => Some(line.as_str()),
+            Line::Server(_) => None,
+        });
+        // The last of them counts.
+        let mut named = others.filter_map(|line| {
+            let mut words = line.split_ascii_whitespace();
+            matches!(words.next(), Some("domain" | "search"))
+                .then(|| words.next())
+                .flatten()
+        });
+        named.next_back().map(|domain| domain.trim_end_matches('.'))
+    }
 }
 
 impl Display for ResolvConf {
@@ -257,6 +273,7 @@ mod tests {
         assert_eq!(conf.to_string(), FILE);
         let names: Vec<&str> = conf.servers().map(|server| &*server.name).collect();
         assert_eq!(names, ["192.0.2.1", "2001:db8::1", "fe80::1"]);
+        assert_eq!(conf.domain(), Some("home.arpa"));
         assert_eq!(conf.find("fe80::1").unwrap().zone.as_deref(), Some("eth0"));
     }
 

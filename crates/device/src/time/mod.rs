@@ -27,6 +27,7 @@ pub(crate) const UNIT: Unit = Unit {
     name: "host.time-clients",
     max_age: Duration::from_secs(5),
     numbering: Numbering::Given,
+    poll: Duration::from_secs(30),
     ..SYSTEM
 };
 

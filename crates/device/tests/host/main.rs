@@ -1,7 +1,9 @@
 //! The host read through a model, from files made up and from the machine that runs the tests.
 
+mod commands;
 mod dns;
 mod scene;
+mod seen;
 mod time;
 mod writing;
 
@@ -20,7 +22,10 @@ use usphere_runtime::Owner;
 fn a_router_shows_itself() {
     let files = Files::router();
     files.process(1, "init", 5);
-    let mut scene = Scene::new(files.paths());
+    let config = DeviceConfig::default();
+    let numbers = [("br0".to_owned(), 9), ("eth0".to_owned(), 4)];
+    config.interfaces.set(numbers.into());
+    let mut scene = Scene::configured(config, files.paths());
     let mut lines = scene.get("Device.").unwrap();
     let local_time = lines
         .iter()
@@ -91,7 +96,7 @@ fn a_router_shows_itself() {
             "Device.DHCPv4.ClientNumberOfEntries=1",
             "Device.DHCPv4.Client.1.Enable=true",
             "Device.DHCPv4.Client.1.Alias=cpe-eth0",
-            "Device.DHCPv4.Client.1.Interface=",
+            "Device.DHCPv4.Client.1.Interface=Device.IP.Interface.4",
             "Device.DHCPv4.Client.1.Status=Enabled",
             "Device.DHCPv4.Client.1.DHCPStatus=Bound",
             "Device.DHCPv4.Client.1.IPAddress=192.0.2.10",
@@ -108,15 +113,27 @@ fn a_router_shows_itself() {
             "Device.DHCPv6.Client.1.DUID=00030001",
             "Device.DHCPv6.Client.1.RequestAddresses=false",
             "Device.DHCPv6.Client.1.RequestPrefixes=true",
+            "Device.IP.Diagnostics.IPv4PingSupported=true",
+            "Device.IP.Diagnostics.IPv6PingSupported=true",
+            "Device.IP.Diagnostics.IPv4TraceRouteSupported=true",
+            "Device.IP.Diagnostics.IPv6TraceRouteSupported=true",
             "Device.Hosts.HostNumberOfEntries=1",
             "Device.Hosts.Host.1.PhysAddress=02:00:5E:00:53:77",
             "Device.Hosts.Host.1.IPAddress=192.0.2.77",
+            "Device.Hosts.Host.1.Layer3Interface=Device.IP.Interface.9",
             "Device.Hosts.Host.1.InterfaceType=Ethernet",
             "Device.Hosts.Host.1.HostName=desk",
             "Device.Hosts.Host.1.Active=true",
             "Device.Hosts.Host.1.IPv4AddressNumberOfEntries=1",
             "Device.Hosts.Host.1.IPv6AddressNumberOfEntries=0",
             "Device.Hosts.Host.1.IPv4Address.1.IPAddress=192.0.2.77",
+            "Device.Users.UserNumberOfEntries=1",
+            "Device.Users.User.1.Alias=cpe-0",
+            "Device.Users.User.1.Enable=true",
+            "Device.Users.User.1.UserID=0",
+            "Device.Users.User.1.Username=root",
+            "Device.Users.User.1.StaticUser=true",
+            "Device.Security.CertificateNumberOfEntries=0",
         ]
     );
     assert!(scene.troubles.is_empty(), "{:?}", scene.troubles);

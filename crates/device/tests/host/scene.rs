@@ -229,7 +229,7 @@ impl Files {
 }
 
 /// Every file that is read, processes apart.
-pub(crate) const ROUTER: [(&str, &str); 33] = [
+pub(crate) const ROUTER: [(&str, &str); 34] = [
     (
         "proc/meminfo",
         "MemTotal:         252164 kB\nMemFree:           96000 kB\nMemAvailable:     131072 kB\n",
@@ -269,6 +269,10 @@ pub(crate) const ROUTER: [(&str, &str); 33] = [
     ("etc/TZ", "CET-1CEST,M3.5.0,M10.5.0/3\n"),
     ("etc/hostname", "myhgw\n"),
     ("run/systemd/timesync/synchronized", ""),
+    (
+        "etc/passwd",
+        "root:$6$x$y:0:0:root:/root:/bin/ash\n# nobody\n",
+    ),
     ("proc/sys/net/ipv4/tcp_rmem", "4096\t131072\t6291456\n"),
     (
         "proc/sys/net/ipv4/tcp_available_congestion_control",

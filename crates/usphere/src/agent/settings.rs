@@ -8,7 +8,9 @@ use std::str::FromStr;
 
 use serde::Deserialize;
 use usphere_agent::{Authority, KnownController};
-use usphere_device::{DeviceConfig, DnsConfig, HostsConfig, TimeConfig};
+use usphere_device::{
+    DeviceConfig, DnsConfig, HostsConfig, Interfaces, SecurityConfig, TimeConfig,
+};
 use usphere_mtp::tls::{Identity, authorities};
 use usphere_mtp::websocket::Target;
 use usphere_proto::EndpointId;
@@ -67,6 +69,7 @@ struct Device {
     model_name: Option<String>,
     model_number: Option<String>,
     product_class: Option<String>,
+    security: Security,
     serial_number: Option<String>,
     software_version: Option<String>,
     time: Time,
@@ -84,6 +87,13 @@ struct Dns {
 #[serde(default, deny_unknown_fields)]
 struct Hosts {
     leases: Vec<PathBuf>,
+}
+
+/// Which certificates are shown.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Security {
+    certificates: Vec<PathBuf>,
 }
 
 /// What a Controller may change of the time client.
@@ -307,6 +317,10 @@ impl From<Device> for DeviceConfig {
             },
             hosts: HostsConfig {
                 leases: device.hosts.leases,
+            },
+            interfaces: Interfaces::default(),
+            security: SecurityConfig {
+                certificates: device.security.certificates,
             },
             time: TimeConfig {
                 write_to: device.time.write_to,
