@@ -14,10 +14,14 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async};
-use usphere_proto::msg::{Get, ResponseType};
+use usphere_proto::msg::{
+    AddOperationStatus, AddOutcome, AddResp, AddSuccess, CompletionOutcome, CreatedObjectResult,
+    DeleteResp, Get, Notification, Notify, OperateResp, OperationComplete, OperationOutcome,
+    OperationResult, OutputArgs, RequestType, ResponseType,
+};
 use usphere_proto::{EndpointId, Limits, Msg, Record, RecordType};
 
-use crate::common::{PATIENCE, Program, Signal, usphere};
+use crate::common::{PATIENCE, Program, Signal, ran, usphere};
 
 const AGENT: &str = "self::bare-agent";
 const CONTROLLER: &str = "self::bare-controller";
@@ -38,6 +42,24 @@ impl Bare {
 
     async fn next(&mut self) -> Option<Message> {
         soon(self.0.next()).await.map(Result::unwrap)
+    }
+
+    async fn say(&mut self, msg: &Msg) {
+        let id = |text: &str| EndpointId::parse(text).unwrap();
+        let record = Record::no_session(&id(CONTROLLER), &id(AGENT), msg.to_payload());
+        self.send(Message::Binary(record.to_bytes())).await;
+    }
+
+    async fn message(&mut self) -> Msg {
+        let record = self.record().await;
+        Msg::decode_bounded(record.payload().unwrap().clone(), &Limits::default()).unwrap()
+    }
+
+    /// The next Message, which is a request: its msg_id and what it asks.
+    async fn request(&mut self) -> (String, RequestType) {
+        let msg = self.message().await;
+        let request = msg.as_request().unwrap_or_else(|| panic!("{msg:?}"));
+        (msg.msg_id().to_owned(), request.clone())
     }
 
     async fn record(&mut self) -> Record {
@@ -148,4 +170,113 @@ async fn a_verb_that_is_interrupted_says_goodbye_to_its_agent() {
     assert!(matches!(bare.next().await, Some(Message::Close(_))));
     drop(bare);
     assert_eq!(code.await.unwrap(), 130);
+}
+
+/// The end of a command that takes long is waited for: it is subscribed to before the command is run, known by its
+/// key, acknowledged, and the Subscription is taken away.
+#[tokio::test]
+async fn the_end_of_a_command_is_waited_for() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}/usp", listener.local_addr().unwrap());
+    let mut command = usphere();
+    command.args([
+        "operate",
+        "--agent",
+        &url,
+        "--as",
+        CONTROLLER,
+        "Device.Test()",
+    ]);
+    let verb = tokio::task::spawn_blocking(move || ran(&mut command));
+    let mut bare = Bare::accept(&listener).await;
+    let id = |text: &str| EndpointId::parse(text).unwrap();
+    let connect = Record::websocket_connect(&id(CONTROLLER), &id(AGENT));
+    bare.send(Message::Binary(connect.to_bytes())).await;
+
+    let (msg_id, request) = bare.request().await;
+    let RequestType::Add(add) = request else {
+        panic!("{request:?}")
+    };
+    let settings = &add.create_objs[0].param_settings;
+    let setting = |name: &str| {
+        let setting = settings.iter().find(|setting| setting.param == name);
+        setting.map(|setting| setting.value.clone()).unwrap()
+    };
+    assert_eq!(setting("NotifType"), "OperationComplete");
+    assert_eq!(setting("ReferenceList"), "Device.Test()");
+    assert_eq!(setting("Persistent"), "false");
+    let row = "Device.LocalAgent.Subscription.1.";
+    let created = CreatedObjectResult {
+        requested_path: add.create_objs[0].obj_path.clone(),
+        oper_status: Some(AddOperationStatus {
+            oper_status: Some(AddOutcome::OperSuccess(AddSuccess {
+                instantiated_path: row.into(),
+                ..AddSuccess::default()
+            })),
+        }),
+    };
+    let answer = AddResp {
+        created_obj_results: vec![created],
+    };
+    bare.say(&Msg::response(msg_id, answer)).await;
+
+    let (msg_id, request) = bare.request().await;
+    let RequestType::Operate(operate) = request else {
+        panic!("{request:?}")
+    };
+    let started = OperationResult {
+        executed_command: operate.command.clone(),
+        operation_resp: Some(OperationOutcome::ReqObjPath(
+            "Device.LocalAgent.Request.1.".into(),
+        )),
+    };
+    let answer = OperateResp {
+        operation_results: vec![started],
+    };
+    bare.say(&Msg::response(msg_id, answer)).await;
+    let complete = |command_key: &str, result: &str| OperationComplete {
+        obj_path: "Device.".into(),
+        command_name: "Test()".into(),
+        command_key: command_key.into(),
+        operation_resp: Some(CompletionOutcome::ReqOutputArgs(OutputArgs {
+            output_args: [("Result".to_owned(), result.to_owned())].into(),
+        })),
+    };
+    // The end of another run of the same command is not the one that is waited for.
+    for (msg_id, key, result) in [
+        ("n-1", "other", "wrong"),
+        ("n-2", &operate.command_key, "right"),
+    ] {
+        let notify = Notify {
+            subscription_id: setting("ID"),
+            send_resp: true,
+            notification: Some(Notification::OperComplete(complete(key, result))),
+        };
+        bare.say(&Msg::request(msg_id, notify)).await;
+        let answer = bare.message().await;
+        assert_eq!(answer.msg_id(), msg_id);
+        assert!(matches!(
+            answer.as_response(),
+            Some(ResponseType::NotifyResp(_))
+        ));
+    }
+
+    let (msg_id, request) = bare.request().await;
+    let RequestType::Delete(delete) = request else {
+        panic!("{request:?}")
+    };
+    assert!(delete.obj_paths[0].contains(&setting("ID")), "{delete:?}");
+    bare.say(&Msg::response(msg_id, DeleteResp::default()))
+        .await;
+    let goodbye = bare.record().await;
+    assert!(matches!(
+        goodbye.record_type,
+        Some(RecordType::Disconnect(_))
+    ));
+    drop(bare);
+    let verb = verb.await.unwrap().ended(0).says("completed Device.Test()");
+    assert!(
+        verb.out.contains("right") && !verb.out.contains("wrong"),
+        "{verb:#?}"
+    );
 }
