@@ -84,7 +84,7 @@ fn steps(project: &Project, options: &Options, count: &mut Count) -> Result<(), 
 fn check_tools() -> Result<(), String> {
     let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
     let cargo = cargo();
-    let tools: [(&str, &str, &[&str], &str); 3] = [
+    let tools: [(&str, &str, &[&str], &str); 4] = [
         (
             "a C compiler",
             &compiler,
@@ -102,6 +102,12 @@ fn check_tools() -> Result<(), String> {
             &cargo,
             &["clippy", "--version"],
             "rustup component add clippy",
+        ),
+        (
+            "ip, for the tests of the network",
+            "ip",
+            &["-V"],
+            "apt-get install iproute2",
         ),
     ];
     let missing: Vec<String> = tools

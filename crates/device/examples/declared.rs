@@ -7,6 +7,7 @@ use usphere_datamodel::declare::{Command, Event, Object, Parameter, ParameterAcc
 fn main() -> Result<(), serde_json::Error> {
     let mut objects = usphere_agent::objects::objects();
     objects.extend(usphere_device::objects());
+    objects.extend(usphere_device::net::objects());
     // Several declare the root, each what is theirs.
     let (additions, objects): (Vec<_>, Vec<_>) = objects
         .iter()

@@ -26,6 +26,11 @@ pub(crate) fn text(path: &Path) -> Option<String> {
     bytes(path).map(|content| String::from_utf8_lossy(&content).into_owned())
 }
 
+/// The start of a file of ours that may be longer than others; none where it is no text.
+pub(crate) fn text_up_to(path: &Path, bytes_max: u64) -> Option<String> {
+    String::from_utf8(start(path, bytes_max)?).ok()
+}
+
 /// As [`replace`]; where `path` is a link, it stays one, and what it leads to is replaced.
 pub(crate) fn replace_behind_link(path: &Path, content: &str) -> io::Result<()> {
     let file = fs::canonicalize(path);

@@ -19,6 +19,7 @@ mod interfaces;
 pub mod limits;
 mod memory;
 mod neighbours;
+pub mod net;
 mod network_properties;
 mod objects;
 mod processes;

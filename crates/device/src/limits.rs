@@ -56,3 +56,12 @@ pub const CERTIFICATES_MAX: usize = 512;
 
 /// Most numbers of rows that are kept, rows that went included.
 pub const ROW_NUMBERS_MAX: usize = 256;
+
+/// Room for one answer of the kernel by netlink; it sends at most 32 KiB at once.
+pub const NETLINK_BYTES_MAX: usize = 64 * 1024;
+
+/// Most rows of the host's network whose instance numbers are kept, those that are away among them.
+pub const NET_NUMBERS_MAX: usize = 16_384;
+
+/// Most bytes of the file that keeps what is configured of the network.
+pub const STATE_BYTES_MAX: u64 = 8 * 1024 * 1024;

@@ -68,6 +68,9 @@ pub const FIRST_USE_FILE: &str = "first-use";
 /// File that keeps instance numbers of the device's rows, in its data folder.
 pub const ROWS_FILE: &str = "rows";
 
+/// The file in the Agent's data folder that keeps what is configured of the network.
+pub const NETWORK_FILE: &str = "network";
+
 /// What the server and the Agent log.
 pub const LOG_DAEMONS: &str = "info";
 

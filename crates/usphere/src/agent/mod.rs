@@ -9,6 +9,7 @@ use clap::{Args, Parser};
 use tokio::runtime;
 use tokio::sync::oneshot;
 use usphere_agent::{Config, TrustConfig};
+use usphere_device::net::Net;
 use usphere_device::{Host, HostPaths};
 use usphere_mtp::tls::Tls;
 use usphere_mtp::websocket::Target;
@@ -17,7 +18,7 @@ use usphere_runtime::Owner;
 use usphere_runtime::agent_host::{AgentHost, AgentHostConfig, AgentHostError, clock_is_plausible};
 
 use self::settings::{Seed, Settings};
-use crate::defaults::{FIRST_USE_FILE, LOG_DAEMONS, ROWS_FILE};
+use crate::defaults::{FIRST_USE_FILE, LOG_DAEMONS, NETWORK_FILE, ROWS_FILE};
 use crate::failure::{Exit, Failure, conclude};
 use crate::log;
 use crate::signals::{Reloads, Signals};
@@ -138,8 +139,15 @@ fn host_config(settings: &Settings, endpoint_id: EndpointId) -> Result<AgentHost
         .get_or_insert_with(|| settings.data.join(FIRST_USE_FILE));
     device.rows_file = Some(settings.data.join(ROWS_FILE));
     let host = Host::new(device, HostPaths::default()).map_err(Failure::usage)?;
-    let owners: Vec<Box<dyn Owner>> = vec![Box::new(host)];
     let identity = settings.identity(&endpoint_id)?;
+    let mut network = settings.network.clone();
+    network
+        .state_file
+        .get_or_insert_with(|| settings.data.join(NETWORK_FILE));
+    let network = Net::new(network, &HostPaths::default());
+    let owners: Vec<Box<dyn Owner>> = vec![Box::new(host), Box::new(network)];
+    let mut objects = usphere_device::objects();
+    objects.extend(usphere_device::net::objects());
     Ok(AgentHostConfig {
         agent: Config {
             endpoint_id,
@@ -151,7 +159,7 @@ fn host_config(settings: &Settings, endpoint_id: EndpointId) -> Result<AgentHost
                 ..TrustConfig::default()
             },
         },
-        objects: usphere_device::objects(),
+        objects,
         owners,
         data: settings.data.clone(),
         listen_address: settings.listen_address()?,

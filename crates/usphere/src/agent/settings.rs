@@ -8,6 +8,7 @@ use std::str::FromStr;
 
 use serde::Deserialize;
 use usphere_agent::{Authority, KnownController};
+use usphere_device::net::NetConfig;
 use usphere_device::{
     DeviceConfig, DnsConfig, HostsConfig, Interfaces, SecurityConfig, TimeConfig,
 };
@@ -23,7 +24,7 @@ use crate::tls::{ADVICE, TlsOptions};
 use crate::{config_file, data};
 
 /// The keys of the configuration file.
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 11] = [
     "controllers",
     "data",
     "device",
@@ -31,6 +32,7 @@ const KEYS: [&str; 10] = [
     "insecure",
     "listen",
     "log",
+    "network",
     "tls_ca",
     "tls_cert",
     "tls_key",
@@ -47,9 +49,20 @@ struct File {
     insecure: bool,
     listen: Option<String>,
     log: Option<String>,
+    network: Network,
     tls_ca: Option<PathBuf>,
     tls_cert: Option<PathBuf>,
     tls_key: Option<PathBuf>,
+}
+
+/// What Controllers may do with the network of this host.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Network {
+    namespace: Option<PathBuf>,
+    protected: Vec<String>,
+    state_file: Option<PathBuf>,
+    write: bool,
 }
 
 /// What is known better than the host tells.
@@ -112,6 +125,7 @@ pub(super) struct Settings {
     pub(super) insecure: bool,
     pub(super) log: Option<String>,
     pub(super) device: DeviceConfig,
+    pub(super) network: NetConfig,
     endpoint_id: Option<EndpointId>,
     tls: TlsOptions,
 }
@@ -166,6 +180,7 @@ impl Settings {
             insecure: file.insecure,
             log: file.log,
             device: file.device.into(),
+            network: file.network.into(),
             endpoint_id,
             tls,
         };
@@ -292,6 +307,17 @@ pub(super) fn place(target: &Target) -> usphere_agent::Target {
         port: target.port,
         path: target.path.clone(),
         encryption: target.tls,
+    }
+}
+
+impl From<Network> for NetConfig {
+    fn from(network: Network) -> Self {
+        Self {
+            write: network.write,
+            protected: network.protected,
+            state_file: network.state_file,
+            namespace: network.namespace,
+        }
     }
 }
 

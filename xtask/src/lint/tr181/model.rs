@@ -383,7 +383,15 @@ fn merge(earlier: &mut Parameter, later: Parameter) {
         } else {
             later.access.clone()
         };
-        *earlier = Parameter { access, ..later };
+        let mut later = Parameter { access, ..later };
+        // Where a default is given to a parameter, its type is repeated without what limits it.
+        if later.base == earlier.base {
+            later.length_max = later.length_max.or(earlier.length_max);
+            if later.values.is_empty() {
+                later.values = std::mem::take(&mut earlier.values);
+            }
+        }
+        *earlier = later;
     }
     earlier.is_deleted = is_deleted;
     earlier.is_mandatory = is_mandatory;

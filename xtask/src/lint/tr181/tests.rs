@@ -18,6 +18,7 @@ const ROOT: &str = r#"<dm:document xmlns:dm="urn:x">
     </object>
     <component ref="Lamps" path="Home."/>
     <object base="Home.Lamp.{i}."><parameter base="Colour" access="readOnly"><description>x</description></parameter></object>
+    <object base="Home.Lamp.{i}."><parameter base="Colour"><syntax><list/><string/><default type="object" value=""/></syntax></parameter></object>
     <profile name="Lamp:1">
       <object ref="Home.Lamp.{i}." requirement="createDelete">
         <parameter ref="Alias" requirement="readWrite"/><parameter ref="Colour" requirement="readWrite"/>

@@ -1,0 +1,165 @@
+//! The network of this host: interfaces, addresses, routes and bridges, read and written by rtnetlink.
+//!
+//! [`Net`] is an owner of its own. What the kernel has is the truth; what Controllers have configured is
+//! kept beside it ([`state`]) and made so in the kernel when it can be. It must never change anything unless
+//! [`NetConfig::write`] says so, never touch a protected device, and never leave half of a change behind.
+
+mod config;
+mod counters;
+mod facts;
+mod namespace;
+mod objects;
+mod row;
+mod socket;
+mod sources;
+mod state;
+mod uapi;
+mod wishes;
+mod world;
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use usphere_datamodel::FaultKind;
+use usphere_datamodel::model::{Outputs, OwnedChange, OwnerError, Phase, Snapshot};
+use usphere_runtime::Owner;
+
+pub use config::NetConfig;
+pub use objects::{OWNER, objects};
+
+use crate::config::HostPaths;
+use counters::Since;
+use facts::Facts;
+use objects::{COUNTERS, INTERFACES, ROUTES};
+use row::Row;
+use socket::{KernelError, Netlink};
+use sources::Sources;
+use state::State;
+use world::{Lifetimes, World};
+
+/// The owner of this host's network. It answers for every unit of [`objects`].
+pub struct Net {
+    config: NetConfig,
+    sources: Sources,
+    kernel: Option<Netlink>,
+    state: State,
+    lifetimes: Lifetimes,
+    since: Since,
+}
+
+impl Net {
+    /// The network as `config` says; the files beside netlink are below `paths`. Nothing is asked of the
+    /// kernel yet.
+    pub fn new(config: NetConfig, paths: &HostPaths) -> Self {
+        Self {
+            sources: Sources::new(paths),
+            kernel: None,
+            state: State::load(config.state_file.as_ref()),
+            lifetimes: Lifetimes::default(),
+            since: Since::default(),
+            config,
+        }
+    }
+
+    /// The kernel, from the owner's own thread: it enters the namespace that is served.
+    fn kernel(&mut self) -> Result<&mut Netlink, OwnerError> {
+        if self.kernel.is_none() {
+            if let Some(namespace) = &self.config.namespace {
+                namespace::enter(namespace).map_err(|error| {
+                    let namespace = namespace.display();
+                    OwnerError::failed(format!("the network namespace {namespace}: {error}"))
+                })?;
+            }
+            let opened = Netlink::open();
+            self.kernel = Some(opened.map_err(|error| unanswered(&error.into()))?);
+        }
+        self.kernel
+            .as_mut()
+            .ok_or_else(|| OwnerError::failed("there is no kernel to ask"))
+    }
+
+    /// Everything that there is now.
+    fn look(&mut self) -> Result<(Facts, World), OwnerError> {
+        let facts = match Facts::read(self.kernel()?) {
+            Ok(facts) => facts,
+            Err(error) => {
+                // Another socket may do better.
+                self.kernel = None;
+                return Err(unanswered(&error));
+            }
+        };
+        self.lifetimes.begin();
+        let world = World::build(&facts, &mut self.state, &self.sources, &mut self.lifetimes);
+        self.since.note(&world, Instant::now());
+        // Numbers that are told have to be the same after a restart.
+        self.state
+            .save(self.config.state_file.as_ref())
+            .map_err(|error| {
+                OwnerError::failed(format!("the instance numbers cannot be kept: {error}"))
+            })?;
+        Ok((facts, world))
+    }
+
+    fn counters(&mut self) -> Result<Snapshot, OwnerError> {
+        // Which rows there are is told by the other unit; here only what they have counted.
+        let links = match facts::read_links(self.kernel()?, 0) {
+            Ok(links) => links,
+            Err(error) => {
+                self.kernel = None;
+                return Err(unanswered(&error));
+            }
+        };
+        Ok(self.since.counters(&links, Instant::now()))
+    }
+}
+
+impl Owner for Net {
+    fn name(&self) -> &str {
+        OWNER
+    }
+
+    fn fetch(&mut self, unit: &str) -> Result<Snapshot, OwnerError> {
+        match unit {
+            name if name == INTERFACES.name => Ok(self.look()?.1.interfaces()),
+            name if name == ROUTES.name => Ok(self.look()?.1.routes()),
+            name if name == COUNTERS.name => self.counters(),
+            _ => Err(OwnerError::failed(format!(
+                "the network knows nothing of {unit}"
+            ))),
+        }
+    }
+
+    fn apply(&mut self, _: Phase, changes: &[OwnedChange]) -> Vec<Result<(), OwnerError>> {
+        let refusal = OwnerError {
+            kind: FaultKind::WriteForbidden,
+            text: "this Agent is configured not to change its network ([network] write is off)"
+                .to_owned(),
+        };
+        vec![Err(refusal); changes.len()]
+    }
+
+    fn operate(
+        &mut self,
+        command: &str,
+        _: &BTreeMap<String, String>,
+    ) -> Result<Outputs, OwnerError> {
+        Err(OwnerError::failed(format!(
+            "the network has no command {command}"
+        )))
+    }
+}
+
+/// The name of a parameter as it is declared, for the object that the row is.
+fn parameter_name(row: Row, name: &str) -> Option<&'static str> {
+    let object = objects::objects()
+        .into_iter()
+        .find(|object| object.path == row.table.supported())?;
+    let mut parameters = object.parameters.iter();
+    parameters
+        .find(|parameter| parameter.name == name)
+        .map(|parameter| parameter.name)
+}
+
+fn unanswered(error: &KernelError) -> OwnerError {
+    OwnerError::failed(format!("the kernel does not tell: {error}"))
+}

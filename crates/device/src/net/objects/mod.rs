@@ -1,0 +1,114 @@
+//! What is declared of the network, in the order and words of TR-181 2.19.
+//!
+//! Three units: what the interfaces are and hold ([`INTERFACES`]), the routes ([`ROUTES`]), and the
+//! counters ([`COUNTERS`]). The kernel announces changes of the first two.
+
+mod bridging;
+mod ethernet;
+mod ip;
+mod routing;
+
+use core::time::Duration;
+
+use usphere_datamodel::declare::{
+    BOOLEAN, Numbering, Object, Parameter, STRING, UNSIGNED_INT, UNSIGNED_LONG, Unit, object,
+    one_of, parameter, strong_reference,
+};
+use usphere_datamodel::types::{ALIAS, ValueType};
+
+/// The name by which the declarations call [`Net`](super::Net).
+pub const OWNER: &str = "network";
+
+/// Every object of the network, parents before their children. The root is the Agent's.
+pub fn objects() -> Vec<&'static Object> {
+    let mut all = Vec::new();
+    all.extend(bridging::OBJECTS);
+    all.extend(ethernet::OBJECTS);
+    all.extend(ip::OBJECTS);
+    all.push(&STACK);
+    all.extend(routing::OBJECTS);
+    all
+}
+
+/// Interfaces of every layer, how they are stacked, and their addresses.
+pub(super) const INTERFACES: Unit = Unit {
+    name: "network.interfaces",
+    owner: OWNER,
+    max_age: Duration::from_secs(1),
+    deadline: Duration::from_secs(5),
+    numbering: Numbering::Given,
+    announced: true,
+    poll: Duration::ZERO,
+};
+
+/// The main routing table.
+pub(super) const ROUTES: Unit = Unit {
+    name: "network.routes",
+    ..INTERFACES
+};
+
+/// What the interfaces have counted.
+pub(super) const COUNTERS: Unit = Unit {
+    name: "network.counters",
+    announced: false,
+    poll: Duration::from_secs(30),
+    ..INTERFACES
+};
+
+const STACK: Object = object("Device.InterfaceStack.{i}.")
+    .unique(&[&["HigherLayer", "LowerLayer"], &["Alias"]])
+    .live(&INTERFACES)
+    .parameters(&[
+        parameter("Alias", ALIAS).write_once().assigned(),
+        parameter("HigherLayer", ROW),
+        parameter("LowerLayer", ROW),
+        parameter("HigherAlias", STRING.max(64)),
+        parameter("LowerAlias", STRING.max(64)),
+    ]);
+
+/// The path of a row of any table.
+const ROW: ValueType = strong_reference("").max(256);
+
+/// What an interface can be stacked on.
+const LAYERS: ValueType = strong_reference("").list().list_max(1024);
+
+/// Status of an interface.
+const OPERATION: ValueType = one_of(&[
+    "Up",
+    "Down",
+    "Unknown",
+    "Dormant",
+    "NotPresent",
+    "LowerLayerDown",
+    "Error",
+]);
+
+/// Status of something that is an interface to nobody.
+const STATUS: ValueType = one_of(&["Disabled", "Enabled", "Error"]);
+
+/// The same where the settings may be at fault.
+const STATUS_OF_SETTINGS: ValueType =
+    one_of(&["Disabled", "Enabled", "Error_Misconfigured", "Error"]);
+
+const ENABLE: Parameter = parameter("Enable", BOOLEAN).writable();
+const STATUS_UP_DOWN: Parameter = parameter("Status", OPERATION).default("Down");
+const ALIAS_OF_ROW: Parameter = parameter("Alias", ALIAS).write_once().assigned();
+const NAME: Parameter = parameter("Name", STRING.max(64));
+const LAST_CHANGE: Parameter = parameter("LastChange", UNSIGNED_INT)
+    .unannounced()
+    .live(&COUNTERS);
+const LOWER_LAYERS: Parameter = parameter("LowerLayers", LAYERS).writable();
+
+/// Counters of an interface.
+const STATS: [Parameter; 10] = [
+    parameter("BytesSent", UNSIGNED_LONG).unannounced(),
+    parameter("BytesReceived", UNSIGNED_LONG).unannounced(),
+    parameter("PacketsSent", UNSIGNED_LONG).unannounced(),
+    parameter("PacketsReceived", UNSIGNED_LONG).unannounced(),
+    parameter("ErrorsSent", UNSIGNED_INT).unannounced(),
+    parameter("ErrorsReceived", UNSIGNED_INT).unannounced(),
+    parameter("DiscardPacketsSent", UNSIGNED_INT).unannounced(),
+    parameter("DiscardPacketsReceived", UNSIGNED_INT).unannounced(),
+    parameter("MulticastPacketsReceived", UNSIGNED_LONG).unannounced(),
+    parameter("UnknownProtoPacketsReceived", UNSIGNED_INT).unannounced(),
+];

@@ -1,0 +1,77 @@
+//! What netlink does not tell: files of procfs and sysfs.
+
+use std::path::PathBuf;
+
+use super::facts::Link;
+use crate::config::HostPaths;
+use crate::files;
+
+/// Where the files are.
+#[derive(Clone, Debug)]
+pub(super) struct Sources {
+    proc: PathBuf,
+    sys: PathBuf,
+}
+
+/// How fast an interface runs, and whether both ways at once.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mode {
+    pub(super) megabits: u32,
+    pub(super) duplex: &'static str,
+}
+
+impl Sources {
+    pub(super) fn new(paths: &HostPaths) -> Self {
+        Self {
+            proc: paths.proc.clone(),
+            sys: paths.sys.clone(),
+        }
+    }
+
+    /// Whether the device is a wireless one, whatever it pretends to be.
+    pub(super) fn is_wireless(&self, link: &Link) -> bool {
+        self.folder(link)
+            .is_some_and(|folder| folder.join("phy80211").exists())
+    }
+
+    pub(super) fn mode(&self, link: &Link) -> Mode {
+        let text = |name: &str| {
+            let text = files::text(&self.folder(link)?.join(name))?;
+            Some(text.trim().to_owned())
+        };
+        // It is -1 while there is no carrier.
+        let megabits = text("speed").and_then(|speed| speed.parse().ok());
+        let duplex = match text("duplex").as_deref() {
+            Some("full") => "Full",
+            Some("half") => "Half",
+            _ => "Unknown",
+        };
+        Mode {
+            megabits: megabits.unwrap_or(0),
+            duplex,
+        }
+    }
+
+    pub(super) fn has_ipv6(&self) -> bool {
+        self.proc.join("sys/net/ipv6").exists()
+    }
+
+    /// Whether IPv6 is on for the device, or for `all`.
+    pub(super) fn is_ipv6_enabled(&self, device: &str) -> bool {
+        let text = files::text(&self.ipv6_switch(device));
+        text.is_some_and(|text| text.trim() == "0")
+    }
+
+    /// The file that turns IPv6 off for a device.
+    pub(super) fn ipv6_switch(&self, device: &str) -> PathBuf {
+        let folder = self.proc.join("sys/net/ipv6/conf");
+        folder.join(device).join("disable_ipv6")
+    }
+
+    /// The device's folder, if it is the same device: sysfs may show another namespace.
+    fn folder(&self, link: &Link) -> Option<PathBuf> {
+        let folder = self.sys.join("class/net").join(&link.name);
+        let index = files::text(&folder.join("ifindex"))?;
+        (index.trim() == link.index.to_string()).then_some(folder)
+    }
+}

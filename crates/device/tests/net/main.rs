@@ -1,0 +1,6 @@
+//! The network of namespaces made for it, compared with what iproute2 says of them.
+
+mod facts;
+mod namespace;
+mod reading;
+mod scene;
