@@ -217,6 +217,10 @@ impl Builder<'_> {
     fn has_by_itself(&self, table: Table, link: &Link) -> bool {
         let is_made = self.is_made(&link.name);
         let addresses = || self.facts.addresses_of(link.index);
+        let has_route = || {
+            let mut routes = self.facts.routes.iter();
+            routes.any(|route| route.index == Some(link.index))
+        };
         let is_addressed = || addresses().any(|address| !is_link_local(address.address));
         match table {
             Table::EthernetLink => {
@@ -230,7 +234,7 @@ impl Builder<'_> {
             }
             _ if is_made => is_addressed(),
             // Ports of bridges have an address of IPv6 by themselves while they are up.
-            _ => !link.is_port() || addresses().next().is_some(),
+            _ => !link.is_port() || addresses().next().is_some() || has_route(),
         }
     }
 
