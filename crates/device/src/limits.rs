@@ -65,3 +65,6 @@ pub const NET_NUMBERS_MAX: usize = 16_384;
 
 /// Most bytes of the file that keeps what is configured of the network.
 pub const STATE_BYTES_MAX: u64 = 8 * 1024 * 1024;
+
+/// Most deleted rows of the network that are remembered, so that a request can be taken back.
+pub const REMOVED_ROWS_MAX: usize = 1_024;

@@ -6,35 +6,42 @@
 
 mod config;
 mod counters;
+mod draft;
 mod facts;
+mod goal;
+mod hands;
 mod namespace;
 mod objects;
+mod plan;
 mod row;
 mod socket;
 mod sources;
 mod state;
 mod uapi;
+mod watch;
 mod wishes;
 mod world;
+mod write;
 
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use usphere_datamodel::FaultKind;
 use usphere_datamodel::model::{Outputs, OwnedChange, OwnerError, Phase, Snapshot};
-use usphere_runtime::Owner;
+use usphere_runtime::{Announcer, Owner};
 
 pub use config::NetConfig;
 pub use objects::{OWNER, objects};
 
 use crate::config::HostPaths;
 use counters::Since;
+use draft::Removed;
 use facts::Facts;
 use objects::{COUNTERS, INTERFACES, ROUTES};
 use row::Row;
 use socket::{KernelError, Netlink};
 use sources::Sources;
 use state::State;
+use watch::{Restore, Task, Watch};
 use world::{Lifetimes, World};
 
 /// The owner of this host's network. It answers for every unit of [`objects`].
@@ -45,6 +52,11 @@ pub struct Net {
     state: State,
     lifetimes: Lifetimes,
     since: Since,
+    /// Rows that were deleted of late, for requests that are taken back.
+    removed: BTreeMap<Row, Removed>,
+    announcer: Option<Announcer>,
+    /// Kept for its thread, which ends with it.
+    _watch: Option<Watch>,
 }
 
 impl Net {
@@ -57,6 +69,9 @@ impl Net {
             state: State::load(config.state_file.as_ref()),
             lifetimes: Lifetimes::default(),
             since: Since::default(),
+            removed: BTreeMap::new(),
+            announcer: None,
+            _watch: None,
             config,
         }
     }
@@ -118,6 +133,24 @@ impl Owner for Net {
         OWNER
     }
 
+    fn announcer(&mut self, announcer: Announcer) {
+        let restore = self.config.write.then(|| Restore {
+            state: self.state.clone(),
+            sources: self.sources.clone(),
+            protected: self.config.protected.clone(),
+        });
+        let task = Task {
+            namespace: self.config.namespace.clone(),
+            announcer: announcer.clone(),
+            restore,
+        };
+        match Watch::start(task) {
+            Ok(watch) => self._watch = Some(watch),
+            Err(error) => tracing::error!("changes of the network are not announced: {error}"),
+        }
+        self.announcer = Some(announcer);
+    }
+
     fn fetch(&mut self, unit: &str) -> Result<Snapshot, OwnerError> {
         match unit {
             name if name == INTERFACES.name => Ok(self.look()?.1.interfaces()),
@@ -129,13 +162,8 @@ impl Owner for Net {
         }
     }
 
-    fn apply(&mut self, _: Phase, changes: &[OwnedChange]) -> Vec<Result<(), OwnerError>> {
-        let refusal = OwnerError {
-            kind: FaultKind::WriteForbidden,
-            text: "this Agent is configured not to change its network ([network] write is off)"
-                .to_owned(),
-        };
-        vec![Err(refusal); changes.len()]
+    fn apply(&mut self, phase: Phase, changes: &[OwnedChange]) -> Vec<Result<(), OwnerError>> {
+        self.change(phase, changes)
     }
 
     fn operate(

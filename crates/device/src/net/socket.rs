@@ -7,7 +7,8 @@ use std::io;
 use std::time::Duration;
 
 use netlink_packet_core::{
-    DefaultNla, Emitable, NLM_F_DUMP, NLM_F_REQUEST, NetlinkBuffer, NetlinkHeader, NlasIterator,
+    DefaultNla, Emitable, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkBuffer, NetlinkHeader,
+    NlasIterator,
 };
 use netlink_sys::protocols::NETLINK_ROUTE;
 use netlink_sys::{Socket, SocketAddr};
@@ -96,6 +97,21 @@ impl Netlink {
         })
     }
 
+    /// Has the kernel change something.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub(super) fn request(
+        &mut self,
+        kind: u16,
+        flags: u16,
+        header: &[u8],
+        attributes: &[DefaultNla],
+    ) -> Result<(), KernelError> {
+        self.send(kind, NLM_F_REQUEST | NLM_F_ACK | flags, header, attributes)?;
+        self.receive(|_, _| ()).map(|_| ())
+    }
+
     fn send(
         &mut self,
         kind: u16,
@@ -166,6 +182,14 @@ pub(super) fn nested(content: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
             let value = attribute.into_inner().get(4..length).unwrap_or_default();
             (attribute.kind(), value)
         })
+}
+
+/// An attribute with attributes inside.
+pub(super) fn nest(kind: u16, inner: &[DefaultNla]) -> DefaultNla {
+    const NLA_F_NESTED: u16 = 1 << 15;
+    let mut value = vec![0; inner.buffer_len()];
+    inner.emit(&mut value);
+    DefaultNla::new(kind | NLA_F_NESTED, value)
 }
 
 /// The error in an NLMSG_ERROR; none where it is an acknowledgement.

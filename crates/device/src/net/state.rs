@@ -96,6 +96,19 @@ impl State {
         }
     }
 
+    /// Gives the number of `row` to it alone: the model chose it for a row that a Controller adds.
+    pub(super) fn take_number(&mut self, row: Row) {
+        let numbers = self.numbers.entry((row.table, row.parent)).or_default();
+        numbers.next = numbers.next.max(row.number.saturating_add(1));
+        numbers.by_key.retain(|_, number| *number != row.number);
+        self.is_changed = true;
+    }
+
+    /// Says that something was changed that has to be kept.
+    pub(super) fn touch(&mut self) {
+        self.is_changed = true;
+    }
+
     /// What a row is called: as a Controller says, or after its number.
     pub(super) fn alias(&self, row: Row) -> String {
         let given = self.rows.get(&row).map_or("", |row| row.text("Alias"));
@@ -277,6 +290,7 @@ mod tests {
     #[test]
     fn everything_is_there_after_a_restart() {
         let mut state = State::default();
+        state.take_number(Row::new(Table::VlanTermination, 3));
         assert_eq!(state.number(Table::IpInterface, 0, "eth0"), 1);
         assert_eq!(state.number(Table::Ipv6Address, 1, "fe80::1/64 x"), 1);
         assert_eq!(state.number(Table::IpInterface, 0, "eth1"), 2);
@@ -295,6 +309,7 @@ mod tests {
         assert_eq!(again.number(Table::IpInterface, 0, "eth1"), 2);
         assert_eq!(again.number(Table::IpInterface, 0, "eth2"), 3);
         assert_eq!(again.number(Table::Ipv6Address, 1, "fe80::1/64 x"), 1);
+        assert_eq!(again.number(Table::VlanTermination, 0, "eth0.9"), 4);
     }
 
     #[test]

@@ -2,10 +2,14 @@
 
 /// Kinds of messages.
 pub(super) const RTM_NEWLINK: u16 = 16;
+pub(super) const RTM_DELLINK: u16 = 17;
 pub(super) const RTM_GETLINK: u16 = 18;
+pub(super) const RTM_SETLINK: u16 = 19;
 pub(super) const RTM_NEWADDR: u16 = 20;
+pub(super) const RTM_DELADDR: u16 = 21;
 pub(super) const RTM_GETADDR: u16 = 22;
 pub(super) const RTM_NEWROUTE: u16 = 24;
+pub(super) const RTM_DELROUTE: u16 = 25;
 pub(super) const RTM_GETROUTE: u16 = 26;
 
 /// Address families.
@@ -13,6 +17,13 @@ pub(super) const AF_UNSPEC: u8 = 0;
 pub(super) const AF_INET: u8 = 2;
 pub(super) const AF_BRIDGE: u8 = 7;
 pub(super) const AF_INET6: u8 = 10;
+
+/// Multicast groups.
+pub(super) const RTNLGRP_LINK: u32 = 1;
+pub(super) const RTNLGRP_IPV4_IFADDR: u32 = 5;
+pub(super) const RTNLGRP_IPV4_ROUTE: u32 = 7;
+pub(super) const RTNLGRP_IPV6_IFADDR: u32 = 9;
+pub(super) const RTNLGRP_IPV6_ROUTE: u32 = 11;
 
 /// Attributes of a link.
 pub(super) const IFLA_ADDRESS: u16 = 1;
@@ -47,7 +58,9 @@ pub(super) const IFLA_BRPORT_STATE: u16 = 1;
 pub(super) const IFLA_BRPORT_PRIORITY: u16 = 2;
 pub(super) const IFLA_BRPORT_COST: u16 = 3;
 
+pub(super) const IFLA_BRIDGE_FLAGS: u16 = 0;
 pub(super) const IFLA_BRIDGE_VLAN_INFO: u16 = 2;
+pub(super) const BRIDGE_FLAGS_SELF: u16 = 2;
 pub(super) const BRIDGE_VLAN_INFO_PVID: u16 = 2;
 pub(super) const BRIDGE_VLAN_INFO_UNTAGGED: u16 = 4;
 
@@ -72,6 +85,7 @@ pub(super) const OPER_UP: u8 = 6;
 /// Attributes of an address.
 pub(super) const IFA_ADDRESS: u16 = 1;
 pub(super) const IFA_LOCAL: u16 = 2;
+pub(super) const IFA_BROADCAST: u16 = 4;
 pub(super) const IFA_CACHEINFO: u16 = 6;
 pub(super) const IFA_FLAGS: u16 = 8;
 
@@ -101,6 +115,11 @@ pub(super) const RTN_LOCAL: u8 = 2;
 pub(super) const RTN_BLACKHOLE: u8 = 6;
 pub(super) const RTN_UNREACHABLE: u8 = 7;
 pub(super) const RTN_PROHIBIT: u8 = 8;
+
+/// How far a route or an address reaches.
+pub(super) const RT_SCOPE_UNIVERSE: u8 = 0;
+pub(super) const RT_SCOPE_LINK: u8 = 253;
+pub(super) const RT_SCOPE_NOWHERE: u8 = 255;
 
 /// Who made a route.
 pub(super) const RTPROT_KERNEL: u8 = 2;

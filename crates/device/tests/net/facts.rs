@@ -40,6 +40,27 @@ pub(crate) fn of_iproute(namespace: &Namespace) -> Facts {
     facts
 }
 
+/// Everything is in both, but for what the tree has no place for.
+pub(crate) fn compare(facts: &Facts, told: &Facts) {
+    let missing = facts.difference(told);
+    let missing: Vec<_> = missing.filter(|fact| !is_homeless(fact, facts)).collect();
+    let invented: Vec<_> = told.difference(facts).collect();
+    assert!(
+        missing.is_empty() && invented.is_empty(),
+        "not in the tree: {missing:#?}\nonly in the tree: {invented:#?}"
+    );
+}
+
+/// Whether TR-181 has no place for it: only links and IP interfaces have an MTU, which ports of bridges need
+/// not have on them.
+pub(crate) fn is_homeless(fact: &str, facts: &Facts) -> bool {
+    let Some((device, _)) = fact.split_once(" mtu ") else {
+        return false;
+    };
+    let port = format!("{device} is port of ");
+    facts.iter().any(|fact| fact.starts_with(&port))
+}
+
 fn link_facts(link: &Value, links: &[Value], facts: &mut Facts) {
     let name = text(link, "ifname");
     let flags = link["flags"].as_array().expect("flags");

@@ -4,3 +4,5 @@ mod facts;
 mod namespace;
 mod reading;
 mod scene;
+mod uml;
+mod writing;

@@ -6,7 +6,7 @@ use usphere_device::HostPaths;
 use usphere_device::net::{Net, NetConfig};
 use usphere_runtime::Owner;
 
-use crate::facts::{Facts, of_iproute, of_tree};
+use crate::facts::{is_homeless, of_iproute, of_tree};
 use crate::namespace::Namespace;
 use crate::scene::Scene;
 
@@ -105,16 +105,6 @@ fn what_iproute_says_of_links_addresses_and_routes_is_what_the_tree_says() {
             "SEED={seed} namespace {at}\n{done}\nnot in the tree: {missing:#?}\nonly in the tree: {invented:#?}"
         );
     }
-}
-
-/// Whether TR-181 has no place for it: only links and IP interfaces have an MTU, which ports of bridges need
-/// not have on them.
-fn is_homeless(fact: &str, facts: &Facts) -> bool {
-    let Some((device, _)) = fact.split_once(" mtu ") else {
-        return false;
-    };
-    let port = format!("{device} is port of ");
-    facts.iter().any(|fact| fact.starts_with(&port))
 }
 
 /// The counters of `ip -s` and those of the tree are of the same time, give or take what is under way.

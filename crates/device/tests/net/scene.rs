@@ -100,6 +100,29 @@ impl Scene {
         set.map(|_| ())
     }
 
+    /// Sets parameters of two objects, all or none.
+    pub(crate) fn set_both(
+        &mut self,
+        one: (&str, &[(&str, &str)]),
+        two: (&str, &[(&str, &str)]),
+    ) -> Result<(), Fault> {
+        let both = [
+            (one.0.to_owned(), owned(one.1)),
+            (two.0.to_owned(), owned(two.1)),
+        ];
+        let done = self.run(move |transaction| {
+            let start = transaction.savepoint();
+            for (object, values) in &both {
+                if let Err(fault) = set(transaction, object, values) {
+                    transaction.rollback(start);
+                    return Err(fault);
+                }
+            }
+            Ok(Vec::new())
+        });
+        done.map(|_| ())
+    }
+
     pub(crate) fn delete(&mut self, path: &str) -> Result<(), Fault> {
         let path = path.to_owned();
         let deleted = self.run(move |transaction| {

@@ -232,9 +232,9 @@ impl Builder<'_> {
                 };
                 can && !is_made && (!link.is_port() || is_addressed() || has_vlan())
             }
-            _ if is_made => is_addressed(),
-            // Ports of bridges have an address of IPv6 by themselves while they are up.
-            _ => !link.is_port() || addresses().next().is_some() || has_route(),
+            // What is up has an address of IPv6 by itself.
+            _ if is_made || link.is_port() => addresses().next().is_some() || has_route(),
+            _ => true,
         }
     }
 
