@@ -50,7 +50,7 @@ fn run_inside(test: &str) -> Result<String, String> {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let script = format!(
         "#!/bin/sh\n\
-         mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t tmpfs run /run\n\
+         mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t tmpfs run /run; export TMPDIR=/run\n\
          mkdir -p /run/m/lib/modules; ln -s /usr/lib/uml/modules/$(uname -r) /run/m/lib/modules/$(uname -r)\n\
          for module in 8021q veth bridge dummy; do {modprobe} -d /run/m $module; done\n\
          ip link set lo up\n\
