@@ -1,5 +1,8 @@
 //! Changes reach the kernel, all of a request or nothing.
 
+use std::thread::sleep;
+use std::time::Duration;
+
 use usphere_device::net::NetConfig;
 
 use crate::facts::{Facts, compare, of_iproute, of_tree};
@@ -14,14 +17,42 @@ fn ports(namespace: &Namespace) {
         namespace.ip(&format!("link set {port} up"));
         namespace.ip(&format!("link set far-{port} up"));
     }
+    // Each gets an address of its own, when the kernel comes to it.
+    for _ in 0..100 {
+        let facts = of_iproute(namespace);
+        let local = facts.iter().filter(|fact| fact.contains(" has fe80:"));
+        if local.count() == 4 {
+            return;
+        }
+        sleep(Duration::from_millis(50));
+    }
+    panic!("the kernel gives no addresses")
 }
 
-/// What the tree says is what iproute2 says.
+/// What the tree says is what iproute2 says, once the kernel has done what it does by itself.
 fn agree(namespace: &Namespace, scene: &mut Scene) -> Facts {
-    let told = of_tree(&scene.tree("Device."));
-    let facts = of_iproute(namespace);
-    compare(&facts, &told);
-    facts
+    for _ in 0..40 {
+        let before = of_iproute(namespace);
+        let told = of_tree(&scene.tree("Device."));
+        let facts = of_iproute(namespace);
+        if before == facts {
+            compare(&facts, &told);
+            return facts;
+        }
+        sleep(Duration::from_millis(50));
+    }
+    panic!("the kernel does not hold still")
+}
+
+/// Waits until iproute2 says this of the namespace again.
+fn is_again(namespace: &Namespace, expected: &Facts) {
+    for _ in 0..100 {
+        if of_iproute(namespace) == *expected {
+            return;
+        }
+        sleep(Duration::from_millis(50));
+    }
+    assert_eq!(of_iproute(namespace), *expected, "nothing is left behind");
 }
 
 /// A VLAN on a bridge gets an address and a route, moves to another port with both, and goes again.
@@ -110,8 +141,8 @@ fn a_vlan_on_a_bridge_is_made_addressed_restacked_and_removed() {
                 .delete("Device.Routing.Router.1.IPv4Forwarding.[GatewayIPAddress==\"192.0.2.9\"].")
                 .unwrap();
             scene.delete(&format!("{vlan}.")).unwrap();
-            let facts = agree(&namespace, &mut scene);
-            assert_eq!(facts, untouched, "nothing is left behind");
+            agree(&namespace, &mut scene);
+            is_again(&namespace, &untouched);
         },
     );
 }
@@ -229,8 +260,8 @@ fn a_bridge_is_built_and_taken_down_by_a_controller() {
     scene.delete(&format!("{interface}.")).unwrap();
     scene.delete(&format!("{link}.")).unwrap();
     scene.delete(&format!("{bridge}.")).unwrap();
-    let facts = agree(&namespace, &mut scene);
-    assert_eq!(facts, untouched, "nothing is left behind");
+    agree(&namespace, &mut scene);
+    is_again(&namespace, &untouched);
 }
 
 fn agree_but_for_disabled(namespace: &Namespace) -> Facts {
@@ -292,7 +323,7 @@ fn a_refused_step_leaves_nothing_behind() {
             .unwrap_err();
         assert!(fault.text.contains("stands on lan1 already"), "{fault}");
     }
-    assert_eq!(of_iproute(&namespace), untouched);
+    is_again(&namespace, &untouched);
     let ignored = |tree: &crate::scene::Tree| {
         let mut values = tree.values.clone();
         values.retain(|path, _| !path.contains(".Stats.") && !path.ends_with("LastChange"));
@@ -354,7 +385,7 @@ fn what_the_host_has_by_itself_can_be_changed() {
     namespace
         .try_ip("route add 198.51.100.0/24 via 192.0.2.9")
         .ok();
-    assert_eq!(of_iproute(&namespace), untouched);
+    is_again(&namespace, &untouched);
 
     scene
         .delete("Device.Routing.Router.1.IPv4Forwarding.[GatewayIPAddress==\"192.0.2.9\"].")
