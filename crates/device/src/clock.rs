@@ -219,11 +219,6 @@ fn show_offset(minutes: i32) -> String {
     }
 }
 
-/// A time as a dateTime in UTC.
-pub(crate) fn date_time(unix_seconds: i64) -> String {
-    Zone::utc(Vec::new()).show(unix_seconds)
-}
-
 /// Seconds since 1970.
 pub(crate) fn unix_now() -> i64 {
     let since = SystemTime::now()
