@@ -25,6 +25,20 @@ pub struct DialId(pub u64);
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct ListenerId(pub u32);
 
+/// Names an asynchronous command in progress: the instance number of its row of
+/// `Device.LocalAgent.Request.`
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct RequestRef(pub u32);
+
+/// How the Agent is to start anew.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum RestartAction {
+    /// With nothing but its identity and what the configuration seeds.
+    FactoryReset,
+    /// As it was.
+    Reboot,
+}
+
 /// Who opened a connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Origin {
@@ -158,6 +172,12 @@ pub enum Output {
         /// When the answer is no longer waited for.
         deadline: Moment,
     },
+    /// End an asynchronous command as soon as possible; [`Input::Operated`] is still the answer, whatever
+    /// came of it.
+    Cancel {
+        /// The question of its [`Output::Operate`].
+        ticket: Ticket,
+    },
     /// Give up an attempt to connect. Nothing needs to be said about it any more; a connection that
     /// came of it all the same is closed by the engine when it hears of it.
     CancelDial {
@@ -225,8 +245,17 @@ pub enum Output {
         command: String,
         /// The input arguments.
         arguments: BTreeMap<String, String>,
-        /// When the answer is no longer waited for.
+        /// When the answer is no longer waited for; for an asynchronous command that is never.
         deadline: Moment,
+        /// Its Request, if the command is asynchronous and may take as long as it wants.
+        asynchronous: Option<RequestRef>,
+    },
+    /// End this Agent (with [`Input::Shutdown`], so that Controllers hear of it), and make a new one of what
+    /// is stored then; see [`reset_store`](crate::reset_store). Where it is configured, the whole host
+    /// starts anew.
+    Restart {
+        /// How.
+        action: RestartAction,
     },
     /// Send a Record.
     Send {

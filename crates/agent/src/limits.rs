@@ -75,3 +75,24 @@ pub const EXPIRY_RETRY: Duration = Duration::from_secs(60);
 
 /// Subscriptions that one plan judges, before what happened behind waits for the next.
 pub const CANDIDATES_MAX: usize = 1_024;
+
+/// How long the Agent waits before it starts anew, so that the answer can leave.
+pub const RESTART_DELAY: Duration = Duration::from_millis(100);
+
+/// Asynchronous commands that may be in progress at the same time.
+pub const REQUESTS_BEGUN_MAX: usize = 128;
+
+/// Those of them that one Controller may have asked for.
+pub const REQUESTS_BEGUN_PER_CONTROLLER_MAX: usize = 32;
+
+/// Bytes of the arguments and command_key of one asynchronous command.
+pub const REQUEST_BYTES_MAX: usize = 64 << 10;
+
+/// Bytes of the command_key and of the Reason of a restart, each.
+pub const BOOT_TEXT_BYTES_MAX: usize = 4 << 10;
+
+/// Bytes of the ParameterMap of one Boot!. What does not fit is left out.
+pub const PARAMETER_MAP_BYTES_MAX: usize = 256 << 10;
+
+/// How long after a failure of the store the end of an asynchronous command is tried to be kept again.
+pub const ENDING_RETRY: Duration = Duration::from_secs(5);

@@ -14,7 +14,7 @@ use usphere_trust::{Certificate, Chain, Channel, Expected, PeerIdentity, Session
 
 use crate::{
     Agent, Config, DialId, HangupReason, Input, KnownController, LinkId, ListenerId, Notice,
-    Origin, Output, Target, TrustConfig,
+    Origin, Output, RestartAction, Target, TrustConfig, reset_store,
 };
 
 /// What an Agent is started with.
@@ -49,6 +49,8 @@ pub struct LiveAgent {
     pub trust: Arc<Store>,
     /// The log.
     pub notices: Vec<Notice>,
+    /// Restarts that were asked for.
+    pub restarts: Vec<RestartAction>,
     /// Questions to owners that wait for an answer.
     pub questions: VecDeque<Output>,
     scene: Scene,
@@ -139,6 +141,12 @@ impl Scene {
         self
     }
 
+    /// With another version of its software.
+    pub fn version(mut self, version: &str) -> Self {
+        self.config.software_version = version.to_owned();
+        self
+    }
+
     /// With other random numbers.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
@@ -171,11 +179,14 @@ impl Scene {
         let schema = self
             .schema
             .get_or_insert_with(|| Agent::schema(&self.host).expect("the declarations fit"));
-        let entries = self
+        let mut entries = self
             .store
             .iter()
             .map(|(key, value)| Entry::put(key, value))
             .collect();
+        for Entry { key, .. } in reset_store(&mut entries) {
+            self.store.remove(&key);
+        }
         let now = Moment::from_micros(1_000_000);
         let agent = Agent::new(
             self.config.clone(),
@@ -195,6 +206,7 @@ impl Scene {
             accepted_ping_interval: Duration::ZERO,
             trust: Arc::default(),
             notices: Vec::new(),
+            restarts: Vec::new(),
             questions: VecDeque::new(),
             scene: self,
             holding,
@@ -213,6 +225,14 @@ impl LiveAgent {
     pub fn tell(&mut self, input: Input) {
         self.agent.handle(input, self.now);
         self.absorb();
+    }
+
+    /// The wall clock is known to show this many seconds since 1970, or is not known to be right.
+    pub fn set_clock(&mut self, unix_seconds: Option<i64>) {
+        self.tell(Input::Clock {
+            unix_micros: unix_seconds.unwrap_or_default() * 1_000_000,
+            reliable: unix_seconds.is_some(),
+        });
     }
 
     /// Lets time pass; the Agent is woken whenever it wants to be.
@@ -261,12 +281,17 @@ impl LiveAgent {
 
     /// The power goes, and comes back: what was not kept is lost, and the random numbers are others.
     pub fn restart(self) -> Self {
-        Scene {
+        self.restart_with(|scene| scene)
+    }
+
+    /// As [`Self::restart`], with something changed meanwhile.
+    pub fn restart_with(self, change: impl FnOnce(Scene) -> Scene) -> Self {
+        let scene = Scene {
             store: self.store,
             seed: self.scene.seed.wrapping_add(1),
             ..self.scene
-        }
-        .agent()
+        };
+        change(scene).agent()
     }
 
     fn absorb(&mut self) {
@@ -300,12 +325,16 @@ impl LiveAgent {
                     self.accepted_ping_interval = ping_interval;
                 }
                 Output::Note(notice) => self.notices.push(notice),
+                Output::Restart { action } => self.restarts.push(action),
                 Output::Send { link, record } => {
                     self.inboxes.entry(link).or_default().push_back(record)
                 }
                 Output::StopListening { listener } => drop(self.listeners.remove(&listener)),
                 Output::Trust(store) => self.trust = store,
-                output @ (Output::Apply { .. } | Output::Fetch { .. } | Output::Operate { .. }) => {
+                output @ (Output::Apply { .. }
+                | Output::Cancel { .. }
+                | Output::Fetch { .. }
+                | Output::Operate { .. }) => {
                     self.questions.push_back(output);
                 }
             }
@@ -318,7 +347,8 @@ impl LiveAgent {
 
 /// Connections.
 impl LiveAgent {
-    /// The Controller `name` dials in over loopback and tells who it is. Its Connect Record is taken.
+    /// The Controller `name` dials in over loopback and tells who it is. The Agent's Connect Record is taken,
+    /// and nothing after it.
     pub fn connect(&mut self, name: &str) -> LinkId {
         let link = self.arrive(Some(name), Channel::PlainLoopback);
         let first = self.inboxes.entry(link).or_default().pop_front();

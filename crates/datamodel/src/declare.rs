@@ -50,8 +50,12 @@ pub const fn command(name: &'static str) -> Command {
         defaults: &[],
         output: &[],
         owner: "agent",
+        at_once: AT_ONCE_DEFAULT,
     }
 }
+
+/// How often an asynchronous command may run at the same time where its declaration says nothing.
+const AT_ONCE_DEFAULT: u32 = 8;
 
 /// Begins the declaration of an event. `name` ends in `!`.
 pub const fn event(name: &'static str) -> Event {
@@ -276,6 +280,8 @@ pub struct Command {
     pub output: &'static [&'static str],
     /// The owner that runs it.
     pub owner: &'static str,
+    /// How often it may run at the same time on all objects together; matters for asynchronous ones.
+    pub at_once: u32,
 }
 
 impl Command {
@@ -306,6 +312,12 @@ impl Command {
     /// Names the output arguments.
     pub const fn output(mut self, names: &'static [&'static str]) -> Self {
         self.output = names;
+        self
+    }
+
+    /// How often it may run at the same time, on all objects together. (TR-369, Concurrent Operations)
+    pub const fn at_once(mut self, count: u32) -> Self {
+        self.at_once = count;
         self
     }
 

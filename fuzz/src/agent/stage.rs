@@ -25,6 +25,8 @@ use crate::seeds;
 
 /// Rounds in which everything that waits must be settled at the end.
 const ROUNDS_MAX: usize = 4096;
+/// How often it may want to be woken while some time passes: each Controller can have an event every second.
+const WAKES_MAX: usize = 8 * ROUNDS_MAX;
 /// The Controllers of the Agent; the last is dialled. Others are strangers.
 const CONTROLLERS: [&str; 3] = ["self::c1", "self::c2", "self::c3"];
 /// The Controller that asks at the end; no word of the inputs means it.
@@ -331,7 +333,7 @@ impl Stage {
 
     fn wait(&mut self, duration: Duration) {
         let until = self.now + duration;
-        for _ in 0..ROUNDS_MAX {
+        for _ in 0..WAKES_MAX {
             let Some(deadline) = self.agent.deadline().filter(|deadline| *deadline <= until) else {
                 self.now = until;
                 return self.tell(Input::Tick);
@@ -339,7 +341,7 @@ impl Stage {
             self.now = self.now.max(deadline);
             self.tell(Input::Tick);
         }
-        panic!("it wants to be woken {ROUNDS_MAX} times in {duration:?}");
+        panic!("it wants to be woken {WAKES_MAX} times in {duration:?}");
     }
 
     fn unusual(&mut self, script: &mut Script<'_>) {
@@ -418,6 +420,10 @@ impl Stage {
                     );
                 }
                 Output::Trust(_) => {}
+                // It goes on until an input takes its power.
+                Output::Restart { .. } => {}
+                // The command may end by itself, or when everything settles.
+                Output::Cancel { .. } => {}
                 Output::Apply { .. } | Output::Fetch { .. } | Output::Operate { .. } => {
                     self.questions.push_back(output);
                 }

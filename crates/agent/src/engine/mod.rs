@@ -5,6 +5,7 @@
 //! | `commands` | the commands that the Agent runs itself |
 //! | `notify` | Subscriptions, and Notify Messages until they are delivered |
 //! | `connect` | connections: dialling, one session per Controller, Connect and Disconnect Records |
+//! | `operations` | asynchronous commands, restarts, Boot! and Periodic! |
 //! | `receive` | Records and Messages that come, and the requests in them |
 //! | `plans` | plans on the Model: what they want from outside, and what follows from their ends |
 //! | `survey` | what is read from the data model for the engine's own use |
@@ -14,6 +15,7 @@
 mod commands;
 mod connect;
 pub(crate) mod notify;
+pub(crate) mod operations;
 mod plans;
 mod receive;
 pub(crate) mod seed;
@@ -42,12 +44,14 @@ use crate::objects::objects;
 use crate::random::Random;
 use commands::Reset;
 use notify::{Notifier, Occurrence};
+use operations::{Operations, is_first_start};
 use plans::{Conclusion, Purpose};
 use survey::{Offer, Stale, Watch};
 
 /// The Agent as a state machine; the crate's documentation tells how it is driven.
 pub struct Agent {
     own: EndpointId,
+    software_version: String,
     model: Model<Conclusion>,
     purposes: BTreeMap<PlanId, Purpose>,
     controllers: BTreeMap<u32, Controller>,
@@ -71,6 +75,7 @@ pub struct Agent {
     closing: bool,
     resets: Vec<Reset>,
     notifier: Notifier,
+    operations: Operations,
     outputs: VecDeque<Output>,
 }
 
@@ -131,11 +136,12 @@ impl Agent {
         seed: u64,
         now: Moment,
     ) -> Self {
-        let first = entries.is_empty();
+        let first = is_first_start(&entries);
         let (model, problems) = Model::new(SchemaView::new(schema), entries);
         let watch = Watch::new(model.view());
         let mut agent = Self {
             own: config.endpoint_id.clone(),
+            software_version: config.software_version.clone(),
             model,
             purposes: BTreeMap::new(),
             controllers: BTreeMap::new(),
@@ -158,12 +164,14 @@ impl Agent {
             closing: false,
             resets: Vec::new(),
             notifier: Notifier::new(seed),
+            operations: Operations::default(),
             outputs: VecDeque::new(),
         };
         for problem in problems {
             agent.note(Notice::NotLoaded(problem));
         }
         agent.submit_seed(config, first, now);
+        agent.recover(first, now);
         agent.settle(now);
         agent
     }
@@ -186,6 +194,7 @@ impl Agent {
                 };
                 self.clock.set(utc, now);
                 self.notify_clock_set(now);
+                self.clock_was_set(now);
             }
             Input::CommitFailed { reason } => {
                 self.model.handle(ModelInput::CommitFailed { reason }, now)
@@ -212,6 +221,9 @@ impl Agent {
                     .handle(ModelInput::Fetched { ticket, result }, now);
             }
             Input::Listening { listener, result } => self.listening(listener, result, now),
+            Input::Operated { ticket, result } if Operations::asked(ticket) => {
+                self.operated(ticket, result, now);
+            }
             Input::Operated { ticket, result } => {
                 self.model
                     .handle(ModelInput::Operated { ticket, result }, now);
@@ -244,6 +256,7 @@ impl Agent {
             .chain(links)
             .chain(self.reset_deadline())
             .chain(self.notifier.deadline())
+            .chain(self.operations.deadline())
             .chain(self.model.deadline())
             .min()
     }
@@ -269,6 +282,7 @@ impl Agent {
         }
         self.reset_due(now);
         self.notify_due(now);
+        self.operations_due(now);
         let is_over = |link: &Link| link.until().is_some_and(|until| until <= now);
         let over: Vec<LinkId> = self
             .links

@@ -8,6 +8,7 @@ use usphere_datamodel::model::{
 use usphere_datamodel::{Fault, Model, Moment, PlanId, Transaction};
 
 use super::notify::{Findings, Identity};
+use super::operations::{Booted, Recovered};
 use super::survey::{self, Stale, Survey};
 use super::trust::Admitted;
 use super::{Agent, Controller, seed};
@@ -31,8 +32,17 @@ pub(super) enum Conclusion {
     },
     /// Who is to be told what.
     Notify(Findings),
+    /// What Boot! tells each Controller.
+    Booted(Booted),
+    /// Whether the Request of a command that has ended is gone.
+    Ended {
+        instance: u32,
+        kept: bool,
+    },
     /// Something was put into the data model.
     Published,
+    /// What was under way when the Agent stopped.
+    Recovered(Recovered),
     Seeded(Vec<Fault>),
     Survey(Survey),
     /// What a Subscription sets is set.
@@ -238,6 +248,7 @@ impl Agent {
                 command,
                 arguments,
                 deadline,
+                asynchronous: None,
             },
             ModelOutput::Trouble { owner, text } => Output::Note(Notice::Trouble { owner, text }),
         };
@@ -284,14 +295,19 @@ impl Agent {
         match conclusion {
             Conclusion::Admitted(admitted) => self.admitted(admitted, now),
             Conclusion::Answer(answer) => {
+                let (answer, effects) = answer.split();
                 if let Some(Purpose::Request(instance)) = purpose {
                     self.answered(instance, plan, answer);
                 }
+                self.effect(effects, now);
             }
             Conclusion::Boarding(identity) => self.boarding_prepared(identity, now),
             Conclusion::BoardingBegun { controller } => self.boarding_begun(controller),
             Conclusion::Notify(findings) => self.notify(findings, now),
+            Conclusion::Booted(booted) => self.tell_boot(booted),
+            Conclusion::Ended { instance, kept } => self.ending_kept(instance, kept, now),
             Conclusion::Published => {}
+            Conclusion::Recovered(recovered) => self.recovered(recovered, now),
             Conclusion::Seeded(faults) => {
                 self.surveying = false;
                 for fault in faults {
@@ -348,6 +364,9 @@ impl Agent {
             .filter(|(instance, controller)| !stays(instance, controller));
         let gone: Vec<u32> = gone.map(|(instance, _)| *instance).collect();
         gone.into_iter().for_each(|instance| self.dismiss(instance));
+        let schedules = survey.controllers.iter();
+        let schedules = schedules.map(|found| (found.instance, found.schedule));
+        self.follow_schedules(schedules.collect(), now);
         for found in survey.controllers {
             let controller = self
                 .controllers

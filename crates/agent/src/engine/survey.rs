@@ -9,13 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use usphere_datamodel::model::Change;
-use usphere_datamodel::types::list;
+use usphere_datamodel::types::{list, unix_micros};
 use usphere_datamodel::{Access, NodeId, ObjectId, SchemaView, Transaction};
 use usphere_proto::EndpointId;
 use usphere_trust::Store;
 
 use super::notify::Boarding;
 use super::trust::store;
+use super::operations::Schedule;
 use crate::config::Target;
 use crate::dialling::{Retry, Way};
 use crate::event::ListenerId;
@@ -65,6 +66,7 @@ pub(crate) struct KnownController {
     /// How a Notify is sent again. (R-NOT.1)
     pub(crate) notif_retry: Retry,
     pub(crate) boarding: Boarding,
+    pub(super) schedule: Schedule,
 }
 
 /// Where Controllers may dial in.
@@ -108,6 +110,9 @@ fn weight(path: &str) -> Option<Stale> {
         | "Controller.{i}.OnBoardingRestartTime"
         | "Controller.{i}.USPNotifRetryMinimumWaitInterval"
         | "Controller.{i}.USPNotifRetryIntervalMultiplier" => Some(Stale::Ways),
+        "Controller.{i}.PeriodicNotifInterval" | "Controller.{i}.PeriodicNotifTime" => {
+            Some(Stale::Ways)
+        }
         _ if rest.starts_with("Controller.{i}.MTP.") || rest.starts_with("MTP.") => {
             Some(Stale::Ways)
         }
@@ -173,6 +178,10 @@ fn controller(
             complete: transaction.text(row, "OnBoardingComplete") == "true",
             restart: Some(seconds(transaction, row, "OnBoardingRestartTime"))
                 .filter(|restart| !restart.is_zero()),
+        },
+        schedule: Schedule {
+            interval_seconds: number(transaction, row, "PeriodicNotifInterval"),
+            reference: unix_micros(transaction.text(row, "PeriodicNotifTime")),
         },
         path,
         id,

@@ -21,6 +21,7 @@ mod supported_dm;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use usphere_datamodel::model::Work;
@@ -29,9 +30,10 @@ use usphere_proto::msg::{ParamError, RequestType, ResponseType};
 use usphere_proto::{ErrorCode, Limits, Msg};
 
 use crate::clock::Utc;
+use crate::event::RestartAction;
 
 pub(crate) use protocol::SUPPORTED_VERSIONS;
-pub(crate) use shared::unique_keys;
+pub(crate) use shared::{shown, unique_keys};
 pub(crate) use subscription::{check as check_subscription, setting};
 
 /// Who asks.
@@ -50,6 +52,11 @@ pub(crate) struct Caller {
 /// What a request came to.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Answer {
+    /// As `answer`; and what is set going by it.
+    Effective {
+        answer: Box<Answer>,
+        effects: Vec<Effect>,
+    },
     /// The request failed as a whole.
     Error {
         /// What went wrong.
@@ -65,7 +72,53 @@ pub(crate) enum Answer {
     Silence,
 }
 
+/// What the engine does beyond the data model once the plan's changes are durable.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Effect {
+    /// Begin an asynchronous command.
+    Begin(Begun),
+    /// End the command of the Request with this instance number.
+    Cancel(u32),
+    /// Start the Agent anew.
+    Restart(RestartAction),
+}
+
+/// An asynchronous command that was accepted.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Begun {
+    /// The instance number of its Request.
+    pub(crate) instance: u32,
+    /// Who runs it.
+    pub(crate) owner: String,
+    /// Its path.
+    pub(crate) command: String,
+    /// The key that the Controller gave.
+    pub(crate) command_key: String,
+    /// The input arguments.
+    pub(crate) arguments: BTreeMap<String, String>,
+    /// How long it runs, if it is a timer.
+    pub(crate) delay_seconds: Option<u32>,
+}
+
 impl Answer {
+    fn with(self, effects: Vec<Effect>) -> Self {
+        if effects.is_empty() {
+            return self;
+        }
+        Self::Effective {
+            answer: Box::new(self),
+            effects,
+        }
+    }
+
+    /// The answer itself, and what it sets going.
+    pub(crate) fn split(self) -> (Self, Vec<Effect>) {
+        match self {
+            Self::Effective { answer, effects } => (*answer, effects),
+            answer => (answer, Vec::new()),
+        }
+    }
+
     fn error(code: ErrorCode, text: impl Into<String>) -> Self {
         Self::Error {
             code,

@@ -38,7 +38,7 @@ pub(super) fn is_readable(
 ///
 /// # Errors
 /// When its owner failed or did not answer.
-pub(super) fn shown<'t>(
+pub(crate) fn shown<'t>(
     transaction: &'t mut Transaction<'_>,
     access: &Access,
     object: ObjectId,

@@ -1,7 +1,7 @@
 //! The Controllers that this Agent knows, and how it reaches them.
 
 use usphere_datamodel::declare::{
-    BOOLEAN, Object, Rows, STRING, UNSIGNED_INT, command, object, one_of, parameter,
+    BOOLEAN, DATE_TIME, Object, Rows, STRING, UNSIGNED_INT, command, object, one_of, parameter,
     strong_reference,
 };
 use usphere_datamodel::types::ALIAS;
@@ -29,6 +29,10 @@ pub(super) const CONTROLLER: Object = object("Device.LocalAgent.Controller.{i}."
         // A restart clears what was inherited. (R-SEC.21)
         parameter("InheritedRole", strong_reference(ROLE).list()).volatile(),
         parameter("Credential", strong_reference(CERTIFICATE_TABLE).list()).writable(),
+        parameter("PeriodicNotifInterval", UNSIGNED_INT.at_least(1))
+            .writable()
+            .default("86400"),
+        parameter("PeriodicNotifTime", DATE_TIME).writable(),
         parameter(
             "USPNotifRetryMinimumWaitInterval",
             UNSIGNED_INT.range(1, 65_535),
@@ -42,6 +46,7 @@ pub(super) const CONTROLLER: Object = object("Device.LocalAgent.Controller.{i}."
         .writable()
         .default("2000"),
         parameter("MTPNumberOfEntries", UNSIGNED_INT).counts("MTP"),
+        parameter("BootParameterNumberOfEntries", UNSIGNED_INT).counts("BootParameter"),
         parameter("OnBoardingComplete", BOOLEAN)
             .writable()
             .default("false"),
@@ -115,3 +120,14 @@ pub(super) const E2E_SESSION: Object = object("Device.LocalAgent.Controller.{i}.
             .volatile()
             .default("Down"),
     ]);
+
+/// One row names parameters that the Boot! event tells this Controller. (TR-181 2.19)
+pub(super) const BOOT_PARAMETER: Object =
+    object("Device.LocalAgent.Controller.{i}.BootParameter.{i}.")
+        .rows(Rows::ADDABLE.and(Rows::DELETABLE))
+        .unique(&[&["ParameterName"], &["Alias"]])
+        .parameters(&[
+            parameter("Alias", ALIAS).write_once().assigned(),
+            parameter("Enable", BOOLEAN).writable().default("false"),
+            parameter("ParameterName", STRING.max(256)).writable(),
+        ]);

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use usphere_datamodel::declare::{
-    Numbering, Object, STRING, UNSIGNED_INT, Unit, command, object, one_of, parameter,
+    Numbering, Object, STRING, UNSIGNED_INT, Unit, command, event, object, one_of, parameter,
 };
 
 use crate::limits::UP_TIME_AGE_MAX;
@@ -54,6 +54,7 @@ pub(super) const LOCAL_AGENT: Object = object("Device.LocalAgent.")
         parameter("ControllerNumberOfEntries", UNSIGNED_INT).counts("Controller"),
         parameter("CertificateNumberOfEntries", UNSIGNED_INT).counts("Certificate"),
         parameter("SubscriptionNumberOfEntries", UNSIGNED_INT).counts("Subscription"),
+        parameter("RequestNumberOfEntries", UNSIGNED_INT).counts("Request"),
         // Ours: whom the configuration has brought in once. Who was deleted since is not brought in again.
         parameter(SEEDED_CONTROLLERS, STRING.list()),
         // Ours: the fingerprints of the certificates that the configuration has brought in once.
@@ -61,4 +62,5 @@ pub(super) const LOCAL_AGENT: Object = object("Device.LocalAgent.")
     ])
     .commands(&[command("AddCertificate()")
         .input(&["Alias", "Certificate"])
-        .mandatory(&["Certificate"])]);
+        .mandatory(&["Certificate"])])
+    .events(&[event("Periodic!")]);

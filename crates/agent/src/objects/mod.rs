@@ -1,8 +1,8 @@
 //! What the Agent itself declares of Device:2, in the order and words of TR-181 2.19.
 //!
-//! What the Agent does not do yet is left out: Requests, Thresholds and
-//! what belongs to the other MTPs.
+//! What the Agent does not do yet is left out: Thresholds and what belongs to the other MTPs.
 
+mod boot;
 mod certificate;
 mod challenge;
 mod controller;
@@ -10,15 +10,18 @@ mod credential;
 mod device;
 mod local_agent;
 mod mtp;
+mod request;
 mod subscription;
 mod trust;
 
 use usphere_datamodel::declare::Object;
 
+pub(crate) use boot::{FACTORY_RESET, NEXT_BOOT};
 pub(crate) use certificate::DER;
 pub(crate) use challenge::{FAILURES, LOCKED_UNTIL};
 pub(crate) use controller::CHALLENGED;
 pub(crate) use local_agent::{OWNER, SEEDED_CERTIFICATES, SEEDED_CONTROLLERS, UP_TIME};
+pub(crate) use request::{DELAY_SECONDS, DUE, REQUESTS};
 pub(crate) use subscription::SUBSCRIPTIONS;
 pub(crate) use trust::FULL_ACCESS_ROLE;
 
@@ -38,6 +41,9 @@ pub fn objects() -> Vec<&'static Object> {
         &controller::WEB_SOCKET,
         &controller::E2E_SESSION,
         &subscription::SUBSCRIPTION,
+        &controller::BOOT_PARAMETER,
+        &request::REQUEST,
+        &boot::BOOT,
         &trust::CONTROLLER_TRUST,
         &trust::ROLE,
         &trust::PERMISSION,

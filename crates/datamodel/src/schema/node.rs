@@ -185,6 +185,8 @@ pub struct CommandNode {
     pub output: Vec<Box<str>>,
     /// Who runs it.
     pub owner: Box<str>,
+    /// How often it may run at the same time on all objects together; matters for asynchronous ones.
+    pub at_once: u32,
 }
 
 /// Something that happens.

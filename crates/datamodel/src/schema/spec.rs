@@ -110,6 +110,7 @@ impl From<&Command> for CommandNode {
                 .collect(),
             output: boxed(command.output),
             owner: command.owner.into(),
+            at_once: command.at_once,
         }
     }
 }

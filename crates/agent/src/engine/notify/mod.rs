@@ -67,10 +67,6 @@ pub(super) use upkeep::remove_transient;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Occurrence {
     /// An asynchronous command has ended. (OperationComplete)
-    #[allow(
-        dead_code,
-        reason = "asynchronous commands come with the Request table"
-    )]
     Complete {
         /// The path of its object.
         object: String,

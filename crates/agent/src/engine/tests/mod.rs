@@ -5,6 +5,7 @@ mod dialling;
 mod durability;
 mod links;
 mod notify;
+mod operations;
 mod owners;
 mod records;
 mod requests;

@@ -121,7 +121,6 @@ fn failures_are_results() {
         ("Device.Radio.Channel", 7008),
         ("Device.Hosts.Host.9.Wake()", 7016),
         ("Device.Radio.Scan(", 7008),
-        ("Device.LocalAgent.AddCertificate()", 7022),
     ] {
         let results = scene.ask(operate(command, &[])).operated();
         assert_eq!(results, [(command.to_owned(), Err(code))]);

@@ -1,4 +1,10 @@
 //! Operate: commands. Whatever goes wrong with one is said in its result. (R-OPR.1)
+//!
+//! What a command sets going beyond the data model is an [`Effect`] of the answer, and begins once the
+//! changes that were made here are durable.
+
+mod request;
+mod restart;
 
 use std::collections::BTreeMap;
 
@@ -11,8 +17,9 @@ use usphere_proto::msg::{
 
 use super::challenges::Response;
 use super::limits::TARGETS_MAX;
-use super::{Answer, Caller, certificates, challenges};
+use super::{Answer, Caller, Effect, certificates, challenges};
 use crate::codes::{Deed, code_of};
+use crate::objects::OWNER;
 
 /// Answers an Operate: one result per command that the path matched. Without `send_resp` only failures
 /// are told. (R-OPR.4)
@@ -21,10 +28,11 @@ pub(super) fn operate(
     request: &Operate,
     caller: &Caller,
 ) -> Answer {
+    let mut effects = Vec::new();
     let mut results = match resolve(transaction, &request.command, caller) {
         Ok(targets) => targets
             .into_iter()
-            .map(|target| result(transaction, target, request, caller))
+            .map(|target| result(transaction, target, request, caller, &mut effects))
             .collect(),
         Err(fault) => vec![OperationResult {
             executed_command: request.command.clone(),
@@ -33,14 +41,15 @@ pub(super) fn operate(
     };
     if !request.send_resp {
         results.retain(is_failure);
-        if results.is_empty() {
-            return Answer::Silence;
-        }
     }
-    OperateResp {
-        operation_results: results,
-    }
-    .into()
+    let answer = if results.is_empty() && !request.send_resp {
+        Answer::Silence
+    } else {
+        Answer::from(OperateResp {
+            operation_results: results,
+        })
+    };
+    answer.with(effects)
 }
 
 fn resolve(
@@ -65,16 +74,39 @@ fn result(
     target: Target,
     request: &Operate,
     caller: &Caller,
+    effects: &mut Vec<Effect>,
 ) -> OperationResult {
     let name = &*transaction.node(target.node).name;
     let path = format!("{}{name}", transaction.path(target.object));
+    let start = transaction.savepoint();
     let outcome = match run(transaction, target, &path, request, caller) {
-        Ok(outcome) => outcome,
-        Err(fault) => failure(&fault),
+        Ok(done) => {
+            effects.extend(done.effect);
+            done.outcome
+        }
+        Err(fault) => {
+            transaction.rollback(start);
+            failure(&fault)
+        }
     };
     OperationResult {
         executed_command: path,
         operation_resp: Some(outcome),
+    }
+}
+
+/// A command that was run, or is to be.
+struct Done {
+    outcome: OperationOutcome,
+    effect: Option<Effect>,
+}
+
+impl From<Outputs> for Done {
+    fn from(outputs: Outputs) -> Self {
+        Self {
+            outcome: OperationOutcome::ReqOutputArgs(OutputArgs::from(outputs)),
+            effect: None,
+        }
     }
 }
 
@@ -84,7 +116,7 @@ fn run(
     path: &str,
     request: &Operate,
     caller: &Caller,
-) -> Result<OperationOutcome, Fault> {
+) -> Result<Done, Fault> {
     let may_run = transaction
         .rights(&caller.access, target.node, target.object)
         .grants(Rights::COMMAND_EXECUTE);
@@ -98,11 +130,14 @@ fn run(
     };
     let arguments = arguments(command, &request.input_args, path)?;
     if command.asynchronous {
-        let text = "asynchronous commands are not available yet";
-        return Err(Fault::new(FaultKind::CommandFailed, path, text));
+        return request::begin(transaction, path, command, arguments, request, caller);
     }
     let object = target.object;
     let outputs = match &*node.path {
+        "Device.FactoryReset()" | "Device.Reboot()" if *command.owner == *OWNER => {
+            return restart::restart(transaction, path, &arguments, &request.command_key);
+        }
+        "Device.LocalAgent.Request.{i}.Cancel()" => return request::cancel(transaction, object),
         "Device.LocalAgent.AddCertificate()" => certificates::add(transaction, path, &arguments),
         "Device.LocalAgent.Certificate.{i}.Delete()" => certificates::delete(transaction, object),
         "Device.LocalAgent.Certificate.{i}.GetFingerprint()" => {
@@ -114,7 +149,12 @@ fn run(
         "Device.LocalAgent.ControllerTrust.ChallengeResponse()" => {
             match challenges::respond(transaction, path, &arguments, caller)? {
                 Response::Right => Ok(Outputs::new()),
-                Response::Wrong(fault) => return Ok(failure(&fault)),
+                Response::Wrong(fault) => {
+                    return Ok(Done {
+                        outcome: failure(&fault),
+                        effect: None,
+                    });
+                }
             }
         }
         "Device.LocalAgent.ControllerTrust.RequestChallenge()" => {
@@ -122,7 +162,7 @@ fn run(
         }
         _ => transaction.operate(object, target.node, arguments),
     };
-    outputs.map(|outputs| OperationOutcome::ReqOutputArgs(OutputArgs::from(outputs)))
+    outputs.map(Done::from)
 }
 
 /// The arguments that the command knows; the others are ignored, and what is left out has its default.
