@@ -15,8 +15,8 @@ use usphere_proto::EndpointId;
 use usphere_trust::Store;
 
 use super::notify::Boarding;
-use super::trust::store;
 use super::operations::Schedule;
+use super::trust::store;
 use crate::config::Target;
 use crate::dialling::{Retry, Way};
 use crate::event::ListenerId;

@@ -40,6 +40,11 @@ impl WallClock {
         }
     }
 
+    /// A new engine has to be told.
+    pub(super) fn forget(&mut self) {
+        self.told = None;
+    }
+
     /// When [`Self::news`] is to be asked at the latest.
     pub(super) fn next_look(&self) -> Moment {
         match self.told {

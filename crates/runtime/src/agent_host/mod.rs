@@ -8,6 +8,7 @@ mod clock;
 mod doors;
 mod links;
 mod owners;
+mod restart;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -20,21 +21,24 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
-use usphere_agent::{Agent, Config, DialId, Input, LinkId, ListenerId, Origin, Output};
+use usphere_agent::{
+    Agent, Config, DialId, Input, LinkId, ListenerId, Origin, Output, RestartAction,
+};
 use usphere_datamodel::declare::Object;
-use usphere_datamodel::{Moment, SchemaError};
+use usphere_datamodel::{Moment, Schema, SchemaError};
 use usphere_mtp::tls::{Identity, Tls};
 use usphere_mtp::websocket::Link;
 use usphere_proto::EndpointId;
 
 use self::clock::WallClock;
 use self::links::{Arrival, Links};
-use self::owners::{OwnerAnswer, Owners, Question};
-use crate::agent_store::{AgentStore, Answer, Committer, StoreError};
+use self::owners::{OwnerAnswer, Owners, Question, Reply};
+use crate::agent_store::{Answer, Committer, StoreError};
 use crate::owner::Announcement;
-use crate::{Owner, Trusted};
+use crate::{Cancelled, Owner, Trusted};
 
 pub use self::clock::clock_is_plausible;
+pub use self::restart::HostCommands;
 
 /// How long closing handshakes may take at the end.
 const GOODBYE_MAX: Duration = Duration::from_secs(3);
@@ -63,6 +67,8 @@ pub struct AgentHostConfig {
     /// Whether the wall clock is right, asked every minute at least; [`clock_is_plausible`] where nothing
     /// better is known.
     pub clock_is_right: Box<dyn Fn() -> bool + Send>,
+    /// What Reboot() and FactoryReset() do beyond the Agent.
+    pub host_commands: HostCommands,
 }
 
 /// Why an Agent cannot start.
@@ -103,6 +109,15 @@ pub const STORE_FILE: &str = "agent.redb";
 /// A running Agent.
 pub struct AgentHost {
     engine: Agent,
+    config: Config,
+    schema: Arc<Schema>,
+    seed: u64,
+    /// How often the engine was made anew.
+    lives: u64,
+    /// The file of the store.
+    store: PathBuf,
+    host_commands: HostCommands,
+    restart: Option<RestartAction>,
     our_id: EndpointId,
     listen_address: IpAddr,
     insecure: bool,
@@ -127,7 +142,7 @@ enum Event {
     Commit(Answer),
     Dialled(DialId, Result<Box<Link>, String>),
     Listening(ListenerId, Result<SocketAddr, String>),
-    Owner(OwnerAnswer),
+    Owner(Reply),
 }
 
 impl AgentHost {
@@ -136,21 +151,13 @@ impl AgentHost {
     /// # Errors
     /// When the store cannot be opened or the declarations do not fit together.
     pub fn start(config: AgentHostConfig) -> Result<Self, AgentHostError> {
-        let opened = AgentStore::open(&make_folder(&config.data)?.join(STORE_FILE))?;
-        if let Some(notice) = opened.notice {
-            warn!("{notice}");
-        }
+        let store = make_folder(&config.data)?.join(STORE_FILE);
         let (post, events) = unbounded_channel();
-        let answers = post.clone();
-        let committer = Committer::spawn(opened.store, move |answer| {
-            tell(&answers, Event::Commit(answer))
-        });
-        let committer =
-            committer.map_err(|source| system("starting the thread of the store", source))?;
+        let (committer, entries) = restart::open_store(&store, &post)?;
         let mut owners = Owners::default();
         for owner in config.owners {
             let answers = post.clone();
-            let started = owners.start(owner, move |answer| tell(&answers, Event::Owner(answer)));
+            let started = owners.start(owner, move |reply| tell(&answers, Event::Owner(reply)));
             started.map_err(|source| system("starting the thread of an owner", source))?;
         }
         let trusted = Trusted::new(Vec::new());
@@ -158,18 +165,24 @@ impl AgentHost {
         let tls = config
             .identity
             .map(|identity| Arc::new(Tls::new(Some(identity), verifier)));
-        let our_id = config.agent.endpoint_id.clone();
         let schema = Agent::schema(&config.objects)?;
         let engine = Agent::new(
-            config.agent,
-            schema,
-            opened.entries,
+            config.agent.clone(),
+            Arc::clone(&schema),
+            entries,
             config.seed,
             Moment::ORIGIN,
         );
         Ok(Self {
             engine,
-            our_id,
+            our_id: config.agent.endpoint_id.clone(),
+            config: config.agent,
+            schema,
+            seed: config.seed,
+            lives: 0,
+            store,
+            host_commands: config.host_commands,
+            restart: None,
             listen_address: config.listen_address,
             insecure: config.insecure,
             tls,
@@ -188,12 +201,25 @@ impl AgentHost {
         })
     }
 
-    /// Lives until `shutdown` is ready, then says goodbye to every Controller.
-    pub async fn run(mut self, shutdown: impl Future<Output = ()>) -> Tally {
+    /// Lives until `shutdown` is ready, then says goodbye to every Controller. A restart that a Controller asks
+    /// for happens within.
+    ///
+    /// # Errors
+    /// When the store could not be opened again after a restart.
+    pub async fn run(
+        mut self,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<Tally, AgentHostError> {
         tokio::pin!(shutdown);
         self.drain();
         let mut arrivals = Vec::new();
         loop {
+            if let Some(action) = self.restart.take() {
+                tokio::select! {
+                    restarted = self.restart(action) => restarted?,
+                    () = &mut shutdown => break,
+                }
+            }
             self.tell_time();
             let deadline = self.deadline();
             // A disk that is slow slows the links down, not the memory up.
@@ -207,10 +233,8 @@ impl AgentHost {
             }
         }
         self.say_goodbye().await;
-        let Self {
-            committer, tally, ..
-        } = self;
-        committer.close();
+        self.committer.close();
+        let tally = self.tally;
         info!(
             received = tally.received,
             sent = tally.sent,
@@ -218,7 +242,7 @@ impl AgentHost {
             syncs = tally.syncs,
             "Records and commits of this life"
         );
-        tally
+        Ok(tally)
     }
 
     async fn say_goodbye(&mut self) {
@@ -232,10 +256,13 @@ impl AgentHost {
                 () = tokio::time::sleep_until(end) => break,
             }
         }
-        self.listeners
-            .values()
-            .chain(self.dials.values())
-            .for_each(JoinHandle::abort);
+        let listeners = std::mem::take(&mut self.listeners).into_values();
+        let dials = std::mem::take(&mut self.dials).into_values();
+        for task in listeners.chain(dials) {
+            task.abort();
+            // It was aborted, or has ended by itself.
+            let _ = task.await;
+        }
     }
 
     fn event(&mut self, event: Event) {
@@ -273,7 +300,11 @@ impl AgentHost {
                     result: result.map(|_| ()),
                 });
             }
-            Event::Owner(answer) => self.handle(input_of(answer)),
+            Event::Owner(reply) => {
+                if let Some(answer) = self.owners.receive(reply) {
+                    self.handle(input_of(answer));
+                }
+            }
         }
     }
 
@@ -332,6 +363,7 @@ impl AgentHost {
                     },
                 );
             }
+            Output::Cancel { ticket } => self.owners.cancel(ticket),
             Output::CancelDial { dial } => {
                 if let Some(task) = self.dials.remove(&dial) {
                     task.abort();
@@ -374,17 +406,25 @@ impl AgentHost {
                 owner,
                 command,
                 arguments,
+                asynchronous,
                 ..
             } => {
-                self.ask(
-                    &owner,
-                    Question::Operate {
+                let question = match asynchronous {
+                    Some(_) => Question::Begin {
+                        ticket,
+                        command,
+                        arguments,
+                        cancelled: Cancelled::default(),
+                    },
+                    None => Question::Operate {
                         ticket,
                         command,
                         arguments,
                     },
-                );
+                };
+                self.ask(&owner, question);
             }
+            Output::Restart { action } => self.restart = Some(action),
             Output::Send { link, record } => {
                 self.tally.sent += 1;
                 self.links.send(link, &record);
@@ -398,7 +438,7 @@ impl AgentHost {
         }
     }
 
-    fn ask(&self, owner: &str, question: Question) {
+    fn ask(&mut self, owner: &str, question: Question) {
         if let Some(refusal) = self.owners.ask(owner, question) {
             tell(&self.post, Event::Owner(refusal));
         }

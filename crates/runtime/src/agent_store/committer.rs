@@ -99,9 +99,14 @@ impl Committer {
         self.waiting.load(Ordering::Relaxed)
     }
 
-    /// Commits what waits, answers it, closes the store, and returns when that is done.
-    pub fn close(self) {
-        drop(self);
+    /// Commits what waits, answers it, closes the store, and returns when that is done. What is submitted
+    /// after it finds the store gone.
+    pub fn close(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic of the answering function ended it; there is nothing left to close.
+            let _ = thread.join();
+        }
     }
 
     fn send(&self, job: Job) -> Result<(), Gone> {
@@ -112,11 +117,7 @@ impl Committer {
 
 impl Drop for Committer {
     fn drop(&mut self) {
-        self.jobs = None;
-        if let Some(thread) = self.thread.take() {
-            // A panic of the answering function ended it; there is nothing left to close.
-            let _ = thread.join();
-        }
+        self.close();
     }
 }
 

@@ -421,7 +421,7 @@ fn the_committer_groups_what_waits() {
     let store = AgentStore::open_on(disk.clone()).unwrap().store;
     let (answers, answered) = mpsc::channel();
     let (permit, permitted) = mpsc::channel::<()>();
-    let committer = Committer::spawn(store, move |answer| {
+    let mut committer = Committer::spawn(store, move |answer| {
         answers.send(answer).unwrap();
         let _ = permitted.recv();
     })
@@ -449,7 +449,8 @@ fn after_a_failure_the_committer_waits_for_the_engine() {
     let disk = SimulatedDisk::new(1);
     let store = AgentStore::open_on(disk.clone()).unwrap().store;
     let (answers, answered) = mpsc::channel();
-    let committer = Committer::spawn(store, move |answer| answers.send(answer).unwrap()).unwrap();
+    let mut committer =
+        Committer::spawn(store, move |answer| answers.send(answer).unwrap()).unwrap();
     let next = || answered.recv_timeout(Duration::from_secs(30)).unwrap();
     disk.set_free(Some(0));
     let large = "x".repeat(300_000);

@@ -103,17 +103,17 @@ async fn live(settings: Settings) -> Result<Exit, Failure> {
         drop(end.await);
     });
     tokio::pin!(life);
-    loop {
+    let ended = loop {
         tokio::select! {
-            _ = &mut life => break,
+            ended = &mut life => break ended,
             () = signals.wait() => {
                 drop(told);
-                signals.say_farewell(life).await;
-                break;
+                break signals.say_farewell(life).await;
             }
             () = reloads.next() => reload(&settings, &endpoint_id, tls.as_deref()),
         }
-    }
+    };
+    ended.map_err(|error| not_started(&error))?;
     tracing::info!("Agent stopped");
     Ok(Exit::Done)
 }
@@ -167,6 +167,7 @@ fn host_config(settings: &Settings, endpoint_id: EndpointId) -> Result<AgentHost
         identity: Some(identity),
         seed: rand::random(),
         clock_is_right: Box::new(clock_is_plausible),
+        host_commands: settings.host_commands.clone(),
     })
 }
 

@@ -15,6 +15,7 @@ use usphere_device::{
 use usphere_mtp::tls::{Identity, authorities};
 use usphere_mtp::websocket::Target;
 use usphere_proto::EndpointId;
+use usphere_runtime::agent_host::HostCommands;
 use usphere_trust::AllowedUses;
 
 use super::Options;
@@ -24,15 +25,17 @@ use crate::tls::{ADVICE, TlsOptions};
 use crate::{config_file, data};
 
 /// The keys of the configuration file.
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 13] = [
     "controllers",
     "data",
     "device",
     "endpoint_id",
+    "factory_reset_command",
     "insecure",
     "listen",
     "log",
     "network",
+    "reboot_command",
     "tls_ca",
     "tls_cert",
     "tls_key",
@@ -46,10 +49,12 @@ struct File {
     data: Option<PathBuf>,
     device: Device,
     endpoint_id: Option<String>,
+    factory_reset_command: Vec<String>,
     insecure: bool,
     listen: Option<String>,
     log: Option<String>,
     network: Network,
+    reboot_command: Vec<String>,
     tls_ca: Option<PathBuf>,
     tls_cert: Option<PathBuf>,
     tls_key: Option<PathBuf>,
@@ -126,6 +131,7 @@ pub(super) struct Settings {
     pub(super) log: Option<String>,
     pub(super) device: DeviceConfig,
     pub(super) network: NetConfig,
+    pub(super) host_commands: HostCommands,
     endpoint_id: Option<EndpointId>,
     tls: TlsOptions,
 }
@@ -181,6 +187,10 @@ impl Settings {
             log: file.log,
             device: file.device.into(),
             network: file.network.into(),
+            host_commands: HostCommands {
+                reboot: file.reboot_command,
+                factory_reset: file.factory_reset_command,
+            },
             endpoint_id,
             tls,
         };

@@ -100,7 +100,7 @@ impl Agent {
         }
         for effect in effects {
             match effect {
-                Effect::Begin(begun) => self.begin(begun, now),
+                Effect::Begin(begun) => self.begin_command(begun, now),
                 Effect::Cancel(instance) => self.cancel(instance, now),
                 Effect::Restart(action) => {
                     // Of several the first counts, but for a reset, which no other replaces.

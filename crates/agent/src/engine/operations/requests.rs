@@ -81,7 +81,7 @@ impl Running {
 
 impl Agent {
     /// Begins a command that was accepted.
-    pub(super) fn begin(&mut self, begun: Begun, now: Moment) {
+    pub(super) fn begin_command(&mut self, begun: Begun, now: Moment) {
         let task = match begun.delay_seconds {
             Some(delay) => Task::Timer(Timer::new(delay, self.utc(now), now)),
             None => {
