@@ -147,18 +147,24 @@ impl Dialler {
     }
 
     /// There is a connection: by the attempt under way if `dialled`, otherwise the Controller made it
-    /// and the attempt under way, which is returned, is to be given up. (R-WS.4, R-WS.20)
+    /// and the attempt under way, which is returned, is to be given up. (R-WS.4)
     pub(crate) fn connected(&mut self, dialled: bool) -> Option<DialId> {
         let underway = self.underway.take();
-        self.tries
-            .iter_mut()
-            .for_each(|attempt| attempt.retries = 0);
         let (dial, way) = underway.map_or((None, None), |(dial, way)| (Some(dial), Some(way)));
         self.connected = Some(way.filter(|_| dialled));
         dial.filter(|_| !dialled)
     }
 
-    /// The connection is gone, and not by our wish: it is made again after the wait of the first retry.
+    /// The Controller has spoken on the connection that there is: only that makes a session of it, since
+    /// anybody may pick up where it was dialled. (R-WS.20)
+    pub(crate) fn heard(&mut self) {
+        self.tries
+            .iter_mut()
+            .for_each(|attempt| attempt.retries = 0);
+    }
+
+    /// The connection is gone, and not by our wish: it is made again after the wait of the first retry, or
+    /// of the next where the Controller was not heard on it.
     pub(crate) fn lost(&mut self, now: Moment, random: &mut Random) {
         if let Some(way) = self.connected.take() {
             self.put_off(way.as_ref(), now, random);
@@ -325,6 +331,8 @@ mod tests {
         assert_eq!(dialler.retries().collect::<Vec<_>>(), [(1, 3)]);
         assert_eq!(dialler.connected(false), None);
         assert_eq!(dialler.deadline(), None);
+        assert_eq!(dialler.retries().collect::<Vec<_>>(), [(1, 3)]);
+        dialler.heard();
         assert_eq!(dialler.retries().collect::<Vec<_>>(), [(1, 0)]);
         dialler.lost(at(1_000), &mut random);
         let wait = dialler.deadline().unwrap() - at(1_000);

@@ -40,6 +40,7 @@ mod engine;
 mod event;
 mod handlers;
 mod links;
+mod lockout;
 mod notice;
 mod random;
 mod records;

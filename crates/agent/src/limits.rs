@@ -23,9 +23,15 @@ pub const STRANGERS_MAX: usize = 64;
 /// Records of a new Controller that wait until its row is made; what comes on top is dropped.
 pub const RECORDS_BEFORE_ADMISSION_MAX: usize = 16;
 
-/// Notices about what came on one link; what comes after them is dropped or refused without a word
-/// in the log.
-pub const NOTICES_PER_LINK_MAX: u32 = 64;
+/// Notices about what comes from one peer within [`NOTICES_PERIOD`], on however many links; what comes
+/// after them is dropped or refused without a word in the log.
+pub const NOTICES_PER_PEER_MAX: u32 = 64;
+
+/// Peers whose notices are counted each for itself; all others together count as one.
+pub const NOTICES_PEERS_MAX: usize = 64;
+
+/// How long notices are counted before they are counted anew.
+pub const NOTICES_PERIOD: Duration = Duration::from_secs(3_600);
 
 /// Characters of a text from a peer that a [`Notice`](crate::Notice) repeats.
 pub const NOTICE_TEXT_MAX: usize = 128;

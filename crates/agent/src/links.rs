@@ -8,7 +8,7 @@ use usphere_proto::{EndpointId, Record};
 use usphere_trust::PeerIdentity;
 
 use crate::event::Origin;
-use crate::limits::{NOTICES_PER_LINK_MAX, RECORDS_BEFORE_ADMISSION_MAX};
+use crate::limits::RECORDS_BEFORE_ADMISSION_MAX;
 
 /// An open connection.
 #[derive(Debug)]
@@ -21,7 +21,8 @@ pub(crate) struct Link {
     /// How long it may be silent, and when it has been silent for too long; for peers that are trusted on
     /// first use. (TOFUInactivityTimer)
     silence: Option<(Duration, Moment)>,
-    notices: u32,
+    /// Whether its Controller has spoken on it.
+    pub(crate) is_proven: bool,
 }
 
 /// How far a connection has got.
@@ -66,7 +67,7 @@ impl Link {
             stage,
             waiting: VecDeque::new(),
             silence: None,
-            notices: 0,
+            is_proven: false,
         }
     }
 
@@ -125,9 +126,10 @@ impl Link {
         }
     }
 
-    /// Whether another line of the log may be spent on it.
-    pub(crate) fn may_note(&mut self) -> bool {
-        self.notices += 1;
-        self.notices <= NOTICES_PER_LINK_MAX
+    /// By what name its peer goes in the log: who is there, or says so.
+    pub(crate) fn name(&self) -> &str {
+        let known = self.party().map(|party| &party.id);
+        let name = known.or(self.peer.endpoint_id.as_ref());
+        name.map(EndpointId::as_str).unwrap_or_default()
     }
 }

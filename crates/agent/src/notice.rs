@@ -1,13 +1,14 @@
 //! What the log should know. A notice never carries a value from a payload.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
-use usphere_datamodel::LoadProblem;
+use usphere_datamodel::{LoadProblem, Moment};
 use usphere_proto::EndpointId;
 use usphere_trust::Distrust;
 
 use crate::event::{HangupReason, LinkId, ListenerId};
-use crate::limits::NOTICE_TEXT_MAX;
+use crate::limits::{NOTICE_TEXT_MAX, NOTICES_PEERS_MAX, NOTICES_PER_PEER_MAX, NOTICES_PERIOD};
 
 /// Something that the log should know.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -244,6 +245,33 @@ impl fmt::Display for Ignored {
     }
 }
 
+/// Counts notices, so that no peer fills the log, however often it connects anew.
+#[derive(Debug, Default)]
+pub(crate) struct NoticeBudget {
+    since: Moment,
+    /// By the names of the peers; those beyond the limit have the empty name.
+    spent: BTreeMap<String, u32>,
+}
+
+impl NoticeBudget {
+    /// Begins anew when its time has come.
+    pub(crate) fn renew(&mut self, now: Moment) {
+        if now - self.since >= NOTICES_PERIOD {
+            self.since = now;
+            self.spent.clear();
+        }
+    }
+
+    /// Whether another notice may be spent on the peer called `name`.
+    pub(crate) fn spend(&mut self, name: &str) -> bool {
+        let known = self.spent.contains_key(name) || self.spent.len() < NOTICES_PEERS_MAX;
+        let name = if known { name } else { "" };
+        let spent = self.spent.entry(name.to_owned()).or_default();
+        *spent = spent.saturating_add(1);
+        *spent <= NOTICES_PER_PEER_MAX
+    }
+}
+
 /// `text`, cut to what a line of a log can bear, without control characters.
 pub(crate) fn clip(text: &str) -> String {
     let printable = |c: char| {
@@ -268,6 +296,21 @@ pub(crate) fn clip(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_peer_has_a_budget_and_inventing_names_gives_no_more() {
+        let mut budget = NoticeBudget::default();
+        let spend = |budget: &mut NoticeBudget, name: &str| {
+            (0..1_000).filter(|_| budget.spend(name)).count() as u32
+        };
+        assert_eq!(spend(&mut budget, "self::a"), NOTICES_PER_PEER_MAX);
+        assert_eq!(spend(&mut budget, "self::b"), NOTICES_PER_PEER_MAX);
+        let invented = (0..10_000).filter(|name| budget.spend(&format!("self::{name}")));
+        let bound = NOTICES_PEERS_MAX as u32 + NOTICES_PER_PEER_MAX;
+        assert!(invented.count() as u32 <= bound);
+        budget.renew(Moment::ORIGIN + NOTICES_PERIOD);
+        assert!(budget.spend("self::a"));
+    }
 
     #[test]
     fn what_peers_say_is_cut_before_it_is_logged() {

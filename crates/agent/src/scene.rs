@@ -410,8 +410,17 @@ impl LiveAgent {
         link
     }
 
-    /// The oldest attempt to connect succeeds.
+    /// The oldest attempt to connect succeeds, and the Controller sends its Connect Record.
     pub fn pick_up(&mut self) -> LinkId {
+        let dialled = self.dials.front().expect("nobody is dialled");
+        let controller = dialled.controller.clone();
+        let link = self.pick_up_in_silence();
+        self.send(link, Record::websocket_connect(&id("agent"), &controller));
+        link
+    }
+
+    /// The oldest attempt to connect succeeds, and nothing is said.
+    pub fn pick_up_in_silence(&mut self) -> LinkId {
         self.pick_up_on(Channel::PlainLoopback)
     }
 

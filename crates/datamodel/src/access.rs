@@ -226,6 +226,11 @@ impl Access {
             .unwrap_or_else(|| self.conditional(node, |at| holds(&self.predicates[at])))
     }
 
+    /// Rights on `node` for every instance, those included that are still to come.
+    pub fn everywhere(&self, node: NodeId) -> Rights {
+        self.fixed(node).unwrap_or(Rights::NONE)
+    }
+
     /// Rights on `node` for at least one instance: what the supported model may show. (R-GSP.0)
     pub fn anywhere(&self, node: NodeId) -> Rights {
         self.fixed(node).unwrap_or_else(|| {

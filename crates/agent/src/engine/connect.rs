@@ -18,7 +18,7 @@ use crate::dialling::Upset;
 use crate::event::{DialId, HangupReason, LinkId, ListenerId, Origin, Output};
 use crate::limits::CONNECT_PATIENCE;
 use crate::links::{Link, Party, Stage};
-use crate::notice::Notice;
+use crate::notice::{Notice, clip};
 
 impl Agent {
     pub(super) fn connected(
@@ -166,6 +166,55 @@ impl Agent {
             link,
         });
         self.publish_retries(instance, now);
+    }
+
+    /// The Controller has spoken on the link, which makes it a session. (R-WS.20)
+    pub(super) fn prove(&mut self, link: LinkId, now: Moment) {
+        let known = self.links.get_mut(&link).filter(|known| !known.is_proven);
+        let Some(instance) = known.and_then(|known| {
+            known.is_proven = known.party().is_some();
+            known.party().map(|party| party.instance)
+        }) else {
+            return;
+        };
+        if let Some(controller) = self.controllers.get_mut(&instance) {
+            controller.dialler.heard();
+        }
+        self.publish_retries(instance, now);
+    }
+
+    /// Whether the peer that was dialled on this link says by its first Record that it is somebody else.
+    pub(super) fn is_picked_up_by_another(&self, link: LinkId, from: &str) -> bool {
+        self.links.get(&link).is_some_and(|known| {
+            matches!(known.origin, Origin::Dialled(_))
+                && !known.is_proven
+                && known.party().is_some_and(|party| party.id.as_str() != from)
+        })
+    }
+
+    /// Somebody else is where a Controller was dialled: its Endpoint ID or address is wrong. It is tried again
+    /// after a wait that grows, for this may be put right. (R-SEC.0a, R-WS.19)
+    pub(super) fn picked_up_by_another(&mut self, link: LinkId, from: &str, now: Moment) {
+        let Some(gone) = self.links.remove(&link) else {
+            return;
+        };
+        let reason = HangupReason::NotWhoWasDialled;
+        self.hang_up(link, reason);
+        let instance = gone.party().map(|party| party.instance);
+        self.leave(&gone, now);
+        if let Some(controller) = instance.and_then(|instance| self.controllers.get(&instance)) {
+            let retries = controller
+                .dialler
+                .retries()
+                .map(|(_, retries)| retries)
+                .max();
+            let controller = controller.id.clone();
+            self.note(Notice::DialFailed {
+                controller,
+                retries: retries.unwrap_or_default(),
+                reason: format!("{} answered there", clip(from)),
+            });
+        }
     }
 
     /// Sends the Connect Record, after which Records may be exchanged. (R-MTP.6, R-MTP.8)

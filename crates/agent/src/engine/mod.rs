@@ -39,7 +39,7 @@ use crate::config::Config;
 use crate::dialling::{Dialler, Retry};
 use crate::event::{HangupReason, Input, LinkId, ListenerId, Output};
 use crate::links::{Link, Stage};
-use crate::notice::Notice;
+use crate::notice::{Notice, NoticeBudget};
 use crate::objects::objects;
 use crate::random::Random;
 use commands::Reset;
@@ -76,6 +76,7 @@ pub struct Agent {
     resets: Vec<Reset>,
     notifier: Notifier,
     operations: Operations,
+    notices: NoticeBudget,
     outputs: VecDeque<Output>,
 }
 
@@ -165,6 +166,7 @@ impl Agent {
             resets: Vec::new(),
             notifier: Notifier::new(seed),
             operations: Operations::default(),
+            notices: NoticeBudget::default(),
             outputs: VecDeque::new(),
         };
         for problem in problems {
@@ -280,6 +282,7 @@ impl Agent {
         {
             self.model.handle(ModelInput::Tick, now);
         }
+        self.notices.renew(now);
         self.reset_due(now);
         self.notify_due(now);
         self.operations_due(now);

@@ -27,9 +27,13 @@ impl Agent {
             let text = format!("to_id is {}, we are {}", clip(&record.to_id), self.own);
             return self.ignore(link, &record.from_id, Ignored::Erroneous(text));
         }
+        if record.is_connect() && self.is_picked_up_by_another(link, &record.from_id) {
+            return self.picked_up_by_another(link, &record.from_id, now);
+        }
         if let Err(why) = self.admit(link, &record.from_id, now) {
             return self.ignore(link, &record.from_id, why);
         }
+        self.prove(link, now);
         let Some(known) = self.links.get_mut(&link) else {
             return;
         };
@@ -325,10 +329,10 @@ impl Agent {
 
     /// Answers what cannot be processed. (R-MTP.5, R-MSG.1)
     fn refuse(&mut self, link: LinkId, msg_id: &str, code: ErrorCode, text: String) {
-        let Some(known) = self.links.get_mut(&link) else {
+        let Some(known) = self.links.get(&link) else {
             return;
         };
-        let noted = known.may_note();
+        let noted = self.notices.spend(known.name());
         let Stage::Open(party) = &known.stage else {
             return;
         };
@@ -351,11 +355,8 @@ impl Agent {
     }
 
     fn ignore(&mut self, link: LinkId, from: &str, why: Ignored) {
-        if self
-            .links
-            .get_mut(&link)
-            .is_some_and(|link| link.may_note())
-        {
+        let link_known = self.links.get(&link);
+        if link_known.is_some_and(|known| self.notices.spend(known.name())) {
             self.note(Notice::Ignored {
                 link,
                 from: clip(from),

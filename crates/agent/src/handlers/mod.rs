@@ -31,6 +31,7 @@ use usphere_proto::{ErrorCode, Limits, Msg};
 
 use crate::clock::Utc;
 use crate::event::RestartAction;
+use crate::lockout;
 
 pub(crate) use protocol::SUPPORTED_VERSIONS;
 pub(crate) use shared::{shown, unique_keys};
@@ -148,7 +149,13 @@ fn answer(transaction: &mut Transaction<'_>, request: &RequestType, caller: &Cal
         return Answer::error(ErrorCode::ResourcesExceeded, text);
     }
     let start = transaction.savepoint();
-    let answer = perform(transaction, request, caller);
+    let done = lockout::prevent(transaction, |transaction| {
+        perform(transaction, request, caller)
+    });
+    let answer = match done {
+        Ok(answer) => answer,
+        Err(fault) => return Answer::error(ErrorCode::RequestDenied, fault.to_string()),
+    };
     if let Answer::Response(response) = &answer
         && may_be_taken_back(response)
         && !is_sendable(response)

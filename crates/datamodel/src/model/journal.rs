@@ -43,6 +43,11 @@ impl Journal {
         self.steps.is_empty()
     }
 
+    /// The steps after the first `count`.
+    pub(super) fn since(&self, count: usize) -> impl Iterator<Item = &Step> {
+        self.steps.iter().skip(count)
+    }
+
     /// Whether one of the steps added `row`.
     pub(super) fn added(&self, row: ObjectId) -> bool {
         self.steps

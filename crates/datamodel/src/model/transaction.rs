@@ -442,6 +442,22 @@ impl Transaction<'_> {
         }
     }
 
+    /// Whether something was changed since `savepoint` that `concerns`. That is asked with the path of a row that was
+    /// added or deleted, or with the path of an object and the name of its parameter that was set.
+    pub fn has_changed(
+        &self,
+        savepoint: Savepoint,
+        mut concerns: impl FnMut(&str, Option<&str>) -> bool,
+    ) -> bool {
+        self.journal.since(savepoint.steps).any(|step| match step {
+            Step::Linked { row } | Step::Unlinked { row } => concerns(self.path(*row), None),
+            Step::Next { .. } => false,
+            Step::Value {
+                object, parameter, ..
+            } => concerns(self.path(*object), Some(&*self.view.node(*parameter).name)),
+        })
+    }
+
     /// Takes back everything since `savepoint`.
     pub fn rollback(&mut self, savepoint: Savepoint) {
         self.journal.rollback(self.view, self.tree, savepoint.steps);

@@ -13,6 +13,7 @@ use crate::engine::plans::Purpose;
 use crate::engine::{Agent, Conclusion};
 use crate::handlers;
 use crate::limits::{TRIGGER_DEPTH_MAX, TRIGGER_TARGETS_MAX};
+use crate::lockout;
 use crate::notice::Notice;
 
 impl Agent {
@@ -62,7 +63,10 @@ impl Agent {
 /// Sets one entry, on all objects that its path means or on none.
 fn set(transaction: &mut Transaction<'_>, item: &str, access: &Access) -> Result<(), Fault> {
     let start = transaction.savepoint();
-    let outcome = set_all(transaction, item, access);
+    let outcome = lockout::prevent(transaction, |transaction| {
+        set_all(transaction, item, access)
+    });
+    let outcome = outcome.and_then(|outcome| outcome);
     if outcome.is_err() {
         transaction.rollback(start);
     }

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use usphere_datamodel::Moment;
+use usphere_proto::Record;
 
 use super::{CONTROLLER_1, CONTROLLER_2, SOCKET_1, add, delete, set};
-use crate::HangupReason;
 use crate::scene::{LiveAgent, Scene, id};
+use crate::{HangupReason, Notice};
 
 /// How long until the next attempt to connect.
 fn wait_for_dial(live: &mut LiveAgent) -> f64 {
@@ -232,4 +233,54 @@ fn a_controller_that_is_added_is_dialled() {
     );
     assert_eq!(live.dials.len(), 1);
     assert_eq!(live.dials[0].controller, id("new"));
+}
+
+/// Who only picks up is not the Controller: without a Record from it the wait grows on.
+///
+/// Proves: R-WS.20
+#[test]
+fn only_a_record_of_the_controller_ends_the_growing_of_the_wait() {
+    let mut live = Scene::new().dialled("a", "there").controller("b").agent();
+    for retry in 1..=6_i32 {
+        let link = live.pick_up_in_silence();
+        live.cut(link);
+        let range = 5.0 * 2_f64.powi(retry - 1);
+        let waited = wait_for_dial(&mut live);
+        assert!(
+            (range..=2.0 * range).contains(&waited),
+            "retry {retry} came after {waited} s"
+        );
+    }
+    let link = live.pick_up();
+    live.cut(link);
+    let waited = wait_for_dial(&mut live);
+    assert!((5.0..=10.0).contains(&waited), "{waited}");
+}
+
+/// An Agent that was given a wrong Endpoint ID or address does not storm at who is there, and says who that is.
+///
+/// Proves: R-WS.20, R-SEC.0a
+#[test]
+fn somebody_else_who_answers_is_named_and_left() {
+    let mut live = Scene::new().dialled("a", "there").controller("b").agent();
+    for retry in 1..=5_i32 {
+        let link = live.pick_up_in_silence();
+        live.send(link, Record::websocket_connect(&id("agent"), &id("other")));
+        assert_eq!(
+            live.hangups.last(),
+            Some(&(link, HangupReason::NotWhoWasDialled))
+        );
+        let told = live.notices.iter().rev().find_map(|notice| match notice {
+            Notice::DialFailed {
+                retries, reason, ..
+            } => Some((*retries, reason.clone())),
+            _ => None,
+        });
+        let (retries, reason) = told.expect("a notice");
+        assert_eq!(retries, retry as u32);
+        assert!(reason.contains("self::other"), "{reason}");
+        let range = 5.0 * 2_f64.powi(retry - 1);
+        let waited = wait_for_dial(&mut live);
+        assert!((range..=2.0 * range).contains(&waited), "{waited}");
+    }
 }

@@ -242,7 +242,10 @@ fn a_shutdown_says_goodbye_with_a_reason_and_closes() {
 /// Proves: R-MTP.7, R-MTP.9
 #[test]
 fn a_controller_that_is_disabled_hears_the_answer_and_the_goodbye() {
-    let mut live = Scene::new().controller("operator").agent();
+    let mut live = Scene::new()
+        .controller("operator")
+        .controller("other")
+        .agent();
     let link = live.connect("operator");
     live.request("operator", "1", set(CONTROLLER_1, &[("Enable", "false")]));
     let records = live.take(link);

@@ -3,7 +3,9 @@
 mod commands;
 mod dialling;
 mod durability;
+mod following;
 mod links;
+mod lockout;
 mod notify;
 mod operations;
 mod owners;

@@ -226,7 +226,10 @@ fn an_answer_does_not_move_to_a_connection_that_is_worth_less() {
 
 #[test]
 fn answers_for_a_controller_that_is_gone_go_nowhere() {
-    let mut live = Scene::new().controller("operator").agent();
+    let mut live = Scene::new()
+        .controller("operator")
+        .controller("other")
+        .agent();
     let link = live.connect("operator");
     live.hold();
     live.request("operator", "1", set(CONTROLLER_1, &[("Enable", "false")]));

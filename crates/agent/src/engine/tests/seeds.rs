@@ -69,7 +69,9 @@ fn a_store_that_cannot_keep_the_seeds_is_survived() {
 
 #[test]
 fn what_was_set_is_not_seeded_again() {
-    let scene = Scene::new().dialled("operator", "there");
+    let scene = Scene::new()
+        .dialled("operator", "there")
+        .controller("other");
     let mut live = scene.agent();
     live.pick_up();
     live.response(
@@ -89,7 +91,7 @@ fn what_was_set_is_not_seeded_again() {
     assert_eq!(live.dials.len(), 1);
     assert_eq!(live.dials[0].target.host, "elsewhere");
     assert_eq!(live.listeners.values().next().unwrap().port, 1);
-    assert!(!live.store.contains_key("Device.LocalAgent.Controller.2."));
+    assert!(!live.store.contains_key("Device.LocalAgent.Controller.3."));
     assert_eq!(
         live.store["Device.LocalAgent.Controller.1.AssignedRole"],
         ""
