@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::Interfaces;
+
 /// What may be changed, and where what is configured is kept.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct NetConfig {
@@ -15,4 +17,6 @@ pub struct NetConfig {
     pub state_file: Option<PathBuf>,
     /// The network namespace that is served, `/run/netns/NAME`; that of the process if none.
     pub namespace: Option<PathBuf>,
+    /// Told which IP interface each device has, for others that refer to them.
+    pub interfaces: Interfaces,
 }

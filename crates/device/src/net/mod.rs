@@ -106,6 +106,7 @@ impl Net {
         self.lifetimes.begin();
         let world = World::build(&facts, &mut self.state, &self.sources, &mut self.lifetimes);
         self.since.note(&world, Instant::now());
+        self.config.interfaces.set(world.ip_interfaces(&facts));
         // Numbers that are told have to be the same after a restart.
         self.state
             .save(self.config.state_file.as_ref())

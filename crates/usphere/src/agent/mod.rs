@@ -141,6 +141,7 @@ fn host_config(settings: &Settings, endpoint_id: EndpointId) -> Result<AgentHost
     let host = Host::new(device, HostPaths::default()).map_err(Failure::usage)?;
     let identity = settings.identity(&endpoint_id)?;
     let mut network = settings.network.clone();
+    network.interfaces = settings.device.interfaces.clone();
     network
         .state_file
         .get_or_insert_with(|| settings.data.join(NETWORK_FILE));

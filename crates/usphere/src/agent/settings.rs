@@ -327,6 +327,7 @@ impl From<Network> for NetConfig {
             protected: network.protected,
             state_file: network.state_file,
             namespace: network.namespace,
+            interfaces: Interfaces::default(),
         }
     }
 }

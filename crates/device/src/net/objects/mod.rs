@@ -19,9 +19,9 @@ use usphere_datamodel::types::{ALIAS, ValueType};
 /// The name by which the declarations call [`Net`](super::Net).
 pub const OWNER: &str = "network";
 
-/// Every object of the network, parents before their children. The root is the Agent's.
+/// Every object of the network, parents before their children. Of the root, what is the network's.
 pub fn objects() -> Vec<&'static Object> {
-    let mut all = Vec::new();
+    let mut all = vec![&ROOT];
     all.extend(bridging::OBJECTS);
     all.extend(ethernet::OBJECTS);
     all.extend(ip::OBJECTS);
@@ -54,6 +54,11 @@ pub(super) const COUNTERS: Unit = Unit {
     poll: Duration::from_secs(30),
     ..INTERFACES
 };
+
+const ROOT: Object =
+    object("Device.").parameters(&[
+        parameter("InterfaceStackNumberOfEntries", UNSIGNED_INT).counts("InterfaceStack")
+    ]);
 
 const STACK: Object = object("Device.InterfaceStack.{i}.")
     .unique(&[&["HigherLayer", "LowerLayer"], &["Alias"]])

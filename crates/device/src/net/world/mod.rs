@@ -114,6 +114,13 @@ impl World {
         }
     }
 
+    /// The number of the IP interface on each device, by the device's name.
+    pub(super) fn ip_interfaces(&self, facts: &Facts) -> BTreeMap<String, u32> {
+        let rows = self.on.ip.iter();
+        rows.filter_map(|(index, row)| Some((facts.name(*index)?.to_owned(), row.number)))
+            .collect()
+    }
+
     /// The row on which the next layer stands on the device.
     fn top_of(&self, index: u32) -> Option<Row> {
         let link = self.on.link.get(&index);
