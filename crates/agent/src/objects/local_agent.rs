@@ -45,6 +45,7 @@ pub(super) const LOCAL_AGENT: Object = object("Device.LocalAgent.")
             one_of(&["WebSocket", "STOMP", "MQTT", "UDS"]).list_of(1, 4),
         )
         .default(WEBSOCKET),
+        parameter("AdvertisedDeviceSubtypes", STRING.list()).writable(),
         parameter(
             "SupportedFingerprintAlgorithms",
             one_of(&["SHA-1", "SHA-224", "SHA-256", "SHA-384", "SHA-512"]).list(),

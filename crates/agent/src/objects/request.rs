@@ -18,7 +18,7 @@ pub(crate) const DUE: &str = "X_USPHERE_Due";
 pub(super) const REQUEST: Object = object("Device.LocalAgent.Request.{i}.")
     .unique(&[&["Originator", "Command", "CommandKey"], &["Alias"]])
     .parameters(&[
-        parameter("Alias", ALIAS).assigned(),
+        parameter("Alias", ALIAS).write_once().assigned(),
         parameter("Originator", STRING),
         parameter("Command", STRING),
         parameter("CommandKey", STRING),
