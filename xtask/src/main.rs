@@ -8,6 +8,7 @@ mod bench;
 mod demo;
 mod fuzz;
 mod lint;
+mod packages;
 mod project;
 mod results;
 mod shell;

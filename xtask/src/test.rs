@@ -14,7 +14,7 @@ use clap::Args;
 use crate::project::{Project, cargo};
 use crate::results::{self, CargoTest, Results};
 use crate::shell::{self, step};
-use crate::{Outcome, lint, trace};
+use crate::{Outcome, lint, packages, trace};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -59,6 +59,7 @@ pub(crate) fn run(project: &Project, options: &Options) -> Outcome {
 fn steps(project: &Project, options: &Options, count: &mut Count) -> Result<(), String> {
     let root = project.root.as_path();
     step("tools", check_tools)?;
+    step("packages", packages::ensure)?;
     step("format", || {
         shell::run(&mut cargo_command(root, "fmt --all --check"))
     })
@@ -84,7 +85,7 @@ fn steps(project: &Project, options: &Options, count: &mut Count) -> Result<(), 
 fn check_tools() -> Result<(), String> {
     let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
     let cargo = cargo();
-    let tools: [(&str, &str, &[&str], &str); 4] = [
+    let tools: [(&str, &str, &[&str], &str); 3] = [
         (
             "a C compiler",
             &compiler,
@@ -102,12 +103,6 @@ fn check_tools() -> Result<(), String> {
             &cargo,
             &["clippy", "--version"],
             "rustup component add clippy",
-        ),
-        (
-            "ip, for the tests of the network",
-            "ip",
-            &["-V"],
-            "apt-get install iproute2",
         ),
     ];
     let missing: Vec<String> = tools
