@@ -150,6 +150,13 @@ impl Listener {
     pub async fn accept(&mut self) -> Option<Link> {
         self.accepted.recv().await
     }
+
+    /// Closes the door. When this is ready, its address can be taken again.
+    pub async fn close(mut self) {
+        self.task.abort();
+        // It was aborted, or has ended by itself; either way its socket is gone.
+        let _ = (&mut self.task).await;
+    }
 }
 
 impl Drop for Listener {

@@ -4,6 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use usphere_agent::{DialId, ListenerId, Target};
 use usphere_mtp::tls::Tls;
 use usphere_mtp::websocket::{self, Door, Listener, ListenerLimits, Settings};
@@ -46,9 +49,8 @@ impl AgentHost {
         target: &Target,
         ping_interval: Duration,
     ) {
-        if let Some(before) = self.listeners.remove(&listener) {
-            before.abort();
-        }
+        self.close_door(listener);
+        let closing = std::mem::take(&mut self.closing);
         let door = Door {
             address: SocketAddr::new(self.listen_address, target.port),
             path: rooted(&target.path),
@@ -56,18 +58,38 @@ impl AgentHost {
             insecure: self.insecure,
         };
         let (settings, post) = (self.settings(ping_interval), self.post.clone());
+        let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(async move {
+            // The address may be one of theirs.
+            closed(closing).await;
             match Listener::bind(door, settings, ListenerLimits::default()).await {
-                Ok(mut open) => {
+                Ok(open) => {
                     tell(&post, Event::Listening(listener, Ok(open.local_addr())));
-                    while let Some(link) = open.accept().await {
-                        tell(&post, Event::Accepted(listener, Box::new(link)));
-                    }
+                    serve(open, listener, &post, stopped).await;
                 }
                 Err(error) => tell(&post, Event::Listening(listener, Err(error.to_string()))),
             }
         });
-        self.listeners.insert(listener, task);
+        self.doors.insert(listener, OpenDoor { stop, task });
+    }
+
+    /// Lets nobody in there any more.
+    pub(super) fn close_door(&mut self, listener: ListenerId) {
+        if let Some(OpenDoor { stop, task }) = self.doors.remove(&listener) {
+            drop(stop);
+            self.closing.push(task);
+        }
+    }
+
+    /// Ends everything that may still bring a connection, and waits until every address is free.
+    pub(super) async fn close_all_doors(&mut self) {
+        let open: Vec<ListenerId> = self.doors.keys().copied().collect();
+        open.into_iter()
+            .for_each(|listener| self.close_door(listener));
+        let dials: Vec<_> = std::mem::take(&mut self.dials).into_values().collect();
+        dials.iter().for_each(JoinHandle::abort);
+        closed(std::mem::take(&mut self.closing)).await;
+        closed(dials).await;
     }
 
     /// Where another certificate and key can be given to the Agent while it lives; `None` where it has
@@ -82,6 +104,39 @@ impl AgentHost {
             tls: self.tls.clone(),
             ..Settings::new(self.our_id.clone())
         }
+    }
+}
+
+/// A place that is listened at.
+pub(super) struct OpenDoor {
+    /// Dropped to close it.
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+/// Lets in who knocks until it is `stopped`.
+async fn serve(
+    mut open: Listener,
+    listener: ListenerId,
+    post: &UnboundedSender<Event>,
+    mut stopped: oneshot::Receiver<()>,
+) {
+    loop {
+        tokio::select! {
+            link = open.accept() => match link {
+                Some(link) => tell(post, Event::Accepted(listener, Box::new(link))),
+                None => break,
+            },
+            _ = &mut stopped => break,
+        }
+    }
+    open.close().await;
+}
+
+async fn closed(tasks: Vec<JoinHandle<()>>) {
+    for task in tasks {
+        // It was aborted, or has ended by itself.
+        let _ = task.await;
     }
 }
 

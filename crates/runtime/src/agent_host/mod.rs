@@ -31,6 +31,7 @@ use usphere_mtp::websocket::Link;
 use usphere_proto::EndpointId;
 
 use self::clock::WallClock;
+use self::doors::OpenDoor;
 use self::links::{Arrival, Links};
 use self::owners::{OwnerAnswer, Owners, Question, Reply};
 use crate::agent_store::{Answer, Committer, StoreError};
@@ -124,7 +125,9 @@ pub struct AgentHost {
     tls: Option<Arc<Tls>>,
     trusted: Trusted,
     links: Links,
-    listeners: BTreeMap<ListenerId, JoinHandle<()>>,
+    doors: BTreeMap<ListenerId, OpenDoor>,
+    /// Doors that are being closed.
+    closing: Vec<JoinHandle<()>>,
     dials: BTreeMap<DialId, JoinHandle<()>>,
     committer: Committer,
     owners: Owners,
@@ -188,7 +191,8 @@ impl AgentHost {
             tls,
             trusted,
             links: Links::default(),
-            listeners: BTreeMap::new(),
+            doors: BTreeMap::new(),
+            closing: Vec::new(),
             dials: BTreeMap::new(),
             committer,
             owners,
@@ -256,13 +260,7 @@ impl AgentHost {
                 () = tokio::time::sleep_until(end) => break,
             }
         }
-        let listeners = std::mem::take(&mut self.listeners).into_values();
-        let dials = std::mem::take(&mut self.dials).into_values();
-        for task in listeners.chain(dials) {
-            task.abort();
-            // It was aborted, or has ended by itself.
-            let _ = task.await;
-        }
+        self.close_all_doors().await;
     }
 
     fn event(&mut self, event: Event) {
@@ -430,11 +428,7 @@ impl AgentHost {
                 self.links.send(link, &record);
             }
             Output::Trust(store) => self.trusted.set(store),
-            Output::StopListening { listener } => {
-                if let Some(task) = self.listeners.remove(&listener) {
-                    task.abort();
-                }
-            }
+            Output::StopListening { listener } => self.close_door(listener),
         }
     }
 
