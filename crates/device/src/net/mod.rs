@@ -1,7 +1,7 @@
 //! The network of this host: interfaces, addresses, routes and bridges, read and written by rtnetlink.
 //!
 //! [`Net`] is an owner of its own. What the kernel has is the truth; what Controllers have configured is
-//! kept beside it ([`state`]) and made so in the kernel when it can be. It must never change anything unless
+//! kept beside it (`state`) and made so in the kernel when it can be. It must never change anything unless
 //! [`NetConfig::write`] says so, never touch a protected device, and never leave half of a change behind.
 
 mod config;
