@@ -114,7 +114,13 @@ impl Tour<'_> {
         let has = |command: &str| schema.contains(&format!("\"{command}\""));
         if has("IPPing()") {
             let command = "Device.IP.Diagnostics.IPPing()";
-            let arguments = ["Host=127.0.0.1", "NumberOfRepetitions=3"];
+            let arguments = [
+                "Host=127.0.0.1",
+                "ProtocolVersion=IPv4",
+                "NumberOfRepetitions=3",
+                "Timeout=1000",
+                "DataBlockSize=32",
+            ];
             let words = [&["operate", self.device, command], &arguments[..]].concat();
             // Not every host lets everybody send a ping.
             if let Err(error) = self.show(heading, &words) {
