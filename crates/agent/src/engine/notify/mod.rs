@@ -89,10 +89,6 @@ pub(crate) enum Occurrence {
         only: Option<u32>,
     },
     /// A Controller is to take the Agent on board. (R-NOT.5)
-    #[allow(
-        dead_code,
-        reason = "OnBoardingComplete and SendOnBoardRequest() follow"
-    )]
     OnBoard {
         /// Its instance number.
         controller: u32,
