@@ -10,11 +10,15 @@ use crate::{Outcome, shell};
 const BINARY: &str = "usphere-agent";
 const PROFILE: &str = "agent";
 
+/// The table of relative relocations in its short form, which glibc reads since 2.36 and musl since
+/// 1.2.4: 170 KB less. A linker that does not know it leaves it out with a warning.
+const LINKING: &str = "-Clink-arg=-Wl,-z,pack-relative-relocs";
+
 /// Builds the binary and says where it lies and how large it is.
 pub(crate) fn build(project: &Project) -> Outcome {
     shell::run(
         Command::new(cargo())
-            .args(["build", "--profile", PROFILE, "--package", "usphere"])
+            .args(["rustc", "--profile", PROFILE, "--package", "usphere"])
             .args([
                 "--no-default-features",
                 "--features",
@@ -22,6 +26,7 @@ pub(crate) fn build(project: &Project) -> Outcome {
                 "--bin",
                 BINARY,
             ])
+            .args(["--", LINKING])
             .current_dir(&project.root),
     )?;
     // Cargo names the folder after the profile: the binary already lies where it is promised.

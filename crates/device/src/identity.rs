@@ -165,7 +165,7 @@ fn mac_address(cards: &Path) -> Option<MacAddress> {
         .ok()?
         .filter_map(|entry| Some(entry.ok()?.path()))
         .collect();
-    folders.sort();
+    folders.sort_unstable();
     folders.iter().find_map(|card| {
         if !card.join("device").exists() {
             return None;

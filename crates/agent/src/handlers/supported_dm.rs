@@ -232,17 +232,13 @@ impl Listing<'_> {
             return;
         }
         if self.request.return_params {
-            let shown = self.readable(&object.parameters);
-            result.supported_params = shown.filter_map(parameter).collect();
+            result.supported_params = self.tell(&object.parameters, parameter);
         }
         if self.request.return_commands {
-            result.supported_commands = self
-                .readable(&object.commands)
-                .filter_map(command)
-                .collect();
+            result.supported_commands = self.tell(&object.commands, command);
         }
         if self.request.return_events {
-            result.supported_events = self.readable(&object.events).filter_map(event).collect();
+            result.supported_events = self.tell(&object.events, event);
         }
     }
 
@@ -269,11 +265,14 @@ impl Listing<'_> {
             .collect()
     }
 
-    fn readable(&self, members: &[NodeId]) -> impl Iterator<Item = &Node> {
-        members
-            .iter()
-            .map(|member| self.view.node(*member))
-            .filter(|node| self.access.anywhere(node.id).grants(reading(node)))
+    /// What `teller` says of each member that may be read.
+    fn tell<T>(&self, members: &[NodeId], teller: fn(&Node) -> Option<T>) -> Vec<T> {
+        let nodes = members.iter().map(|member| self.view.node(*member));
+        let readable = nodes.filter(|node| self.access.anywhere(node.id).grants(reading(node)));
+        // Nearly all may be read as a rule: made large enough at once.
+        let mut told = Vec::with_capacity(members.len());
+        told.extend(readable.filter_map(teller));
+        told
     }
 
     fn name(&self, node: NodeId) -> String {

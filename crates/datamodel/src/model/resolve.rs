@@ -127,7 +127,7 @@ impl Transaction<'_> {
             }
             if matches!(segment, Segment::Follow { .. }) {
                 // Two references to one object are one match.
-                next.sort();
+                next.sort_unstable();
                 next.dedup();
             }
             spots = next;

@@ -201,7 +201,7 @@ impl Transaction<'_> {
             }
         }
         if matches!(segment, Segment::Follow { .. }) {
-            found.sort();
+            found.sort_unstable();
             found.dedup();
         }
         Ok(found)

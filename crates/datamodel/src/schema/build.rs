@@ -428,7 +428,7 @@ impl Builder {
         }
         for node in &mut self.nodes {
             if let Kind::Object(object) = &mut node.kind {
-                object.members.sort();
+                object.members.sort_unstable();
             }
         }
         Ok(Schema {

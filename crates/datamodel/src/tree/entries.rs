@@ -17,7 +17,7 @@ impl Tree {
     /// rest is loaded all the same.
     pub fn load(&mut self, view: &SchemaView, mut entries: Vec<Entry>) -> Vec<LoadProblem> {
         // A path sorts before all that it is a prefix of, so rows exist before their values.
-        entries.sort();
+        entries.sort_unstable();
         let mut problems = Vec::new();
         for entry in entries {
             let Some(value) = entry.value else { continue };

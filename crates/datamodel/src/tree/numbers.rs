@@ -122,7 +122,7 @@ impl Tree {
         if away.len() <= NUMBERS_ABSENT_MAX {
             return forgotten;
         }
-        away.sort();
+        away.sort_unstable();
         // Some more than needed, so that the next row does not begin the search again.
         for (number, table, key) in &away[..away.len() - NUMBERS_ABSENT_MAX / 4 * 3] {
             self.numbers.forget(table, key);
@@ -133,7 +133,7 @@ impl Tree {
                 .next
                 .push((format!("{table}#"), self.numbers.next(table)));
         }
-        forgotten.next.sort();
+        forgotten.next.sort_unstable();
         forgotten.next.dedup();
         forgotten
     }
