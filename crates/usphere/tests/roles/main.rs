@@ -44,6 +44,21 @@ const VENDOR: Guest = Guest {
             target: "Device.LocalAgent.Subscription.",
             rights: "rw-n rw-n rw-- ----",
         },
+        Grant {
+            order: 5,
+            target: "Device.SelfTestDiagnostics()",
+            rights: "---- ---- ---- r-xn",
+        },
+        Grant {
+            order: 6,
+            target: "Device.ScheduleTimer()",
+            rights: "---- ---- ---- r-x-",
+        },
+        Grant {
+            order: 7,
+            target: "Device.Boot!",
+            rights: "---- ---- ---- ---n",
+        },
     ],
 };
 
@@ -71,6 +86,31 @@ const END_USER: Guest = Guest {
             order: 4,
             target: "Device.LocalAgent.Subscription.",
             rights: "rw-n rw-- rw-n ----",
+        },
+        Grant {
+            order: 5,
+            target: "Device.IP.Diagnostics.",
+            rights: "r--- r--- ---- r-xn",
+        },
+        Grant {
+            order: 6,
+            target: "Device.IP.Diagnostics.TraceRoute()",
+            rights: "---- ---- ---- r-x-",
+        },
+        Grant {
+            order: 7,
+            target: "Device.ScheduleTimer()",
+            rights: "---- ---- ---- ---n",
+        },
+        Grant {
+            order: 8,
+            target: "Device.LocalAgent.Periodic!",
+            rights: "---- ---- ---- r--n",
+        },
+        Grant {
+            order: 9,
+            target: "Device.Boot!",
+            rights: "---- ---- ---- r-x-",
         },
     ],
 };
@@ -140,6 +180,16 @@ impl Facts {
     /// A parameter with a path that will be there when it is asked for; processes come and go.
     fn lasting(&self) -> impl Iterator<Item = (&String, &String)> {
         self.values.iter().filter(|(path, _)| lasts(path))
+    }
+
+    /// A lasting object of a kind, if there is one.
+    fn instance_of<'a>(&'a self, kind: &'a SupportedObject) -> Option<&'a str> {
+        if !kind.path.contains("{i}") {
+            return Some(&kind.path);
+        }
+        let mut objects = self.objects.iter();
+        let found = objects.find(|path| generic(path) == kind.path && lasts(path));
+        found.map(String::as_str)
     }
 
     fn access(&self, path: &str) -> ParameterAccess {
@@ -397,11 +447,9 @@ impl Matrix<'_> {
     async fn runs_what_it_may(&self) {
         for object in &self.facts.model {
             for command in &object.commands {
-                let instances = self.facts.objects.iter();
-                let instance = instances
-                    .filter(|path| generic(path) == object.path)
-                    .find(|path| lasts(path));
-                let Some(instance) = instance else { continue };
+                let Some(instance) = self.facts.instance_of(object) else {
+                    continue;
+                };
                 let path = format!("{instance}{}", command.name);
                 let may = self.may('x', Kind::CommandOrEvent, &path);
                 if may && ENDS_THE_TEST.contains(&&*command.name) {

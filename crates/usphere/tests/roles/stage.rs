@@ -2,12 +2,16 @@
 //! of the guests, and the guests.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tempfile::TempDir;
+use tokio::sync::Mutex;
+use tokio::time::{sleep, timeout};
 use usphere_datamodel::operation::{
-    Add, AddStatus, ObjectSettings, Operation, OperationError, Outcome, Set, SetStatus, Setting,
+    Add, AddStatus, Notified, ObjectSettings, Operate, Operation, OperationError, Outcome, Set,
+    SetStatus, Setting,
 };
-use usphere_mtp::websocket::Target;
+use usphere_mtp::websocket::{Door, ListenerLimits, Target};
 use usphere_proto::EndpointId;
 use usphere_runtime::controller_host::{ControllerConfig, ControllerHost, Notifications};
 use usphere_runtime::{ControllerTls, TlsFiles};
@@ -22,6 +26,8 @@ const ROLES: &str = "Device.LocalAgent.ControllerTrust.Role.";
 pub(crate) struct Stage {
     pub(crate) operator: Controller,
     pub(crate) guests: Vec<(&'static Guest, Controller)>,
+    url: String,
+    certificates: Certificates,
     _agent: Program,
     _folder: TempDir,
 }
@@ -35,6 +41,7 @@ struct Certificates {
 pub(crate) struct Controller {
     host: ControllerHost,
     agent: EndpointId,
+    notifications: Mutex<Notifications>,
 }
 
 impl Stage {
@@ -66,8 +73,52 @@ impl Stage {
         Self {
             operator,
             guests: connected,
+            url,
+            certificates,
             _agent: agent,
             _folder: folder,
+        }
+    }
+
+    /// The operator, and then the guests in their order.
+    pub(crate) fn everybody(&self) -> impl Iterator<Item = &Controller> {
+        let guests = self.guests.iter().map(|(_, controller)| controller);
+        std::iter::once(&self.operator).chain(guests)
+    }
+
+    /// Sets a parameter of every Controller's row; gives the paths of all.
+    pub(crate) async fn set_for_everybody(&self, name: &str, value: u32) -> Vec<String> {
+        let request = Set {
+            objects: vec![ObjectSettings {
+                path: "Device.LocalAgent.Controller.*.".to_owned(),
+                parameters: vec![Setting::required(name, value.to_string())],
+            }],
+            allow_partial: false,
+        };
+        let outcome = self.operator.ask(Operation::Set(request)).await;
+        let Ok(Outcome::Set(mut outcome)) = outcome else {
+            panic!("{outcome:?}");
+        };
+        match outcome.results.remove(0).status {
+            SetStatus::Updated(rows) => rows
+                .iter()
+                .map(|row| format!("{}{name}", row.path))
+                .collect(),
+            SetStatus::Failed(failure) => panic!("{failure:?}"),
+        }
+    }
+
+    /// Starts the Agent anew, and has everybody connected again.
+    pub(crate) async fn reboot(&mut self) {
+        let operate = Operation::Operate(Operate::new("Device.Reboot()"));
+        self.operator.ask(operate).await.unwrap();
+        for controller in self.everybody() {
+            controller.loses_the_agent().await;
+        }
+        self.operator = Controller::connect(OPERATOR, &self.url, &self.certificates).await;
+        for (guest, controller) in &mut self.guests {
+            *controller =
+                Controller::connect(guest.controller, &self.url, &self.certificates).await;
         }
     }
 
@@ -88,11 +139,39 @@ impl Controller {
             msg_id_prefix: format!("{id}-"),
             endpoint_id: id,
         };
-        let host = ControllerHost::dial(&target, config, Some(tls))
-            .await
-            .unwrap();
+        // It has a door only so that it listens before it dials, and misses nothing.
+        let door = Door {
+            address: ([127, 0, 0, 1], 0).into(),
+            path: "/usp".to_owned(),
+            tls: false,
+            insecure: false,
+        };
+        let host = ControllerHost::listen(door, ListenerLimits::default(), config, Some(tls));
+        let host = host.await.unwrap();
+        let notifications = host.handle().notifications();
+        let dialling = async {
+            // An Agent that starts anew is not there at once.
+            while host.connect(&target).await.is_err() {
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(PATIENCE, dialling).await.unwrap();
         let agent = host.wait_for_agent(PATIENCE).await.unwrap();
-        Self { host, agent }
+        Self {
+            host,
+            agent,
+            notifications: Mutex::new(notifications),
+        }
+    }
+
+    async fn loses_the_agent(&self) {
+        let mut events = self.host.handle().events();
+        let gone = async {
+            while !self.host.handle().online().is_empty() {
+                events.next().await;
+            }
+        };
+        timeout(PATIENCE, gone).await.unwrap();
     }
 
     pub(crate) async fn ask(&self, operation: Operation) -> Result<Outcome, OperationError> {
@@ -112,8 +191,13 @@ impl Controller {
         results.all(|result| matches!(&result.status, SetStatus::Updated(all) if all.iter().all(|each| each.failures.is_empty())))
     }
 
-    pub(crate) fn notifications(&self) -> Notifications {
-        self.host.handle().notifications()
+    /// What the Agent says next of its own accord.
+    pub(crate) async fn notified(&self) -> Notified {
+        let mut notifications = self.notifications.lock().await;
+        let delivery = notifications.next().await.unwrap();
+        let notified = delivery.notified.clone();
+        delivery.taken();
+        notified
     }
 
     /// Makes the guest's Role, and the guest a Controller that has it.
@@ -137,6 +221,7 @@ impl Controller {
         let controller = [
             ("EndpointID", guest.controller),
             ("AssignedRole", role.trim_end_matches('.')),
+            ("OnBoardingComplete", "true"),
             ("Enable", "true"),
         ];
         self.add("Device.LocalAgent.Controller.", &controller).await;
