@@ -27,6 +27,9 @@ pub const NEIGHBOURS_MAX: usize = 4_096;
 /// See [`NEIGHBOURS_MAX`].
 pub const NEIGHBOUR_ADDRESSES_MAX: usize = 64;
 
+/// Most ports and connections of TCP that are shown; of more, connections are left out first.
+pub const ACTIVE_PORTS_MAX: usize = 4_096;
+
 /// Most files of one folder of configuration files that are read.
 pub const FILES_MAX: usize = 128;
 

@@ -13,6 +13,7 @@ mod hands;
 mod namespace;
 mod objects;
 mod plan;
+mod ports;
 mod row;
 mod socket;
 mod sources;
@@ -36,7 +37,7 @@ use crate::config::HostPaths;
 use counters::Since;
 use draft::Removed;
 use facts::Facts;
-use objects::{COUNTERS, INTERFACES, ROUTES};
+use objects::{COUNTERS, INTERFACES, PORTS, ROUTES};
 use row::Row;
 use socket::{KernelError, Netlink};
 use sources::Sources;
@@ -157,6 +158,11 @@ impl Owner for Net {
             name if name == INTERFACES.name => Ok(self.look()?.1.interfaces()),
             name if name == ROUTES.name => Ok(self.look()?.1.routes()),
             name if name == COUNTERS.name => self.counters(),
+            name if name == PORTS.name => {
+                // Where this thread is, there are the ports.
+                self.kernel()?;
+                ports::fetch(&self.sources)
+            }
             _ => Err(OwnerError::failed(format!(
                 "the network knows nothing of {unit}"
             ))),

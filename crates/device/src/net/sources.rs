@@ -52,6 +52,12 @@ impl Sources {
         }
     }
 
+    /// The kernel's tables of TCP, IPv4 and IPv6, in the namespace of the calling thread.
+    pub(super) fn ports(&self) -> [PathBuf; 2] {
+        let folder = self.proc.join("thread-self/net");
+        [folder.join("tcp"), folder.join("tcp6")]
+    }
+
     pub(super) fn has_ipv6(&self) -> bool {
         self.proc.join("sys/net/ipv6").exists()
     }

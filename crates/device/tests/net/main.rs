@@ -1,7 +1,10 @@
 //! The network of namespaces made for it, compared with what iproute2 says of them.
 
+mod chance;
 mod facts;
+mod inside;
 mod namespace;
+mod ports;
 mod reading;
 mod scene;
 mod uml;

@@ -6,21 +6,10 @@ use usphere_device::HostPaths;
 use usphere_device::net::{Net, NetConfig};
 use usphere_runtime::Owner;
 
+use crate::chance::{Dice, seed};
 use crate::facts::{is_homeless, of_iproute, of_tree};
 use crate::namespace::Namespace;
 use crate::scene::Scene;
-
-/// Chance that can be repeated.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, most: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % most
-    }
-}
 
 /// Builds something at random with `ip`; what the kernel refuses is left out. Gives what was done.
 fn build(namespace: &Namespace, dice: &mut Dice, has_vlans: bool) -> String {
@@ -72,16 +61,12 @@ fn settle() {
 /// Generated namespaces, each compared as a whole.
 #[test]
 fn what_iproute_says_of_links_addresses_and_routes_is_what_the_tree_says() {
-    let seed = std::env::var("SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok());
-    let seed: u64 = seed.unwrap_or_else(|| u64::from(std::process::id()));
-    println!("SEED={seed}");
+    let seed = seed();
     for at in 0..6 {
         let Some(namespace) = Namespace::new() else {
             return;
         };
-        let mut dice = Dice((seed + at).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+        let mut dice = Dice::new(seed + at);
         let has_vlans = namespace.can_make_vlans();
         let done = build(&namespace, &mut dice, has_vlans);
         settle();

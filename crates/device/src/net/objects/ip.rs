@@ -4,20 +4,21 @@ use usphere_datamodel::declare::{
     BOOLEAN, DATE_TIME, Object, Rows, STRING, UNSIGNED_INT, object, one_of, parameter,
     strong_reference,
 };
-use usphere_datamodel::types::{IPV4_ADDRESS, IPV6_ADDRESS, Pattern, ValueType};
+use usphere_datamodel::types::{IP_ADDRESS, IPV4_ADDRESS, IPV6_ADDRESS, Pattern, ValueType};
 
 use super::{
-    ALIAS_OF_ROW, COUNTERS, ENABLE, INTERFACES, LAST_CHANGE, LOWER_LAYERS, NAME, STATS, STATUS,
-    STATUS_OF_SETTINGS, STATUS_UP_DOWN,
+    ALIAS_OF_ROW, COUNTERS, ENABLE, INTERFACES, LAST_CHANGE, LOWER_LAYERS, NAME, PORTS, STATS,
+    STATUS, STATUS_OF_SETTINGS, STATUS_UP_DOWN,
 };
 
-pub(super) const OBJECTS: [&Object; 6] = [
+pub(super) const OBJECTS: [&Object; 7] = [
     &IP,
     &INTERFACE,
     &INTERFACE_STATS,
     &IPV4_ADDRESS_ROW,
     &IPV6_ADDRESS_ROW,
     &IPV6_PREFIX_ROW,
+    &ACTIVE_PORT,
 ];
 
 /// The prefix of an IPv6 network, with its length.
@@ -42,6 +43,7 @@ const IP: Object = object("Device.IP.").parameters(&[
         .default("Disabled")
         .live(&INTERFACES),
     parameter("InterfaceNumberOfEntries", UNSIGNED_INT).counts("Interface"),
+    parameter("ActivePortNumberOfEntries", UNSIGNED_INT).counts("ActivePort"),
 ]);
 
 const INTERFACE: Object = object("Device.IP.Interface.{i}.")
@@ -176,4 +178,21 @@ const IPV6_PREFIX_ROW: Object = object("Device.IP.Interface.{i}.IPv6Prefix.{i}."
         .default("Static"),
         parameter("OnLink", BOOLEAN).writable(),
         parameter("Autonomous", BOOLEAN).writable(),
+    ]);
+
+/// A port on which somebody listens, or a connection. (TR-181 2.19)
+pub(in super::super) const ACTIVE_PORT: Object = object("Device.IP.ActivePort.{i}.")
+    .unique(&[&[
+        "LocalIPAddress",
+        "LocalPort",
+        "RemoteIPAddress",
+        "RemotePort",
+    ]])
+    .live(&PORTS)
+    .parameters(&[
+        parameter("LocalIPAddress", IP_ADDRESS),
+        parameter("LocalPort", UNSIGNED_INT.at_most(65_535)),
+        parameter("RemoteIPAddress", IP_ADDRESS),
+        parameter("RemotePort", UNSIGNED_INT.at_most(65_535)),
+        parameter("Status", one_of(&["LISTEN", "ESTABLISHED"])).default("LISTEN"),
     ]);

@@ -1,7 +1,7 @@
 //! What is declared of the network, in the order and words of TR-181 2.19.
 //!
-//! Three units: what the interfaces are and hold ([`INTERFACES`]), the routes ([`ROUTES`]), and the
-//! counters ([`COUNTERS`]). The kernel announces changes of the first two.
+//! What the interfaces are and hold ([`INTERFACES`]), the routes ([`ROUTES`]), the counters ([`COUNTERS`]) and
+//! the ports of TCP ([`PORTS`]). The kernel announces changes of the first two.
 
 mod bridging;
 mod ethernet;
@@ -15,6 +15,8 @@ use usphere_datamodel::declare::{
     one_of, parameter, strong_reference,
 };
 use usphere_datamodel::types::{ALIAS, ValueType};
+
+pub(super) use ip::ACTIVE_PORT;
 
 /// The name by which the declarations call [`Net`](super::Net).
 pub const OWNER: &str = "network";
@@ -52,6 +54,16 @@ pub(super) const COUNTERS: Unit = Unit {
     name: "network.counters",
     announced: false,
     poll: Duration::from_secs(30),
+    ..INTERFACES
+};
+
+/// Who listens, and which connections there are. They come and go by themselves: what somebody who has
+/// subscribed to them misses in between is of no use later.
+pub(super) const PORTS: Unit = Unit {
+    name: "network.ports",
+    announced: false,
+    numbering: Numbering::Fresh,
+    poll: Duration::from_secs(60),
     ..INTERFACES
 };
 
