@@ -38,8 +38,6 @@ pub struct DeviceConfig {
     pub rows_file: Option<PathBuf>,
     /// The DNS client.
     pub dns: DnsConfig,
-    /// The hosts of the neighbourhood.
-    pub hosts: HostsConfig,
     /// Which IP interface is which network device.
     pub interfaces: Interfaces,
     /// The certificates.
@@ -54,13 +52,6 @@ pub struct DnsConfig {
     /// A file in the form of `resolv.conf` whose servers may be added, changed and deleted. Without one,
     /// nothing may.
     pub write_to: Option<PathBuf>,
-}
-
-/// What is known of the neighbourhood.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct HostsConfig {
-    /// Files of leases in the form that dnsmasq writes, beside those in the usual places.
-    pub leases: Vec<PathBuf>,
 }
 
 /// Which certificates are shown.

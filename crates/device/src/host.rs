@@ -13,13 +13,12 @@ use crate::dhcp::Leases;
 use crate::diagnostics::{Ping, TraceRoute, target};
 use crate::dns::{DnsClient, Lookup, Resolver};
 use crate::first_use::FirstUse;
-use crate::neighbours::Neighbours;
 use crate::objects::{CLOCK, CPU, IDENTITY, MEMORY, OWNER, PROCESSES, SYSTEM};
 use crate::processes::Processes;
 use crate::time::TimeClients;
 use crate::{
-    dhcp, dns, host_name, identity, memory, neighbours, network_properties, security, self_test,
-    system, time, users, watcher,
+    dhcp, dns, host_name, identity, memory, network_properties, security, self_test, system, time,
+    users, watcher,
 };
 
 /// This host. It answers for every unit of [`objects`](crate::objects), each within a millisecond or a few.
@@ -31,7 +30,6 @@ pub struct Host {
     cpu: Cpu,
     dns: DnsClient,
     first_use: FirstUse,
-    neighbours: Neighbours,
     processes: Processes,
     time: TimeClients,
 }
@@ -48,7 +46,6 @@ impl Host {
             cpu: Cpu::default(),
             dns: DnsClient::new(config.dns.write_to.clone(), config.rows_file.clone()),
             first_use: FirstUse::new(config.first_use_file.clone()),
-            neighbours: Neighbours::new(config.hosts.leases.clone()),
             processes: Processes::new(&paths.proc),
             time: TimeClients::new(config.time.write_to.clone(), &paths)?,
             config,
@@ -149,8 +146,7 @@ impl Owner for Host {
     }
 
     fn announcer(&mut self, announcer: Announcer) {
-        let leases = &self.config.hosts.leases;
-        if let Err(error) = watcher::start(&self.paths, leases, announcer) {
+        if let Err(error) = watcher::start(&self.paths, announcer) {
             tracing::warn!("changes of the host's files are noticed late: {error}");
         }
     }
@@ -174,12 +170,6 @@ impl Owner for Host {
                 &self.config.interfaces,
                 unix_now(),
             )),
-            name if name == neighbours::UNIT.name => {
-                let interfaces = &self.config.interfaces;
-                Ok(self
-                    .neighbours
-                    .fetch(&self.paths, interfaces, &Clock::utc_now()))
-            }
             name if name == network_properties::UNIT.name => {
                 Ok(network_properties::fetch(&self.paths.proc))
             }

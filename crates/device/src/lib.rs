@@ -18,7 +18,6 @@ mod identity;
 mod interfaces;
 pub mod limits;
 mod memory;
-mod neighbours;
 pub mod net;
 mod network_properties;
 mod objects;
@@ -33,9 +32,7 @@ mod time;
 mod users;
 mod watcher;
 
-pub use config::{
-    ConfigError, DeviceConfig, DnsConfig, HostPaths, HostsConfig, SecurityConfig, TimeConfig,
-};
+pub use config::{ConfigError, DeviceConfig, DnsConfig, HostPaths, SecurityConfig, TimeConfig};
 pub use host::Host;
 pub use interfaces::Interfaces;
 pub use objects::{OWNER, objects};

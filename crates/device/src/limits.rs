@@ -27,6 +27,9 @@ pub const NEIGHBOURS_MAX: usize = 4_096;
 /// See [`NEIGHBOURS_MAX`].
 pub const NEIGHBOUR_ADDRESSES_MAX: usize = 64;
 
+/// Most entries of the kernel's tables of neighbours that are looked at.
+pub const NEIGHBOUR_ENTRIES_MAX: usize = 16_384;
+
 /// Most ports and connections of TCP that are shown; of more, connections are left out first.
 pub const ACTIVE_PORTS_MAX: usize = 4_096;
 

@@ -7,9 +7,7 @@ use usphere_datamodel::declare::{
 };
 use usphere_datamodel::types::{Pattern, ValueType};
 
-use crate::{
-    dhcp, diagnostics, dns, neighbours, network_properties, security, self_test, time, users,
-};
+use crate::{dhcp, diagnostics, dns, network_properties, security, self_test, time, users};
 
 /// The name by which the declarations call the [`Host`](crate::Host).
 pub const OWNER: &str = "host";
@@ -34,10 +32,6 @@ pub fn objects() -> Vec<&'static Object> {
         &dhcp::DHCPV6,
         &dhcp::DHCPV6_CLIENT,
         &diagnostics::IP_DIAGNOSTICS,
-        &neighbours::HOSTS,
-        &neighbours::HOST,
-        &neighbours::HOST_IPV4,
-        &neighbours::HOST_IPV6,
         &users::USERS,
         &users::USER,
         &security::SECURITY,

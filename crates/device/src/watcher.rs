@@ -6,8 +6,8 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
 use std::thread;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -17,11 +17,14 @@ use usphere_runtime::Announcer;
 
 use crate::config::HostPaths;
 use crate::objects::{CLOCK, SYSTEM};
-use crate::{dhcp, dns, neighbours, time, users};
+use crate::{dhcp, dns, time, users};
 
 /// Begins to watch what the units are read from, and to tell it to `announcer`.
-pub(crate) fn start(paths: &HostPaths, leases: &[PathBuf], announcer: Announcer) -> io::Result<()> {
-    let watched = Watched::new(paths, leases)?;
+pub(crate) fn start(paths: &HostPaths, announcer: Announcer) -> io::Result<()> {
+    let watched = Watched {
+        folders: Folders::new(folders(paths))?,
+        name: File::open(paths.proc.join("sys/kernel/hostname")).ok(),
+    };
     thread::Builder::new()
         .name("host files".to_owned())
         .spawn(move || {
@@ -31,12 +34,16 @@ pub(crate) fn start(paths: &HostPaths, leases: &[PathBuf], announcer: Announcer)
     Ok(())
 }
 
-/// The folders, and which file in each is of which units.
 struct Watched {
-    inotify: OwnedFd,
-    folders: Vec<(i32, Folder)>,
+    folders: Folders,
     /// Where the kernel has the name of the host, and how its changes are told.
     name: Option<File>,
+}
+
+/// The folders, and which file in each is of which units. It can be read from when something has changed.
+pub(crate) struct Folders {
+    inotify: OwnedFd,
+    watched: Vec<(i32, Folder)>,
 }
 
 struct Folder {
@@ -46,32 +53,11 @@ struct Folder {
 }
 
 impl Watched {
-    fn new(paths: &HostPaths, leases: &[PathBuf]) -> io::Result<Self> {
-        let inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
-        let flags = WatchFlags::CLOSE_WRITE
-            | WatchFlags::CREATE
-            | WatchFlags::DELETE
-            | WatchFlags::MOVED_FROM
-            | WatchFlags::MOVED_TO
-            | WatchFlags::ONLYDIR;
-        let folders = folders(paths, leases).into_iter();
-        let folders = folders.filter_map(|folder| {
-            let watch = inotify::add_watch(&inotify, &folder.path, flags).ok()?;
-            Some((watch, folder))
-        });
-        let folders = folders.collect();
-        Ok(Self {
-            inotify,
-            folders,
-            name: File::open(paths.proc.join("sys/kernel/hostname")).ok(),
-        })
-    }
-
     /// Returns only when it cannot go on.
     fn watch(mut self, announcer: &Announcer) -> io::Error {
         loop {
             self.read_name();
-            let mut polled = vec![PollFd::new(self.inotify.as_fd(), PollFlags::POLLIN)];
+            let mut polled = vec![PollFd::new(self.folders.as_fd(), PollFlags::POLLIN)];
             let name = self.name.as_ref();
             polled.extend(name.map(|name| PollFd::new(name.as_fd(), PollFlags::POLLPRI)));
             match poll(&mut polled, PollTimeout::NONE) {
@@ -85,7 +71,7 @@ impl Watched {
             if is_renamed {
                 announcer.changed(SYSTEM.name);
             }
-            match self.changed() {
+            match self.folders.changed() {
                 Ok(units) => units.into_iter().for_each(|unit| announcer.changed(unit)),
                 Err(error) => return error.into(),
             }
@@ -103,9 +89,38 @@ impl Watched {
             }
         }
     }
+}
+
+impl Folders {
+    /// Watches these files, all of them of `unit`.
+    pub(crate) fn of_files(files: &[PathBuf], unit: &'static str) -> io::Result<Self> {
+        let folders = files.iter().filter_map(|file| {
+            Some(Folder {
+                path: file.parent()?.to_owned(),
+                files: vec![(file.file_name()?.to_str()?.to_owned(), vec![unit])],
+            })
+        });
+        Self::new(folders.collect())
+    }
+
+    fn new(folders: Vec<Folder>) -> io::Result<Self> {
+        let inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
+        let flags = WatchFlags::CLOSE_WRITE
+            | WatchFlags::CREATE
+            | WatchFlags::DELETE
+            | WatchFlags::MOVED_FROM
+            | WatchFlags::MOVED_TO
+            | WatchFlags::ONLYDIR;
+        let watched = folders.into_iter().filter_map(|folder| {
+            let watch = inotify::add_watch(&inotify, &folder.path, flags).ok()?;
+            Some((watch, folder))
+        });
+        let watched = watched.collect();
+        Ok(Self { inotify, watched })
+    }
 
     /// The units of all files that have changed, each once.
-    fn changed(&self) -> Result<Vec<&'static str>, Errno> {
+    pub(crate) fn changed(&self) -> Result<Vec<&'static str>, Errno> {
         let mut buffer = [MaybeUninit::uninit(); 4096];
         let mut events = inotify::Reader::new(&self.inotify, &mut buffer);
         let mut units = Vec::new();
@@ -118,7 +133,7 @@ impl Watched {
             let is_lost = event.events().contains(ReadFlags::QUEUE_OVERFLOW);
             let name = event.file_name().map(|name| name.to_string_lossy());
             let name = name.unwrap_or_default();
-            for (watch, folder) in &self.folders {
+            for (watch, folder) in &self.watched {
                 for (file, of) in &folder.files {
                     if is_lost || *watch == event.wd() && matches(file, &name) {
                         units.extend(of);
@@ -132,6 +147,12 @@ impl Watched {
     }
 }
 
+impl AsFd for Folders {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.inotify.as_fd()
+    }
+}
+
 fn matches(pattern: &str, name: &str) -> bool {
     match pattern.strip_suffix('*') {
         Some(start) => name.starts_with(start),
@@ -139,12 +160,11 @@ fn matches(pattern: &str, name: &str) -> bool {
     }
 }
 
-fn folders(paths: &HostPaths, leases: &[PathBuf]) -> Vec<Folder> {
+fn folders(paths: &HostPaths) -> Vec<Folder> {
     let dns = vec![dns::UNIT.name];
     let dhcp = vec![dhcp::UNIT.name, dns::UNIT.name];
     let clock = vec![CLOCK.name, SYSTEM.name, time::UNIT.name];
     let clients = vec![time::UNIT.name];
-    let hosts = vec![neighbours::UNIT.name];
     let folder = |path: PathBuf, files: &[(&str, &Vec<&'static str>)]| Folder {
         path,
         files: files
@@ -153,7 +173,7 @@ fn folders(paths: &HostPaths, leases: &[PathBuf]) -> Vec<Folder> {
             .collect(),
     };
     let (etc, run, var) = (&paths.etc, &paths.run, &paths.var);
-    let mut folders = vec![
+    vec![
         folder(
             etc.clone(),
             &[
@@ -189,17 +209,7 @@ fn folders(paths: &HostPaths, leases: &[PathBuf]) -> Vec<Folder> {
         folder(var.join("lib/dhcp"), &[("*", &dhcp)]),
         folder(var.join("lib/dhclient"), &[("*", &dhcp)]),
         folder(var.join("lib/NetworkManager"), &[("*", &dhcp)]),
-        folder(var.join("lib/misc"), &[("dnsmasq.leases", &hosts)]),
-        folder(var.clone(), &[("dhcp.leases", &hosts)]),
-    ];
-    folders.extend(leases.iter().filter_map(|file| {
-        let name = file.file_name()?.to_str()?;
-        Some(folder(
-            file.parent().map(Path::to_owned)?,
-            &[(name, &hosts)],
-        ))
-    }));
-    folders
+    ]
 }
 
 #[cfg(test)]
@@ -210,7 +220,7 @@ mod tests {
     use super::*;
 
     /// What is told within some time after `change`.
-    fn told(watched: &Watched, change: impl FnOnce()) -> Vec<&'static str> {
+    fn told(watched: &Folders, change: impl FnOnce()) -> Vec<&'static str> {
         change();
         let end = Instant::now() + Duration::from_secs(10);
         loop {
@@ -237,7 +247,7 @@ mod tests {
             run: at("run"),
             var: at("var"),
         };
-        let watched = Watched::new(&paths, &[at("leases")]).unwrap();
+        let watched = Folders::new(folders(&paths)).unwrap();
         let write = |name: &str| fs::write(at(name), "x").unwrap();
         assert_eq!(told(&watched, || write("etc/resolv.conf")), ["host.dns"]);
         let replaced = told(&watched, || {
@@ -248,7 +258,8 @@ mod tests {
         assert_eq!(told(&watched, || write("etc/passwd")), ["host.users"]);
         let leases = told(&watched, || write("run/systemd/netif/leases/2"));
         assert_eq!(leases, ["host.dhcp", "host.dns"]);
-        assert_eq!(told(&watched, || write("leases")), ["host.neighbours"]);
+        let files = Folders::of_files(&[at("none/x"), at("leases")], "mine").unwrap();
+        assert_eq!(told(&files, || write("leases")), ["mine"]);
         let removed = told(&watched, || {
             write("etc/else");
             fs::remove_file(at("etc/TZ")).unwrap_or(());

@@ -17,6 +17,8 @@ pub struct NetConfig {
     pub state_file: Option<PathBuf>,
     /// The network namespace that is served, `/run/netns/NAME`; that of the process if none.
     pub namespace: Option<PathBuf>,
+    /// Files of leases in the form that dnsmasq writes, beside those in the usual places.
+    pub leases: Vec<PathBuf>,
     /// Told which IP interface each device has, for others that refer to them.
     pub interfaces: Interfaces,
 }

@@ -1,17 +1,22 @@
 //! What the kernel knows: its links, addresses and routes as plain data.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use netlink_packet_core::DefaultNla;
 
 use super::socket::{KernelError, Netlink, attributes, nested};
 use super::uapi::*;
+use crate::limits::NEIGHBOUR_ENTRIES_MAX;
 
 const IFINFOMSG: usize = 16;
 const IFADDRMSG: usize = 8;
 const RTMSG: usize = 12;
 const RTNEXTHOP: usize = 8;
+const NDMSG: usize = 12;
+
+/// A hardware address of six bytes.
+pub(super) type Mac = [u8; 6];
 
 /// Everything at one time.
 #[derive(Debug, Default)]
@@ -131,6 +136,14 @@ pub(super) struct PortVlan {
     pub(super) is_pvid: bool,
 }
 
+/// A host that the kernel has seen, or was told of.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Neighbour {
+    pub(super) index: u32,
+    pub(super) address: IpAddr,
+    pub(super) mac: Mac,
+}
+
 impl Facts {
     /// Everything but the counters.
     ///
@@ -241,6 +254,77 @@ fn read_vlans(kernel: &mut Netlink) -> Result<Vec<PortVlan>, KernelError> {
         .filter(|(kind, _)| *kind == RTM_NEWLINK)
         .flat_map(|(_, content)| port_vlans(content));
     Ok(vlans.collect())
+}
+
+/// The neighbours of both versions of IP whose hardware addresses are known.
+///
+/// # Errors
+/// When the kernel does not tell.
+pub(super) fn read_neighbours(kernel: &mut Netlink) -> Result<Vec<Neighbour>, KernelError> {
+    let known = |kind, content: &[u8]| match neighbour(kind, content)? {
+        (index, address, Some(mac)) => Some(Neighbour {
+            index,
+            address,
+            mac,
+        }),
+        _ => None,
+    };
+    kernel.dump_as(RTM_GETNEIGH, &[0; NDMSG], &[], NEIGHBOUR_ENTRIES_MAX, known)
+}
+
+/// Behind which port of a bridge each of the `wanted` is, by the bridge and the hardware address.
+///
+/// # Errors
+/// When the kernel does not tell.
+pub(super) fn read_forwarding(
+    kernel: &mut Netlink,
+    wanted: &BTreeSet<Mac>,
+) -> Result<BTreeMap<(u32, Mac), u32>, KernelError> {
+    let mut header = [0; NDMSG];
+    header[0] = AF_BRIDGE;
+    let entry = |kind, content: &[u8]| {
+        let find = |wanted| attributes(content, NDMSG).find(|(kind, _)| *kind == wanted);
+        let mac = Mac::try_from(find(NDA_LLADDR)?.1).ok()?;
+        let bridge = u32_at(find(NDA_MASTER)?.1, 0)?;
+        let port = u32_at(content, 4)?;
+        // What is permanent is the bridge's own.
+        let is_own = u16_at(content, 8)? & NUD_PERMANENT != 0;
+        let is_wanted = kind == RTM_NEWNEIGH && !is_own && wanted.contains(&mac);
+        is_wanted.then_some(((bridge, mac), port))
+    };
+    let entries = kernel.dump_as(RTM_GETNEIGH, &header, &[], NEIGHBOUR_ENTRIES_MAX, entry)?;
+    Ok(entries.into_iter().collect())
+}
+
+/// What a message says of a neighbour: where, which address, and the hardware address while it is one that the
+/// kernel would use. None where it is about something else.
+pub(super) fn neighbour(kind: u16, content: &[u8]) -> Option<(u32, IpAddr, Option<Mac>)> {
+    const KNOWN: u16 = NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT;
+    if !matches!(kind, RTM_NEWNEIGH | RTM_DELNEIGH) {
+        return None;
+    }
+    let family = *content.first()?;
+    let (index, state) = (u32_at(content, 4)?, u16_at(content, 8)?);
+    let (mut address, mut mac) = (None, None);
+    for (kind, value) in attributes(content, NDMSG) {
+        match kind {
+            NDA_DST => address = ip(family, value),
+            NDA_LLADDR => mac = Mac::try_from(value).ok(),
+            _ => {}
+        }
+    }
+    let is_known = kind == RTM_NEWNEIGH && state & KNOWN != 0;
+    Some((
+        index,
+        address?,
+        mac.filter(|mac| is_known && is_of_host(*mac)),
+    ))
+}
+
+/// Whether one host can have this hardware address: it is not that of a group, and not the one that stands for
+/// none.
+pub(super) fn is_of_host(mac: Mac) -> bool {
+    mac[0] & 1 == 0 && mac != [0; 6]
 }
 
 fn link(content: &[u8]) -> Option<Link> {

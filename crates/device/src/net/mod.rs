@@ -1,4 +1,5 @@
-//! The network of this host: interfaces, addresses, routes and bridges, read and written by rtnetlink.
+//! The network of this host: interfaces, addresses, routes and bridges, read and written by rtnetlink, and
+//! the hosts and ports of it, which are only read.
 //!
 //! [`Net`] is an owner of its own. What the kernel has is the truth; what Controllers have configured is
 //! kept beside it (`state`) and made so in the kernel when it can be. It must never change anything unless
@@ -11,6 +12,7 @@ mod facts;
 mod goal;
 mod hands;
 mod namespace;
+mod neighbours;
 mod objects;
 mod plan;
 mod ports;
@@ -33,11 +35,13 @@ use usphere_runtime::{Announcer, Owner};
 pub use config::NetConfig;
 pub use objects::{OWNER, objects};
 
+use crate::clock::Clock;
 use crate::config::HostPaths;
 use counters::Since;
 use draft::Removed;
 use facts::Facts;
-use objects::{COUNTERS, INTERFACES, PORTS, ROUTES};
+use neighbours::{Presences, Seen};
+use objects::{COUNTERS, INTERFACES, NEIGHBOURS, PORTS, ROUTES};
 use row::Row;
 use socket::{KernelError, Netlink};
 use sources::Sources;
@@ -53,6 +57,7 @@ pub struct Net {
     state: State,
     lifetimes: Lifetimes,
     since: Since,
+    presences: Presences,
     /// Rows that were deleted of late, for requests that are taken back.
     removed: BTreeMap<Row, Removed>,
     announcer: Option<Announcer>,
@@ -70,6 +75,7 @@ impl Net {
             state: State::load(config.state_file.as_ref()),
             lifetimes: Lifetimes::default(),
             since: Since::default(),
+            presences: Presences::default(),
             removed: BTreeMap::new(),
             announcer: None,
             _watch: None,
@@ -117,6 +123,21 @@ impl Net {
         Ok((facts, world))
     }
 
+    fn neighbours(&mut self) -> Result<Snapshot, OwnerError> {
+        let (facts, world) = self.look()?;
+        let seen = match Seen::read(self.kernel()?, &facts) {
+            Ok(seen) => seen,
+            Err(error) => {
+                self.kernel = None;
+                return Err(unanswered(&error));
+            }
+        };
+        let leases = self.sources.leases(&self.config.leases);
+        let around = (&facts, &world, &self.sources);
+        let now = Clock::utc_now();
+        Ok(self.presences.hosts(&seen, &leases, around, &now))
+    }
+
     fn counters(&mut self) -> Result<Snapshot, OwnerError> {
         // Which rows there are is told by the other unit; here only what they have counted.
         let links = match facts::read_links(self.kernel()?, 0) {
@@ -145,6 +166,7 @@ impl Owner for Net {
             namespace: self.config.namespace.clone(),
             announcer: announcer.clone(),
             restore,
+            leases: self.sources.leases(&self.config.leases),
         };
         match Watch::start(task) {
             Ok(watch) => self._watch = Some(watch),
@@ -158,6 +180,7 @@ impl Owner for Net {
             name if name == INTERFACES.name => Ok(self.look()?.1.interfaces()),
             name if name == ROUTES.name => Ok(self.look()?.1.routes()),
             name if name == COUNTERS.name => self.counters(),
+            name if name == NEIGHBOURS.name => self.neighbours(),
             name if name == PORTS.name => {
                 // Where this thread is, there are the ports.
                 self.kernel()?;

@@ -84,10 +84,31 @@ impl Netlink {
         header: &[u8],
         attributes: &[DefaultNla],
     ) -> Result<Vec<(u16, Vec<u8>)>, KernelError> {
+        let all = |kind, content: &[u8]| Some((kind, content.to_vec()));
+        self.dump_as(kind, header, attributes, usize::MAX, all)
+    }
+
+    /// The same of a table that others fill: keeps what `read` makes of each message, the first `most` of them.
+    ///
+    /// # Errors
+    /// When the kernel refuses, or the table does not hold still.
+    pub(super) fn dump_as<T>(
+        &mut self,
+        kind: u16,
+        header: &[u8],
+        attributes: &[DefaultNla],
+        most: usize,
+        read: impl Fn(u16, &[u8]) -> Option<T>,
+    ) -> Result<Vec<T>, KernelError> {
         for _ in 0..DUMPS_MAX {
             self.send(kind, NLM_F_REQUEST | NLM_F_DUMP, header, attributes)?;
             let mut found = Vec::new();
-            if self.receive(|kind, content| found.push((kind, content.to_vec())))? {
+            let keep = |kind: u16, content: &[u8]| {
+                if found.len() < most {
+                    found.extend(read(kind, content));
+                }
+            };
+            if self.receive(keep)? {
                 return Ok(found);
             }
         }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::facts::Link;
+use super::neighbours::lease_files;
 use crate::config::HostPaths;
 use crate::files;
 
@@ -11,6 +12,7 @@ use crate::files;
 pub(super) struct Sources {
     proc: PathBuf,
     sys: PathBuf,
+    var: PathBuf,
 }
 
 /// How fast an interface runs, and whether both ways at once.
@@ -25,7 +27,13 @@ impl Sources {
         Self {
             proc: paths.proc.clone(),
             sys: paths.sys.clone(),
+            var: paths.var.clone(),
         }
+    }
+
+    /// The files of leases, beside those that are `configured`.
+    pub(super) fn leases(&self, configured: &[PathBuf]) -> Vec<PathBuf> {
+        lease_files(&self.var, configured)
     }
 
     /// Whether the device is a wireless one, whatever it pretends to be.

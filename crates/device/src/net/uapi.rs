@@ -11,6 +11,9 @@ pub(super) const RTM_GETADDR: u16 = 22;
 pub(super) const RTM_NEWROUTE: u16 = 24;
 pub(super) const RTM_DELROUTE: u16 = 25;
 pub(super) const RTM_GETROUTE: u16 = 26;
+pub(super) const RTM_NEWNEIGH: u16 = 28;
+pub(super) const RTM_DELNEIGH: u16 = 29;
+pub(super) const RTM_GETNEIGH: u16 = 30;
 
 /// Address families.
 pub(super) const AF_UNSPEC: u8 = 0;
@@ -20,6 +23,7 @@ pub(super) const AF_INET6: u8 = 10;
 
 /// Multicast groups.
 pub(super) const RTNLGRP_LINK: u32 = 1;
+pub(super) const RTNLGRP_NEIGH: u32 = 3;
 pub(super) const RTNLGRP_IPV4_IFADDR: u32 = 5;
 pub(super) const RTNLGRP_IPV4_ROUTE: u32 = 7;
 pub(super) const RTNLGRP_IPV6_IFADDR: u32 = 9;
@@ -129,6 +133,18 @@ pub(super) const RTPROT_RA: u8 = 9;
 pub(super) const RTPROT_DHCP: u8 = 16;
 pub(super) const RTPROT_OSPF: u8 = 188;
 pub(super) const RTPROT_RIP: u8 = 189;
+
+/// Attributes of a neighbour.
+pub(super) const NDA_DST: u16 = 1;
+pub(super) const NDA_LLADDR: u16 = 2;
+pub(super) const NDA_MASTER: u16 = 9;
+
+/// States of a neighbour.
+pub(super) const NUD_REACHABLE: u16 = 0x02;
+pub(super) const NUD_STALE: u16 = 0x04;
+pub(super) const NUD_DELAY: u16 = 0x08;
+pub(super) const NUD_PROBE: u16 = 0x10;
+pub(super) const NUD_PERMANENT: u16 = 0x80;
 
 /// A lifetime that does not end.
 pub(super) const LIFETIME_INFINITE: u32 = u32::MAX;

@@ -1,6 +1,8 @@
 //! A thread that hears what the kernel says of its own accord, and passes on that something changed.
 
+use std::collections::BTreeMap;
 use std::io::{self, PipeReader, PipeWriter};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
@@ -11,20 +13,23 @@ use netlink_sys::{Socket, SocketAddr};
 use rustix::event::{PollFd, PollFlags, poll};
 use usphere_runtime::Announcer;
 
-use super::objects::{INTERFACES, ROUTES};
+use super::facts::{Mac, neighbour, read_neighbours};
+use super::objects::{INTERFACES, NEIGHBOURS, ROUTES};
 use super::socket::Netlink;
 use super::sources::Sources;
 use super::state::State;
 use super::uapi::*;
 use super::{namespace, write};
-use crate::limits::NETLINK_BYTES_MAX;
+use crate::limits::{NEIGHBOUR_ENTRIES_MAX, NETLINK_BYTES_MAX};
+use crate::watcher::Folders;
 
 /// For how long changes are gathered before they are passed on together.
 const GATHERING: Duration = Duration::from_millis(15);
 
 /// What the kernel is asked to tell.
-const GROUPS: [u32; 5] = [
+const GROUPS: [u32; 6] = [
     RTNLGRP_LINK,
+    RTNLGRP_NEIGH,
     RTNLGRP_IPV4_IFADDR,
     RTNLGRP_IPV4_ROUTE,
     RTNLGRP_IPV6_IFADDR,
@@ -37,6 +42,8 @@ pub(super) struct Task {
     pub(super) announcer: Announcer,
     /// What is to be made in the kernel first.
     pub(super) restore: Option<Restore>,
+    /// The files of leases.
+    pub(super) leases: Vec<PathBuf>,
 }
 
 /// What Controllers have configured earlier.
@@ -74,6 +81,7 @@ impl Watch {
 #[derive(Clone, Copy, Debug, Default)]
 struct Changed {
     interfaces: bool,
+    neighbours: bool,
     routes: bool,
 }
 
@@ -99,20 +107,27 @@ impl Task {
         socket.set_non_blocking(true)?;
         // What happened before the first message can be heard.
         self.tell(Changed::ALL);
-        let mut buffer = Vec::with_capacity(NETLINK_BYTES_MAX);
+        let mut ear = Ear {
+            buffer: Vec::with_capacity(NETLINK_BYTES_MAX),
+            known: Known::read(),
+        };
+        let leases = Folders::of_files(&self.leases, NEIGHBOURS.name)?;
         loop {
-            let mut both = [
+            let mut polled = [
                 PollFd::new(&socket, PollFlags::IN),
                 PollFd::new(ended, PollFlags::IN),
+                PollFd::new(&leases, PollFlags::IN),
             ];
-            match poll(&mut both, None) {
+            match poll(&mut polled, None) {
                 Err(rustix::io::Errno::INTR) => continue,
                 result => result?,
             };
-            if !both[1].revents().is_empty() {
+            if !polled[1].revents().is_empty() {
                 return Ok(());
             }
-            self.tell(hear(&socket, &mut buffer)?);
+            let mut changed = ear.hear(&socket)?;
+            changed.neighbours |= !leases.changed()?.is_empty();
+            self.tell(changed);
             thread::sleep(GATHERING);
         }
     }
@@ -120,6 +135,9 @@ impl Task {
     fn tell(&self, changed: Changed) {
         if changed.interfaces {
             self.announcer.changed(INTERFACES.name);
+        }
+        if changed.neighbours {
+            self.announcer.changed(NEIGHBOURS.name);
         }
         if changed.routes {
             self.announcer.changed(ROUTES.name);
@@ -130,52 +148,171 @@ impl Task {
 impl Changed {
     const ALL: Self = Self {
         interfaces: true,
+        neighbours: true,
         routes: true,
     };
 
     fn and(self, other: Self) -> Self {
         Self {
             interfaces: self.interfaces || other.interfaces,
+            neighbours: self.neighbours || other.neighbours,
             routes: self.routes || other.routes,
         }
     }
 }
 
-/// Takes in everything that was said.
-fn hear(socket: &Socket, buffer: &mut Vec<u8>) -> io::Result<Changed> {
-    let mut changed = Changed::default();
-    loop {
-        buffer.clear();
-        match socket.recv(buffer, 0) {
-            Ok(_) => changed = changed.and(read(buffer)),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(changed),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            // More was said than there is room for: all may have changed.
-            Err(error) if error.raw_os_error() == Some(ENOBUFS) => changed = Changed::ALL,
-            Err(error) => return Err(error),
+/// Takes in what the kernel says.
+struct Ear {
+    buffer: Vec<u8>,
+    known: Known,
+}
+
+/// The neighbours as they were told last: the kernel says much of them that makes no difference.
+#[derive(Default)]
+struct Known {
+    by_address: BTreeMap<(u32, IpAddr), Mac>,
+}
+
+impl Ear {
+    /// Takes in everything that was said.
+    fn hear(&mut self, socket: &Socket) -> io::Result<Changed> {
+        let mut changed = Changed::default();
+        loop {
+            self.buffer.clear();
+            match socket.recv(&mut self.buffer, 0) {
+                Ok(_) => changed = changed.and(self.read()),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(changed),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // More was said than there is room for: all may have changed.
+                Err(error) if error.raw_os_error() == Some(ENOBUFS) => {
+                    self.known = Known::read();
+                    changed = Changed::ALL;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn read(&mut self) -> Changed {
+        let mut changed = Changed::default();
+        let mut rest = &self.buffer[..];
+        while let Ok(message) = NetlinkBuffer::new_checked(rest) {
+            let (kind, content) = (message.message_type(), message.payload());
+            let about = match kind {
+                // The kernel takes routes away with a device without a word.
+                RTM_NEWLINK | RTM_DELLINK | RTM_NEWADDR | RTM_DELADDR => Changed::ALL,
+                RTM_NEWROUTE | RTM_DELROUTE if content.first() == Some(&AF_INET) => Changed {
+                    routes: true,
+                    ..Changed::default()
+                },
+                // Prefixes are routes of IPv6.
+                RTM_NEWROUTE | RTM_DELROUTE => Changed {
+                    interfaces: true,
+                    routes: true,
+                    ..Changed::default()
+                },
+                _ => Changed {
+                    neighbours: self.known.take(kind, content),
+                    ..Changed::default()
+                },
+            };
+            changed = changed.and(about);
+            let length = (message.length() as usize).next_multiple_of(4);
+            rest = rest.get(length..).unwrap_or_default();
+        }
+        changed
+    }
+}
+
+impl Known {
+    /// Those that there are in the namespace of the calling thread. Without an answer, whoever is heard of is new.
+    fn read() -> Self {
+        let read = Netlink::open()
+            .ok()
+            .and_then(|mut kernel| read_neighbours(&mut kernel).ok());
+        let neighbours = read.unwrap_or_default().into_iter();
+        Self {
+            by_address: neighbours
+                .map(|known| ((known.index, known.address), known.mac))
+                .collect(),
+        }
+    }
+
+    /// Takes in a message; whether it says something new of a neighbour.
+    fn take(&mut self, kind: u16, content: &[u8]) -> bool {
+        match neighbour(kind, content) {
+            None => false,
+            Some((index, address, None)) => self.by_address.remove(&(index, address)).is_some(),
+            Some((index, address, Some(mac))) => {
+                let key = (index, address);
+                let is_new = self.by_address.get(&key) != Some(&mac);
+                if is_new && self.by_address.len() < NEIGHBOUR_ENTRIES_MAX {
+                    self.by_address.insert(key, mac);
+                }
+                is_new
+            }
         }
     }
 }
 
 const ENOBUFS: i32 = 105;
 
-fn read(mut rest: &[u8]) -> Changed {
-    let mut changed = Changed::default();
-    while let Ok(message) = NetlinkBuffer::new_checked(rest) {
-        let about = match message.message_type() {
-            // The kernel takes routes away with a device without a word.
-            RTM_NEWLINK | RTM_DELLINK | RTM_NEWADDR | RTM_DELADDR => Changed::ALL,
-            RTM_NEWROUTE | RTM_DELROUTE if message.payload().first() == Some(&AF_INET) => Changed {
-                routes: true,
-                ..Changed::default()
-            },
-            // Prefixes are routes of IPv6.
-            RTM_NEWROUTE | RTM_DELROUTE => Changed::ALL,
-            _ => Changed::default(),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A message about 192.0.2.HOST at device 2.
+    fn message(family: u8, state: u16, host: u8, mac: Option<Mac>) -> Vec<u8> {
+        let mut content = vec![family, 0, 0, 0];
+        content.extend(2_u32.to_ne_bytes());
+        content.extend(state.to_ne_bytes());
+        content.extend([0, 0]);
+        let mut attribute = |kind: u16, value: &[u8]| {
+            content.extend((4 + value.len() as u16).to_ne_bytes());
+            content.extend(kind.to_ne_bytes());
+            content.extend(value);
+            content.resize(content.len().next_multiple_of(4), 0);
         };
-        changed = changed.and(about);
-        let length = (message.length() as usize).next_multiple_of(4);
-        rest = rest.get(length..).unwrap_or_default();
+        attribute(NDA_DST, &[192, 0, 2, host]);
+        if let Some(mac) = mac {
+            attribute(NDA_LLADDR, &mac);
+        }
+        content
     }
-    changed
+
+    #[test]
+    fn only_what_is_new_of_a_neighbour_is_told() {
+        let mac = Some([2, 0, 0, 0, 0, 7]);
+        let other = Some([2, 0, 0, 0, 0, 8]);
+        let mut known = Known::default();
+        let mut take = |kind, state, host, mac| {
+            let content = message(AF_INET, state, host, mac);
+            known.take(kind, &content)
+        };
+        assert!(!take(RTM_NEWNEIGH, 1, 7, None), "asked for, not found yet");
+        assert!(take(RTM_NEWNEIGH, NUD_REACHABLE, 7, mac));
+        for state in [NUD_STALE, NUD_DELAY, NUD_PROBE, NUD_REACHABLE] {
+            assert!(!take(RTM_NEWNEIGH, state, 7, mac));
+        }
+        assert!(take(RTM_NEWNEIGH, NUD_REACHABLE, 7, other));
+        assert!(take(RTM_NEWNEIGH, NUD_REACHABLE, 8, other));
+        assert!(take(RTM_NEWNEIGH, 0x20, 7, None), "it failed");
+        assert!(!take(RTM_DELNEIGH, 0x20, 7, None));
+        assert!(take(RTM_DELNEIGH, NUD_STALE, 8, other));
+    }
+
+    #[test]
+    fn what_bridges_learn_and_what_is_spoilt_is_no_neighbour() {
+        let mac = Some([2, 0, 0, 0, 0, 7]);
+        let mut known = Known::default();
+        let whole = message(AF_INET, NUD_REACHABLE, 7, mac);
+        assert!(!known.take(RTM_NEWNEIGH, &message(AF_BRIDGE, NUD_REACHABLE, 7, mac)));
+        for length in 0..20 {
+            assert!(!known.take(RTM_NEWNEIGH, &whole[..length]));
+        }
+        for group in [[1, 0, 0x5e, 0, 0, 1], [0xff; 6], [0; 6]] {
+            let content = message(AF_INET, NUD_PERMANENT, 7, Some(group));
+            assert!(!known.take(RTM_NEWNEIGH, &content));
+        }
+    }
 }

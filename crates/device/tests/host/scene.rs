@@ -229,7 +229,7 @@ impl Files {
 }
 
 /// Every file that is read, processes apart.
-pub(crate) const ROUTER: [(&str, &str); 34] = [
+pub(crate) const ROUTER: [(&str, &str); 32] = [
     (
         "proc/meminfo",
         "MemTotal:         252164 kB\nMemFree:           96000 kB\nMemAvailable:     131072 kB\n",
@@ -279,11 +279,6 @@ pub(crate) const ROUTER: [(&str, &str); 34] = [
         "reno cubic\n",
     ),
     (
-        "proc/net/arp",
-        "IP address       HW type     Flags       HW address            Mask     Device\n\
-         192.0.2.77       0x1         0x2         02:00:5e:00:53:77     *        br0\n",
-    ),
-    (
         "etc/resolv.conf",
         "search home.arpa\nnameserver 192.0.2.53\nnameserver 2001:db8::53\n",
     ),
@@ -301,10 +296,6 @@ pub(crate) const ROUTER: [(&str, &str); 34] = [
         "var/lib/dhcp/dhclient6.leases",
         "lease6 {\n interface \"eth1\";\n ia-pd 1 {\n iaprefix 2001:db8::/56 {\n starts 5; max-life 4294967295;\n }\n }\n\
          option dhcp6.client-id 0:3:0:1;\n}\n",
-    ),
-    (
-        "var/lib/misc/dnsmasq.leases",
-        "1767225600 02:00:5e:00:53:77 192.0.2.77 desk *\n",
     ),
 ];
 

@@ -1,13 +1,11 @@
 //! What is only shown, compared with what the machine's own tools say of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
-use std::thread;
 
-use nix::sched::{CloneFlags, unshare};
 use usphere_datamodel::FaultKind;
-use usphere_device::{DeviceConfig, HostPaths, HostsConfig, SecurityConfig};
+use usphere_device::{DeviceConfig, HostPaths, SecurityConfig};
 
 use crate::scene::{Files, Scene};
 
@@ -87,83 +85,6 @@ fn users_are_not_changed_and_no_password_is_shown() {
     ] {
         assert_eq!(result.unwrap_err().kind, FaultKind::WriteForbidden);
     }
-}
-
-/// Runs `test` in a network of its own; says aloud where that may not be.
-fn in_a_network(test: impl FnOnce() + Send + 'static) {
-    let done = thread::spawn(|| match unshare(CloneFlags::CLONE_NEWNET) {
-        Ok(()) => test(),
-        Err(error) => eprintln!("left out: no network namespace can be made here: {error}"),
-    });
-    done.join().unwrap();
-}
-
-/// Hosts that are there, silent, and gone, as the kernel's table and a file of leases have them.
-#[test]
-fn neighbours_are_those_of_the_kernels_table() {
-    in_a_network(|| {
-        for command in [
-            "ip link add out type veth peer name other",
-            "ip address add 192.0.2.1/24 dev out",
-            "ip link set other up",
-            "ip link set out up",
-            "ip neighbour add 192.0.2.7 lladdr 02:00:5e:00:53:07 dev out nud permanent",
-            "ip neighbour add 192.0.2.8 lladdr 02:00:5e:00:53:08 dev out nud stale",
-            "ip neighbour add 192.0.2.9 lladdr 02:00:5e:00:53:08 dev out nud reachable",
-        ] {
-            output(command).unwrap();
-        }
-        let listed = output("ip -4 neighbour").unwrap();
-        let mut expected: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for line in listed.lines() {
-            let words: Vec<&str> = line.split_whitespace().collect();
-            let mac = words.iter().position(|word| *word == "lladdr");
-            if let Some(mac) = mac {
-                let mac = words[mac + 1].to_ascii_uppercase();
-                expected.entry(mac).or_default().insert(words[0].to_owned());
-            }
-        }
-        assert_eq!(expected.len(), 2, "{listed}");
-
-        let files = Files::empty();
-        files.write(
-            "leases",
-            "1767225600 02:00:5e:00:53:07 192.0.2.7 desk *\n1767225600 02:00:5e:00:53:99 192.0.2.99 gone *\n",
-        );
-        let config = DeviceConfig {
-            hosts: HostsConfig {
-                leases: vec![files.folder().join("leases")],
-            },
-            ..DeviceConfig::default()
-        };
-        // The process has another network than this thread.
-        let paths = HostPaths {
-            proc: "/proc/thread-self".into(),
-            var: files.folder().join("var"),
-            ..HostPaths::default()
-        };
-        let mut scene = Scene::configured(config, paths);
-        let table = "Device.Hosts.Host.";
-        let macs = column(&mut scene, table, "PhysAddress");
-        let active = column(&mut scene, table, "Active");
-        let names = column(&mut scene, table, "HostName");
-        let mut shown: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for (row, mac) in &macs {
-            let addresses = format!("{table}{row}.IPv4Address.");
-            let addresses = column(&mut scene, &addresses, "IPAddress");
-            if active[row] == "true" {
-                shown.insert(mac.clone(), addresses.into_values().collect());
-            } else {
-                assert_eq!(
-                    (mac.as_str(), names[row].as_str()),
-                    ("02:00:5E:00:53:99", "gone")
-                );
-            }
-        }
-        assert_eq!(shown, expected);
-        assert_eq!(macs.len(), 3);
-        assert!(names.values().any(|name| name == "desk"));
-    });
 }
 
 fn with_certificates(files: &Files) -> Scene {

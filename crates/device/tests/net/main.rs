@@ -4,6 +4,7 @@ mod chance;
 mod facts;
 mod inside;
 mod namespace;
+mod neighbours;
 mod ports;
 mod reading;
 mod scene;

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use usphere_agent::{Authority, KnownController};
 use usphere_device::net::NetConfig;
 use usphere_device::{
-    DeviceConfig, DnsConfig, HostsConfig, Interfaces, SecurityConfig, TimeConfig,
+    DeviceConfig, DnsConfig, Interfaces, SecurityConfig, TimeConfig,
 };
 use usphere_mtp::tls::{Identity, authorities};
 use usphere_mtp::websocket::Target;
@@ -185,8 +185,11 @@ impl Settings {
             listen,
             insecure: file.insecure,
             log: file.log,
+            network: NetConfig {
+                leases: file.device.hosts.leases.clone(),
+                ..file.network.into()
+            },
             device: file.device.into(),
-            network: file.network.into(),
             host_commands: HostCommands {
                 reboot: file.reboot_command,
                 factory_reset: file.factory_reset_command,
@@ -327,6 +330,7 @@ impl From<Network> for NetConfig {
             protected: network.protected,
             state_file: network.state_file,
             namespace: network.namespace,
+            leases: Vec::new(),
             interfaces: Interfaces::default(),
         }
     }
@@ -351,9 +355,6 @@ impl From<Device> for DeviceConfig {
             rows_file: None,
             dns: DnsConfig {
                 write_to: device.dns.write_to,
-            },
-            hosts: HostsConfig {
-                leases: device.hosts.leases,
             },
             interfaces: Interfaces::default(),
             security: SecurityConfig {

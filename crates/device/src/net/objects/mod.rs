@@ -1,10 +1,12 @@
 //! What is declared of the network, in the order and words of TR-181 2.19.
 //!
-//! What the interfaces are and hold ([`INTERFACES`]), the routes ([`ROUTES`]), the counters ([`COUNTERS`]) and
-//! the ports of TCP ([`PORTS`]). The kernel announces changes of the first two.
+//! What the interfaces are and hold ([`INTERFACES`]), the routes ([`ROUTES`]), the counters ([`COUNTERS`]),
+//! the hosts around this one ([`NEIGHBOURS`]) and the ports of TCP ([`PORTS`]). The kernel announces changes of
+//! the first two.
 
 mod bridging;
 mod ethernet;
+mod hosts;
 mod ip;
 mod routing;
 
@@ -16,6 +18,7 @@ use usphere_datamodel::declare::{
 };
 use usphere_datamodel::types::{ALIAS, ValueType};
 
+pub(super) use hosts::{HOST, HOST_IPV4, HOST_IPV6};
 pub(super) use ip::ACTIVE_PORT;
 
 /// The name by which the declarations call [`Net`](super::Net).
@@ -29,6 +32,7 @@ pub fn objects() -> Vec<&'static Object> {
     all.extend(ip::OBJECTS);
     all.push(&STACK);
     all.extend(routing::OBJECTS);
+    all.extend(hosts::OBJECTS);
     all
 }
 
@@ -53,6 +57,16 @@ pub(super) const ROUTES: Unit = Unit {
 pub(super) const COUNTERS: Unit = Unit {
     name: "network.counters",
     announced: false,
+    poll: Duration::from_secs(30),
+    ..INTERFACES
+};
+
+/// The hosts around this one. The kernel announces whom it sees; leases lie in files, of which not all need be
+/// where they can be watched.
+pub(super) const NEIGHBOURS: Unit = Unit {
+    name: "network.neighbours",
+    announced: false,
+    numbering: Numbering::Kept,
     poll: Duration::from_secs(30),
     ..INTERFACES
 };

@@ -17,6 +17,7 @@ use usphere_datamodel::model::{Snapshot, SnapshotObject};
 pub(super) use lifetimes::Lifetimes;
 pub(super) use routing::{Destination, mask_length, mask_text};
 
+use self::ethernet::path;
 use super::facts::{Facts, Link};
 use super::row::{Row, Table};
 use super::sources::Sources;
@@ -119,6 +120,27 @@ impl World {
         let rows = self.on.ip.iter();
         rows.filter_map(|(index, row)| Some((facts.name(*index)?.to_owned(), row.number)))
             .collect()
+    }
+
+    /// The path of the IP interface on a device; empty where there is none.
+    pub(super) fn layer3(&self, device: Option<u32>) -> String {
+        path(device.and_then(|index| self.on.ip.get(&index)))
+    }
+
+    /// The path of the interface of layer 1 that a device is, and of which type it is.
+    pub(super) fn layer1(
+        &self,
+        device: Option<u32>,
+        facts: &Facts,
+        sources: &Sources,
+    ) -> (String, &'static str) {
+        let link = device.and_then(|index| facts.links.get(&index));
+        let base = device.and_then(|index| self.on.base.get(&index));
+        match base.filter(|row| row.table == Table::EthernetInterface) {
+            Some(row) => (row.to_string(), "Ethernet"),
+            None if link.is_some_and(|link| sources.is_wireless(link)) => (String::new(), "Wi-Fi"),
+            None => (String::new(), "Other"),
+        }
     }
 
     /// The row on which the next layer stands on the device.
@@ -340,7 +362,7 @@ fn status_of(link: &Link) -> &'static str {
 }
 
 /// Whether every link has such an address by itself.
-fn is_link_local(address: std::net::IpAddr) -> bool {
+pub(super) fn is_link_local(address: std::net::IpAddr) -> bool {
     match address {
         std::net::IpAddr::V4(_) => false,
         std::net::IpAddr::V6(address) => address.segments()[0] & 0xffc0 == 0xfe80,
@@ -348,7 +370,7 @@ fn is_link_local(address: std::net::IpAddr) -> bool {
 }
 
 /// A hardware address of six bytes in TR-106's form; empty for any other.
-fn mac_text(mac: &[u8]) -> String {
+pub(super) fn mac_text(mac: &[u8]) -> String {
     match mac {
         [a, b, c, d, e, f] => format!("{a:02X}:{b:02X}:{c:02X}:{d:02X}:{e:02X}:{f:02X}"),
         _ => String::new(),
