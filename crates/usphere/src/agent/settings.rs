@@ -9,9 +9,7 @@ use std::str::FromStr;
 use serde::Deserialize;
 use usphere_agent::{Authority, KnownController};
 use usphere_device::net::NetConfig;
-use usphere_device::{
-    DeviceConfig, DnsConfig, Interfaces, SecurityConfig, TimeConfig,
-};
+use usphere_device::{DeviceConfig, DnsConfig, Interfaces, SecurityConfig, TimeConfig};
 use usphere_mtp::tls::{Identity, authorities};
 use usphere_mtp::websocket::Target;
 use usphere_proto::EndpointId;
