@@ -1,5 +1,10 @@
 //! Connections: who is there, since when, and until when.
 
+use std::sync::Arc;
+
+use usphere_trust::testing::{authority, chain, draft};
+use usphere_trust::{AllowedUses, Certificate, Credential, Expected, Session, Store};
+
 use super::*;
 
 /// An Agent that has our ID is somebody else, but not one to speak with: its connection is closed,
@@ -230,4 +235,49 @@ fn a_shutdown_says_goodbye_to_everyone() {
     let late = scene.connect(3);
     assert_eq!(late.hangups, [(LinkId(3), HangupReason::ShuttingDown)]);
     assert_eq!(scene.controller.deadline(), None);
+}
+
+/// Over TLS a Record is from whom the certificate names, whatever it says itself; a Trusted Broker alone
+/// speaks for others.
+///
+/// Proves: R-SEC.0a, R-SEC.10a, R-E2E.28
+#[test]
+fn over_tls_the_certificate_says_who_an_agent_is() {
+    let ca = authority("CA");
+    let presents = |certificate: &Certificate, uses| {
+        let store = Store {
+            credentials: vec![Credential {
+                instance: 1,
+                certificate: ca.certificate.clone(),
+                allowed_uses: Some(uses),
+                roles: Vec::new(),
+            }],
+            ..Store::default()
+        };
+        let presented = chain(&[certificate]);
+        let session = Session::open(presented, &store, &Expected::Anybody, None).unwrap();
+        let mut scene = Scene::new();
+        let peer = PeerIdentity {
+            endpoint_id: None,
+            channel: Channel::Tls(Arc::new(session)),
+        };
+        let link = LinkId(1);
+        scene.handle(Input::Connected { link, peer });
+        scene.receive(1, Record::websocket_connect(&ours(), &agent()))
+    };
+    let issued = |name: &EndpointId| draft("Agent").endpoint(name).signed_by(&ca).certificate;
+    let (own, other) = (issued(&agent()), issued(&id("self::other")));
+    for uses in AllowedUses::ALL {
+        let happened = presents(&own, uses);
+        assert_eq!(happened.online, [(agent(), LinkId(1))], "{uses:?}");
+    }
+    for uses in [AllowedUses::MtpAndUsp, AllowedUses::MtpOnly] {
+        let happened = presents(&other, uses);
+        let Ignored::Forbidden(why) = happened.ignored() else {
+            panic!("{happened:?}")
+        };
+        assert!(why.contains("does not authenticate self::agent"), "{why}");
+    }
+    let happened = presents(&other, AllowedUses::MtpAndBroker);
+    assert_eq!(happened.online, [(agent(), LinkId(1))]);
 }

@@ -240,6 +240,28 @@ fn whoever_is_revoked_does_not_connect() {
     }
 }
 
+/// A ban is about the number that the issuer gave, not about bytes: these can be changed without breaking the
+/// signature.
+///
+/// Proves: R-MTP.4a
+#[test]
+fn a_banned_certificate_is_known_by_its_issuer_and_number() {
+    let ca = authority("CA");
+    let numbered = |serial| {
+        let draft = draft("them").endpoint(&them()).serial(serial);
+        draft.signed_by(&ca).certificate
+    };
+    let store = empty()
+        .trusting(&ca.certificate, AllowedUses::MtpAndUsp, &[])
+        .banning(&numbered(77));
+    let judge = |leaf| judge_mtp(&chain(&[&leaf]), &store, &ANYBODY, Some(NOW));
+    assert!(matches!(judge(numbered(77)), Err(Distrust::Banned { .. })));
+    assert!(judge(numbered(78)).is_ok());
+    let other = draft("them").endpoint(&them()).serial(77);
+    let other = other.signed_by(&authority("Other")).certificate;
+    assert!(matches!(judge(other), Err(Distrust::Untrusted { .. })));
+}
+
 /// A Credential that bans the root of one that is trusted ends what that one vouches for.
 #[test]
 fn a_banned_authority_takes_those_below_it_along() {

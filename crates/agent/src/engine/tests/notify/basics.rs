@@ -243,6 +243,43 @@ fn a_reference_is_followed_when_something_happens() {
     assert_eq!(told(&mut live, "a"), [format!("followed: {CODE_1}=1")]);
 }
 
+/// An object at the end of a reference stands for everything below it, a table for what is in its rows; for
+/// creations each is itself alone.
+///
+/// Proves: R-NOT.0
+#[test]
+fn a_reference_that_is_followed_to_an_object_covers_what_is_below() {
+    const ROLES: &str = "Device.LocalAgent.ControllerTrust.Role.";
+    let mut live = Scene::new().controller("a").agent();
+    live.connect("a");
+    let first = format!("{ROLES}1.");
+    let assigned = [("AssignedRole", first.trim_end_matches('.'))];
+    live.response("a", set(CONTROLLER_1, &assigned));
+    let role = "Device.LocalAgent.Controller.1.AssignedRole#1+.";
+    for (name, kind, references) in [
+        ("object", "ValueChange", role.to_owned()),
+        ("table", "ValueChange", format!("{role}Permission.")),
+        ("rows", "ObjectCreation", format!("{role}Permission.")),
+        ("row", "ObjectCreation", role.to_owned()),
+    ] {
+        let values = [("NotifType", kind), ("ReferenceList", &*references)];
+        subscribe(&mut live, "a", &[&[("ID", name)], &values[..]].concat());
+    }
+    let second = added(&live.response("a", add(ROLES, &[("Name", "other")])));
+    live.response("a", add(&format!("{second}Permission."), &[("Order", "7")]));
+    assert_eq!(notified(&mut live, "a"), [], "it is of another role");
+    let table = format!("{first}Permission.");
+    let row = added(&live.response("a", add(&table, &[("Order", "7")])));
+    let count = format!("object: {first}PermissionNumberOfEntries=2");
+    assert_eq!(told(&mut live, "a"), [format!("rows: +{row}"), count]);
+    live.response("a", set(&row, &[("Order", "8")]));
+    let change = format!("{row}Order=8");
+    assert_eq!(
+        told(&mut live, "a"),
+        [format!("object: {change}"), format!("table: {change}")]
+    );
+}
+
 /// Several values that one request sets are told together, and each once with what it is in the end.
 ///
 /// Proves: R-NOT.0

@@ -99,6 +99,26 @@ fn the_restart_time_counts_from_the_response() {
     assert_eq!(requests(&mut live), []);
 }
 
+/// Who was done once and says that it is not any more is asked anew at once, not after the restart time.
+///
+/// Proves: R-NOT.5
+#[test]
+fn who_is_not_done_any_more_is_asked_anew_at_once() {
+    let mut live = scene();
+    live.response("a", set(CONTROLLER_1, &[("OnBoardingRestartTime", "60")]));
+    send_on_board_request(&mut live, "anew");
+    let first = requests(&mut live);
+    acknowledge(&mut live, "a", &first[0].0);
+    for _ in 0..2 {
+        live.response("a", set(CONTROLLER_1, &[("OnBoardingComplete", "true")]));
+        assert_eq!(requests(&mut live), []);
+        live.response("a", set(CONTROLLER_1, &[("OnBoardingComplete", "false")]));
+        let again = requests(&mut live);
+        assert_eq!(again.len(), 1);
+        acknowledge(&mut live, "a", &again[0].0);
+    }
+}
+
 /// Proves: TP-469 1.103
 #[test]
 fn without_a_restart_time_it_is_not_sent_again() {

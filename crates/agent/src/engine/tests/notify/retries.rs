@@ -300,8 +300,31 @@ fn what_waits_is_bounded() {
     assert_eq!(dropped.count(), 5);
     live.connect("a");
     let missed = notified(&mut live, "a");
-    assert_eq!(missed.len(), PENDING_MAX);
+    assert_eq!((missed.len(), PENDING_MAX), (1_000, 1_000));
     assert_eq!(short(&missed[0].1), format!("retried: {CODE_1}=5"));
+}
+
+/// Large ones are bounded by their bytes: 1 MiB waits for each Controller.
+#[test]
+fn what_waits_is_bounded_by_its_bytes() {
+    let mut live = Scene::new().controller("a").host(&[&EVENTFUL]).agent();
+    let link = live.connect("a");
+    let values = [
+        ("NotifType", "Event"),
+        ("ReferenceList", "Device.X_Eventful.Happened!"),
+        ("NotifRetry", "true"),
+    ];
+    subscribe(&mut live, "a", &values);
+    live.cut(link);
+    for _ in 0..18 {
+        live.tell(Input::Event {
+            object: "Device.X_Eventful.".to_owned(),
+            name: "Happened!".to_owned(),
+            parameters: [("Why".to_owned(), "x".repeat(65_000))].into(),
+        });
+    }
+    live.connect("a");
+    assert_eq!(notified(&mut live, "a").len(), 16);
 }
 
 /// A Controller that answers with an Error has the Notify, and can do nothing with it.

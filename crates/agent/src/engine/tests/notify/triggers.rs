@@ -93,6 +93,34 @@ fn an_endless_row_of_triggers_ends() {
     );
 }
 
+/// Eight Subscriptions may trigger each other in a row, the ninth may not.
+#[test]
+fn eight_triggers_in_a_row_are_the_most() {
+    let names: Vec<String> = (1..=10).map(|number| format!("c{number}")).collect();
+    let scene = names
+        .iter()
+        .fold(Scene::new(), |scene, name| scene.controller(name));
+    let mut live = scene.agent();
+    live.connect("c1");
+    let code = |number| format!("Device.LocalAgent.Controller.{number}.ProvisioningCode");
+    for number in 1..=9 {
+        let values = [
+            ("NotifType", "ValueChange"),
+            ("ReferenceList", &*code(number)),
+            ("TriggerAction", "Config"),
+            ("TriggerConfigSettings", &*format!("{}=x", code(number + 1))),
+        ];
+        subscribe(&mut live, "c1", &values);
+    }
+    provision(&mut live, "c1", "x");
+    assert_eq!(live.value("c1", &code(9)), "x");
+    assert_eq!(live.value("c1", &code(10)), "");
+    assert_eq!(
+        untriggered(&live),
+        ["8 Subscriptions have triggered each other in a row"]
+    );
+}
+
 /// What makes no sense is refused when it is set.
 #[test]
 fn settings_are_pairs_of_parameters_and_values() {
@@ -161,5 +189,28 @@ fn a_reference_list_is_given_once_and_fits() {
         );
         let turned = [("ReferenceList", references), ("NotifType", kind)];
         live.error("a", add(SUBSCRIPTIONS, &turned));
+    }
+}
+
+/// A ReferenceList has 64 entries at the most.
+#[test]
+fn a_reference_list_is_bounded() {
+    let mut live = Scene::new().controller("a").agent();
+    live.connect("a");
+    for (count, is_taken) in [(64, true), (65, false)] {
+        let paths =
+            (1..=count).map(|number| format!("Device.LocalAgent.Controller.{number}.Enable"));
+        let paths = paths.collect::<Vec<_>>().join(",");
+        let values = [("NotifType", "ValueChange"), ("ReferenceList", &*paths)];
+        if is_taken {
+            subscribe(&mut live, "a", &values);
+            continue;
+        }
+        let error = live.error("a", add(SUBSCRIPTIONS, &values));
+        let [failed] = &error.param_errs[..] else {
+            panic!("{error:?}")
+        };
+        assert_eq!(failed.err_code, 7012);
+        assert!(failed.err_msg.contains("at most 64"), "{failed:?}");
     }
 }

@@ -349,6 +349,28 @@ fn an_end_that_cannot_be_kept_is_told_when_it_can() {
     assert_eq!(requests(&mut live), (0, 0));
 }
 
+/// What has failed by itself was not canceled, also while its end waits to be kept.
+///
+/// Proves: R-OPR.3
+#[test]
+fn cancel_comes_too_late_for_what_has_ended() {
+    let mut live = scene();
+    let request = begin(&mut live, "a", ping("k")).unwrap();
+    let (ticket, ..) = asked(&mut live);
+    live.hold();
+    let result = Err(OwnerError::failed("no answer"));
+    live.tell(Input::Operated { ticket, result });
+    live.fail("the disk is full");
+    live.keep();
+    run(&mut live, "b", &format!("{request}Cancel()"));
+    assert!(live.questions.is_empty(), "nobody is asked to end it");
+    live.wait(seconds(6));
+    assert_eq!(
+        completed(&mut live, "a"),
+        [(PING.to_owned(), "k".to_owned(), Err(7022))]
+    );
+}
+
 /// What was in progress when the power went has failed; whoever waits for it hears so, once.
 ///
 /// Proves: R-OPR.0

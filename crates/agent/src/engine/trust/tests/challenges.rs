@@ -229,6 +229,21 @@ fn a_restart_buys_no_further_tries() {
     assert_eq!(attempt(&mut live, "guest", RIGHT), Ok(()));
 }
 
+/// Without Retries there is one try, and nobody is locked out who has not had it.
+///
+/// Proves: R-SEC.16
+#[test]
+fn without_retries_there_is_one_try_also_after_a_restart() {
+    let mut live = challenged();
+    live.response("operator", set(CHALLENGE, &[("Retries", "0")]));
+    let mut live = live.restart();
+    live.connect("guest");
+    assert_eq!(attempt(&mut live, "guest", WRONG), Err(COMMAND_FAILED));
+    assert_eq!(attempt(&mut live, "guest", RIGHT), Err(DENIED));
+    live.wait(Duration::from_secs(60));
+    assert_eq!(attempt(&mut live, "guest", RIGHT), Ok(()));
+}
+
 /// Nothing is told of an answer before it is counted for good, and nothing at all when that fails.
 ///
 /// Proves: R-SEC.16

@@ -394,6 +394,70 @@ fn a_controller_whose_certificate_is_banned_gets_the_banned_role() {
     assert_eq!(live.hangups.last(), Some(&(link, HangupReason::Stranger)));
 }
 
+/// The banned role is the only one: what an authority has given goes, too.
+///
+/// Proves: R-SEC.24a
+#[test]
+fn who_is_banned_keeps_no_role_that_it_inherited() {
+    let ca = authority("CA");
+    let certificate = issued("vendor", &ca);
+    let scene = Scene::new().controller("operator").controller("vendor");
+    let pins = vec![crate::Pin {
+        endpoint_id: id("vendor"),
+        certificate: certificate.clone(),
+    }];
+    let mut live = scene
+        .trust(TrustConfig {
+            pins,
+            ..trusting(&ca, true)
+        })
+        .agent();
+    tell_time(&mut live);
+    live.connect("operator");
+    live.arrive_over_tls(Some("vendor"), &[&certificate])
+        .unwrap();
+    let row = row_of(&mut live, "vendor");
+    assert_eq!(row["InheritedRole"], FULL_ACCESS);
+    let named = [("Name", "Banned"), ("Enable", "true")];
+    let banned = added(&mut live, &format!("{TRUST}Role."), &named);
+    let banned = banned.trim_end_matches('.');
+    live.response("operator", set(TRUST, &[("BannedRole", banned)]));
+    let values = [
+        ("Enable", "true"),
+        ("Credential", &*row["Credential"]),
+        ("Role", banned),
+    ];
+    added(&mut live, &format!("{TRUST}Credential."), &values);
+    let row = row_of(&mut live, "vendor");
+    assert_eq!(
+        (&*row["AssignedRole"], &*row["InheritedRole"]),
+        (banned, "")
+    );
+}
+
+/// The revocation lists of the configuration count, whatever else becomes of what is trusted.
+///
+/// Proves: R-SEC.24a, R-MTP.4a
+#[test]
+fn a_revocation_list_outlives_a_change_of_what_is_trusted() {
+    let ca = authority("CA");
+    let numbered = |serial| {
+        let draft = draft("vendor").endpoint(&id("vendor")).serial(serial);
+        draft.signed_by(&ca).certificate
+    };
+    let mut live = operated(TrustConfig {
+        revocation_lists: vec![ca.revokes(&[77])],
+        ..trusting(&ca, true)
+    });
+    for timer in ["10", "20"] {
+        assert_eq!(live.arrive_over_tls(Some("vendor"), &[&numbered(77)]), None);
+        let change = [("TOFUInactivityTimer", timer)];
+        live.response("operator", set(TRUST, &change));
+    }
+    let link = live.arrive_over_tls(Some("vendor"), &[&numbered(78)]);
+    assert!(link.is_some());
+}
+
 /// What the configuration trusts is seeded once; who deletes it has the last word.
 ///
 /// Proves: R-SEC.2
