@@ -7,6 +7,7 @@ use netlink_packet_core::DefaultNla;
 
 use super::socket::{KernelError, Netlink, attributes, nested};
 use super::uapi::*;
+use super::world::Destination;
 use crate::limits::NEIGHBOUR_ENTRIES_MAX;
 
 const IFINFOMSG: usize = 16;
@@ -172,6 +173,15 @@ impl Facts {
     /// The name of the link with this index.
     pub(super) fn name(&self, index: u32) -> Option<&str> {
         self.links.get(&index).map(|link| &*link.name)
+    }
+
+    /// The device on whose network this address is; the smallest network counts.
+    pub(super) fn neighbour_of(&self, address: IpAddr) -> Option<&str> {
+        let around = self.addresses.iter().filter(|known| {
+            Destination::new(known.address, known.prefix) == Destination::new(address, known.prefix)
+        });
+        let nearest = around.max_by_key(|known| known.prefix)?;
+        self.name(nearest.index)
     }
 
     pub(super) fn addresses_of(&self, index: u32) -> impl Iterator<Item = &Address> {

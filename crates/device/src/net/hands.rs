@@ -8,9 +8,10 @@ use netlink_packet_core::{DefaultNla, NLM_F_CREATE, NLM_F_EXCL};
 
 use super::facts::{Facts, read_links};
 use super::goal::{AddressWish, BridgeWish, Make, VlanWish};
-use super::plan::{Obstacle, Planned, RouteSpec, Step};
+use super::losses::{Lifetimes, LostAddress, lost_addresses, lost_routes};
 use super::socket::{KernelError, Netlink, nest};
 use super::sources::Sources;
+use super::step::{Obstacle, Planned, RouteSpec, Step};
 use super::uapi::*;
 use super::world::Destination;
 
@@ -23,16 +24,19 @@ const ENETDOWN: i32 = 100;
 pub(super) struct Hands<'a> {
     kernel: &'a mut Netlink,
     sources: &'a Sources,
+    /// What there was before the first step.
+    before: &'a Facts,
     indices: BTreeMap<String, u32>,
     done: Vec<Planned>,
 }
 
 impl<'a> Hands<'a> {
-    pub(super) fn new(kernel: &'a mut Netlink, sources: &'a Sources, facts: &Facts) -> Self {
-        let indices = facts.links.values();
+    pub(super) fn new(kernel: &'a mut Netlink, sources: &'a Sources, before: &'a Facts) -> Self {
+        let indices = before.links.values();
         Self {
             kernel,
             sources,
+            before,
             indices: indices
                 .map(|link| (link.name.clone(), link.index))
                 .collect(),
@@ -40,17 +44,27 @@ impl<'a> Hands<'a> {
         }
     }
 
-    /// Takes all steps. What was done until one was refused is taken back.
+    /// Takes all steps, and gives back what the kernel took away with them unasked. What was done until one
+    /// was refused is taken back.
     ///
     /// # Errors
     /// When the kernel refuses a step, in its words.
     pub(super) fn take(&mut self, steps: Vec<Planned>) -> Result<(), Obstacle> {
-        for planned in steps {
+        // Routes come last, and some need what was lost.
+        let routes = steps
+            .iter()
+            .position(|planned| matches!(planned.step, Step::AddRoute(_)));
+        let routes = routes.unwrap_or(steps.len());
+        for (at, planned) in steps.into_iter().enumerate() {
+            if at == routes {
+                self.make_good();
+            }
             if let Err(obstacle) = self.take_one(planned) {
                 self.take_back();
                 return Err(obstacle);
             }
         }
+        self.make_good();
         Ok(())
     }
 
@@ -72,7 +86,7 @@ impl<'a> Hands<'a> {
         Ok(())
     }
 
-    /// Takes back everything that was done, the last first.
+    /// Takes back everything that was done, the last first, and what the kernel did beyond that.
     pub(super) fn take_back(&mut self) {
         while let Some(planned) = self.done.pop() {
             let Some(back) = planned.back else { continue };
@@ -82,11 +96,39 @@ impl<'a> Hands<'a> {
                 tracing::error!("the kernel refuses to {} again: {error}", describe(&back));
             }
         }
+        self.make_good();
+    }
+
+    /// Gives back the addresses and routes that went with others. What the kernel does not want back has lost
+    /// its ground, such as the route by a gateway that is on no network any more.
+    fn make_good(&mut self) {
+        let look = |kernel: &mut Netlink| {
+            let found = Facts::read(kernel);
+            found.inspect_err(|error| tracing::error!("the kernel does not tell: {error}"))
+        };
+        let Ok(now) = look(self.kernel) else { return };
+        for LostAddress { wish, lifetimes } in lost_addresses(self.before, &now, &self.done) {
+            let flags = NLM_F_CREATE | NLM_F_EXCL;
+            if let Err(error) = self.address(RTM_NEWADDR, flags, &wish, Some(lifetimes)) {
+                let step = describe(&Step::AddAddress(wish));
+                tracing::warn!("the kernel refuses to {step} again: {error}");
+            }
+        }
+        // Some of the routes are back with their addresses.
+        let Ok(now) = look(self.kernel) else { return };
+        for route in lost_routes(self.before, &now, &self.done) {
+            let step = Step::AddRoute(route);
+            if let Err(error) = self.step(&step) {
+                tracing::warn!("the kernel refuses to {} again: {error}", describe(&step));
+            }
+        }
     }
 
     fn step(&mut self, step: &Step) -> Result<(), KernelError> {
         match step {
-            Step::AddAddress(wish) => self.address(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, wish),
+            Step::AddAddress(wish) => {
+                self.address(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, wish, None)
+            }
             Step::AddRoute(route) => self.route(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, route),
             Step::AddVlan(wish) => self.vlan(RTM_SETLINK, wish),
             Step::Bridge(name, settings) => self.bridge(name, settings),
@@ -102,7 +144,7 @@ impl<'a> Hands<'a> {
                 self.indices.remove(name);
                 Ok(())
             }
-            Step::DeleteAddress(wish) => self.address(RTM_DELADDR, 0, wish),
+            Step::DeleteAddress(wish) => self.address(RTM_DELADDR, 0, wish, None),
             Step::DeleteRoute(route) => self.route(RTM_DELROUTE, 0, route),
             Step::DeleteVlan(wish) => self.vlan(RTM_DELLINK, wish),
             Step::Ipv6(name, is_on) => {
@@ -217,7 +259,14 @@ impl<'a> Hands<'a> {
         self.kernel.request(kind, 0, &header, &attributes)
     }
 
-    fn address(&mut self, kind: u16, flags: u16, wish: &AddressWish) -> Result<(), KernelError> {
+    /// Without `lifetimes` the address stays for ever.
+    fn address(
+        &mut self,
+        kind: u16,
+        flags: u16,
+        wish: &AddressWish,
+        lifetimes: Option<Lifetimes>,
+    ) -> Result<(), KernelError> {
         let mut header = vec![family(wish.address), wish.prefix, 0, scope(wish.address)];
         header.extend(self.index(&wish.device)?.to_ne_bytes());
         let bytes = bytes(wish.address);
@@ -228,6 +277,10 @@ impl<'a> Hands<'a> {
         if let (RTM_NEWADDR, IpAddr::V4(_), 1..=30) = (kind, wish.address, wish.prefix) {
             let network = Destination::new(wish.address, wish.prefix).address;
             attributes.push(DefaultNla::new(IFA_BROADCAST, last(network, wish.prefix)));
+        }
+        if let Some(Lifetimes { preferred, valid }) = lifetimes {
+            let fields = [preferred, valid, 0, 0].map(u32::to_ne_bytes).concat();
+            attributes.push(DefaultNla::new(IFA_CACHEINFO, fields));
         }
         self.kernel.request(kind, flags, &header, &attributes)
     }

@@ -11,6 +11,7 @@ mod draft;
 mod facts;
 mod goal;
 mod hands;
+mod losses;
 mod namespace;
 mod neighbours;
 mod objects;
@@ -20,6 +21,7 @@ mod row;
 mod socket;
 mod sources;
 mod state;
+mod step;
 mod uapi;
 mod watch;
 mod wishes;
@@ -27,6 +29,7 @@ mod world;
 mod write;
 
 use std::collections::BTreeMap;
+use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
 use usphere_datamodel::model::{Outputs, OwnedChange, OwnerError, Phase, Snapshot};
@@ -60,7 +63,11 @@ pub struct Net {
     presences: Presences,
     /// Rows that were deleted of late, for requests that are taken back.
     removed: BTreeMap<Row, Removed>,
+    /// Whether it was said already that the state cannot be kept.
+    is_unkept: bool,
     announcer: Option<Announcer>,
+    /// Ends when what was configured earlier is restored.
+    restoring: Option<Receiver<()>>,
     /// Kept for its thread, which ends with it.
     _watch: Option<Watch>,
 }
@@ -77,7 +84,9 @@ impl Net {
             since: Since::default(),
             presences: Presences::default(),
             removed: BTreeMap::new(),
+            is_unkept: false,
             announcer: None,
+            restoring: None,
             _watch: None,
             config,
         }
@@ -85,6 +94,10 @@ impl Net {
 
     /// The kernel, from the owner's own thread: it enters the namespace that is served.
     fn kernel(&mut self) -> Result<&mut Netlink, OwnerError> {
+        if let Some(restoring) = self.restoring.take() {
+            // Until it hangs up: what is changed now comes after what was configured earlier.
+            let _ = restoring.recv();
+        }
         if self.kernel.is_none() {
             if let Some(namespace) = &self.config.namespace {
                 namespace::enter(namespace).map_err(|error| {
@@ -114,12 +127,7 @@ impl Net {
         let world = World::build(&facts, &mut self.state, &self.sources, &mut self.lifetimes);
         self.since.note(&world, Instant::now());
         self.config.interfaces.set(world.ip_interfaces(&facts));
-        // Numbers that are told have to be the same after a restart.
-        self.state
-            .save(self.config.state_file.as_ref())
-            .map_err(|error| {
-                OwnerError::failed(format!("the instance numbers cannot be kept: {error}"))
-            })?;
+        self.keep_numbers();
         Ok((facts, world))
     }
 
@@ -136,6 +144,19 @@ impl Net {
         let around = (&facts, &world, &self.sources);
         let now = Clock::utc_now();
         Ok(self.presences.hosts(&seen, &leases, around, &now))
+    }
+
+    /// Numbers that are told should be the same after a restart. A full disk is no reason to tell nothing: what
+    /// could not be kept is tried again at the next look.
+    fn keep_numbers(&mut self) {
+        let kept = self.state.save(self.config.state_file.as_ref());
+        match &kept {
+            Err(error) if !self.is_unkept => {
+                tracing::error!("the instance numbers of the network cannot be kept: {error}");
+            }
+            _ => {}
+        }
+        self.is_unkept = kept.is_err();
     }
 
     fn counters(&mut self) -> Result<Snapshot, OwnerError> {
@@ -169,7 +190,10 @@ impl Owner for Net {
             leases: self.sources.leases(&self.config.leases),
         };
         match Watch::start(task) {
-            Ok(watch) => self._watch = Some(watch),
+            Ok((watch, restoring)) => {
+                self._watch = Some(watch);
+                self.restoring = Some(restoring);
+            }
             Err(error) => tracing::error!("changes of the network are not announced: {error}"),
         }
         self.announcer = Some(announcer);

@@ -6,60 +6,8 @@ use std::net::IpAddr;
 use super::facts::{Address, Facts, Link, Route};
 use super::goal::{AddressWish, BridgeWish, DeviceWish, Goal, Make, VlanWish};
 use super::row::Row;
+use super::step::{Obstacle, Planned, RouteSpec, Step};
 use super::uapi::*;
-use super::wishes::RouteWish;
-use super::world::Destination;
-
-/// One thing that the kernel is asked to do.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Step {
-    AddAddress(AddressWish),
-    AddRoute(RouteSpec),
-    AddVlan(VlanWish),
-    Bridge(String, BridgeWish),
-    Create {
-        name: String,
-        make: Make,
-        mac: Vec<u8>,
-        mtu: Option<u32>,
-    },
-    Delete(String),
-    DeleteAddress(AddressWish),
-    DeleteRoute(RouteSpec),
-    DeleteVlan(VlanWish),
-    Ipv6(String, bool),
-    Master(String, Option<String>),
-    Mtu(String, u32),
-    Up(String, bool),
-}
-
-/// A route as the kernel is asked for it.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct RouteSpec {
-    pub(super) destination: Destination,
-    pub(super) gateway: Option<IpAddr>,
-    pub(super) device: Option<String>,
-    pub(super) metric: Option<u32>,
-    pub(super) kind: u8,
-    pub(super) protocol: u8,
-    pub(super) source: Option<IpAddr>,
-}
-
-/// A step, what takes it back, and the row for whose sake it is taken.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Planned {
-    pub(super) step: Step,
-    pub(super) back: Option<Step>,
-    pub(super) row: Option<Row>,
-}
-
-/// Why there is no way.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Obstacle {
-    /// The row for whose sake it is in the way.
-    pub(super) row: Option<Row>,
-    pub(super) text: String,
-}
 
 /// The steps from `before` to `after`, where the kernel has what `facts` say.
 ///
@@ -534,50 +482,6 @@ impl Planner<'_> {
     }
 }
 
-impl Step {
-    /// The device that it changes.
-    pub(super) fn device(&self) -> Option<&str> {
-        match self {
-            Self::AddAddress(wish) | Self::DeleteAddress(wish) => Some(&wish.device),
-            Self::AddRoute(route) | Self::DeleteRoute(route) => route.device.as_deref(),
-            Self::AddVlan(wish) | Self::DeleteVlan(wish) => Some(&wish.device),
-            Self::Bridge(name, _)
-            | Self::Create { name, .. }
-            | Self::Delete(name)
-            | Self::Ipv6(name, _)
-            | Self::Master(name, _)
-            | Self::Mtu(name, _)
-            | Self::Up(name, _) => Some(name),
-        }
-    }
-}
-
-impl RouteSpec {
-    fn of(route: &Route, device: Option<&str>) -> Self {
-        Self {
-            destination: Destination::of(route),
-            gateway: route.gateway,
-            device: device.map(str::to_owned),
-            metric: Some(route.metric),
-            kind: route.kind,
-            protocol: route.protocol,
-            source: route.source,
-        }
-    }
-
-    fn wanted(wish: &RouteWish) -> Self {
-        Self {
-            destination: wish.destination,
-            gateway: wish.gateway,
-            device: wish.device.clone(),
-            metric: wish.metric,
-            kind: wish.kind,
-            protocol: RTPROT_STATIC,
-            source: None,
-        }
-    }
-}
-
 impl BridgeWish {
     /// The settings that a bridge has.
     fn of(bridge: &super::facts::Bridge) -> Self {
@@ -648,7 +552,8 @@ fn depth(facts: &Facts, link: &Link) -> u32 {
     depth
 }
 
-fn wish_of(facts: &Facts, address: &Address) -> Option<AddressWish> {
+/// An address of the kernel's in the terms of a wish.
+pub(super) fn wish_of(facts: &Facts, address: &Address) -> Option<AddressWish> {
     Some(AddressWish {
         device: facts.name(address.index)?.to_owned(),
         address: address.address,
@@ -657,7 +562,7 @@ fn wish_of(facts: &Facts, address: &Address) -> Option<AddressWish> {
 }
 
 /// Whether the kernel makes the address by itself.
-fn is_kernels(address: &Address) -> bool {
+pub(super) fn is_kernels(address: &Address) -> bool {
     matches!(address.address, IpAddr::V6(ip) if ip.segments()[0] & 0xffc0 == 0xfe80)
 }
 

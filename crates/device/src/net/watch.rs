@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::io::{self, PipeReader, PipeWriter};
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::mpsc::{self, Receiver};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use netlink_packet_core::NetlinkBuffer;
 use netlink_sys::protocols::NETLINK_ROUTE;
 use netlink_sys::{Socket, SocketAddr};
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use usphere_runtime::Announcer;
 
 use super::facts::{Mac, neighbour, read_neighbours};
@@ -25,6 +26,10 @@ use crate::watcher::Folders;
 
 /// For how long changes are gathered before they are passed on together.
 const GATHERING: Duration = Duration::from_millis(15);
+
+/// For how long nothing is done after a failure, the first time and at most.
+const PAUSE_MIN: Duration = Duration::from_secs(1);
+const PAUSE_MAX: Duration = Duration::from_secs(60);
 
 /// What the kernel is asked to tell.
 const GROUPS: [u32; 6] = [
@@ -60,20 +65,21 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Starts the thread.
+    /// Starts the thread. The receiver hangs up when what was configured earlier is in the kernel.
     ///
     /// # Errors
     /// When there can be no thread.
-    pub(super) fn start(task: Task) -> io::Result<Self> {
+    pub(super) fn start(mut task: Task) -> io::Result<(Self, Receiver<()>)> {
         let (ended, end) = io::pipe()?;
+        let (restoring, restored) = mpsc::channel();
         thread::Builder::new()
             .name("network watch".to_owned())
             .spawn(move || {
-                if let Err(error) = task.run(&ended) {
-                    tracing::error!("changes of the network are not announced: {error}");
-                }
+                task.restore();
+                drop(restoring);
+                task.watch(&ended);
             })?;
-        Ok(Self { _end: end })
+        Ok((Self { _end: end }, restored))
     }
 }
 
@@ -86,11 +92,12 @@ struct Changed {
 }
 
 impl Task {
-    fn run(self, ended: &PipeReader) -> io::Result<()> {
-        if let Some(path) = &self.namespace {
-            namespace::enter(path)?;
-        }
-        if let Some(restore) = &self.restore {
+    /// Makes what Controllers configured earlier.
+    fn restore(&mut self) {
+        let Some(restore) = self.restore.take() else {
+            return;
+        };
+        let restored = self.enter().and_then(|()| {
             let mut kernel = Netlink::open()?;
             write::restore(
                 &mut kernel,
@@ -98,7 +105,45 @@ impl Task {
                 &restore.sources,
                 &restore.protected,
             );
+            Ok(())
+        });
+        if let Err(error) = restored {
+            tracing::error!("the network that Controllers configured is not restored: {error}");
         }
+    }
+
+    /// Listens until the end. After a failure it begins anew, and whatever was missed is announced.
+    fn watch(&self, ended: &PipeReader) {
+        let mut pause = PAUSE_MIN;
+        loop {
+            let began = Instant::now();
+            let Err(error) = self.enter().and_then(|()| self.listen(ended)) else {
+                return;
+            };
+            if began.elapsed() > PAUSE_MAX {
+                pause = PAUSE_MIN;
+            }
+            tracing::error!(
+                "changes of the network are not announced for {} s: {error}",
+                pause.as_secs()
+            );
+            let mut end = [PollFd::new(ended, PollFlags::IN)];
+            let timeout = Timespec {
+                tv_sec: pause.as_secs() as i64,
+                tv_nsec: 0,
+            };
+            if poll(&mut end, Some(&timeout)).is_ok_and(|ready| ready > 0) {
+                return;
+            }
+            pause = (pause * 2).min(PAUSE_MAX);
+        }
+    }
+
+    fn enter(&self) -> io::Result<()> {
+        self.namespace.as_deref().map_or(Ok(()), namespace::enter)
+    }
+
+    fn listen(&self, ended: &PipeReader) -> io::Result<()> {
         let mut socket = Socket::new(NETLINK_ROUTE)?;
         socket.bind(&SocketAddr::new(0, 0))?;
         for group in GROUPS {

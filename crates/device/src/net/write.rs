@@ -10,11 +10,12 @@ use super::draft::{Draft, row_of};
 use super::facts::Facts;
 use super::goal::Goal;
 use super::hands::Hands;
-use super::plan::{Obstacle, Planned, steps};
+use super::plan::steps;
 use super::row::{Row, Table};
 use super::socket::Netlink;
 use super::sources::Sources;
 use super::state::{Configured, State};
+use super::step::{Obstacle, Planned};
 use super::world::World;
 use super::{Net, objects};
 use crate::limits::REMOVED_ROWS_MAX;
@@ -90,7 +91,11 @@ impl Net {
         name_devices(&mut draft.after, facts);
         let (before, after) = (Goal::of(&draft.before), Goal::of(&draft.after));
         let steps = steps(facts, &before, &after).map_err(in_the_way)?;
-        self.check_protected(&steps).map_err(in_the_way)?;
+        for planned in &steps {
+            let row = planned.row;
+            allowed(planned, facts, &self.config.protected)
+                .map_err(|text| in_the_way(Obstacle { row, text }))?;
+        }
         if phase == Phase::Check {
             // The numbers are spoken for until the changes are made.
             for change in changes {
@@ -132,23 +137,6 @@ impl Net {
         Ok(())
     }
 
-    /// Devices by which the host is managed are left alone.
-    fn check_protected(&self, steps: &[Planned]) -> Result<(), Obstacle> {
-        for planned in steps {
-            let device = planned.step.device();
-            let protected = self.config.protected.iter();
-            if let Some(device) =
-                device.filter(|device| protected.clone().any(|name| name == device))
-            {
-                return Err(Obstacle {
-                    row: planned.row,
-                    text: format!("{device} is protected by the configuration of this Agent"),
-                });
-            }
-        }
-        Ok(())
-    }
-
     /// Everything of this owner may be different now.
     fn tell(&self) {
         if let Some(announcer) = &self.announcer {
@@ -180,13 +168,27 @@ pub(super) fn restore(
     };
     let mut hands = Hands::new(kernel, sources, &facts);
     for planned in steps {
-        let device = planned.step.device();
-        if device.is_some_and(|device| protected.iter().any(|name| name == device)) {
+        if let Err(text) = allowed(&planned, &facts, protected) {
+            tracing::warn!("not restored: {text}");
             continue;
         }
         if let Err(obstacle) = hands.take_one(planned) {
             tracing::warn!("not restored: {}", obstacle.text);
         }
+    }
+}
+
+/// Devices by which the host is managed are left alone, and no way leads through them.
+fn allowed(planned: &Planned, facts: &Facts, protected: &[String]) -> Result<(), String> {
+    let devices = planned.step.devices(facts);
+    match devices
+        .iter()
+        .find(|device| protected.iter().any(|name| name == *device))
+    {
+        Some(device) => Err(format!(
+            "{device} is protected by the configuration of this Agent"
+        )),
+        None => Ok(()),
     }
 }
 

@@ -332,6 +332,82 @@ fn a_refused_step_leaves_nothing_behind() {
     assert_eq!(ignored(&scene.tree("Device.")), ignored(&before));
 }
 
+/// What the kernel takes away by the way is given back: with the last address of a device its routes, with
+/// the first address of a network the others.
+#[test]
+fn nothing_else_goes_with_an_address() {
+    let Some(namespace) = Namespace::new() else {
+        return;
+    };
+    ports(&namespace);
+    namespace.ip("addr add 192.0.2.1/24 dev lan1");
+    namespace.ip("route add 198.51.100.0/24 via 192.0.2.9 dev lan1");
+    namespace.ip("route add 203.0.113.0/24 dev lan1 metric 7");
+    let mut scene = Scene::new(&namespace);
+    let tree = scene.tree("Device.");
+    let row = tree.find("Device.IP.Interface.", "Name", "lan1").unwrap();
+    scene
+        .add(
+            "Device.Routing.Router.1.IPv4Forwarding.",
+            &[
+                ("DestIPAddress", "100.64.0.0"),
+                ("DestSubnetMask", "255.255.0.0"),
+                ("GatewayIPAddress", "192.0.2.8"),
+                ("Interface", &row),
+                ("Enable", "true"),
+            ],
+        )
+        .unwrap();
+    let address = tree.rows(&format!("{row}.IPv4Address.")).remove(0);
+    let mut expected = of_iproute(&namespace);
+
+    // The only address becomes another.
+    scene.set(&address, &[("IPAddress", "192.0.2.2")]).unwrap();
+    assert!(expected.remove("lan1 has 192.0.2.1/24"), "{expected:#?}");
+    expected.insert("lan1 has 192.0.2.2/24".to_owned());
+    let found = agree(&namespace, &mut scene);
+    let routes = |facts: &Facts| {
+        let routes = facts.iter().filter(|fact| fact.contains("route"));
+        let of_lan1: Vec<String> = routes
+            .filter(|fact| !fact.contains("/32"))
+            .cloned()
+            .collect();
+        of_lan1
+    };
+    assert!(routes(&found).len() > 3, "{found:#?}");
+    assert_eq!(routes(&found), routes(&expected));
+    assert!(found.contains("lan1 has 192.0.2.2/24"), "{found:#?}");
+
+    // The first address of a network goes, and a second with a lifetime stays.
+    namespace.ip("addr add 192.0.2.3/24 dev lan1 valid_lft 5000 preferred_lft 4000");
+    let before = routes(&of_iproute(&namespace));
+    scene.delete(&format!("{address}.")).unwrap();
+    let found = agree(&namespace, &mut scene);
+    assert!(!found.contains("lan1 has 192.0.2.2/24"), "{found:#?}");
+    assert!(found.contains("lan1 has 192.0.2.3/24"), "{found:#?}");
+    assert_eq!(routes(&found), before);
+    let addresses = namespace.ask("addr show dev lan1");
+    let addresses = addresses[0]["addr_info"].as_array().unwrap();
+    let kept = addresses
+        .iter()
+        .find(|one| one["local"] == "192.0.2.3")
+        .unwrap();
+    let valid = kept["valid_life_time"].as_u64().unwrap();
+    assert!((4000..=5000).contains(&valid), "{kept}");
+
+    // What is refused in the end leaves routes and addresses as they were.
+    let untouched = of_iproute(&namespace);
+    let tree = scene.tree("Device.");
+    let address = tree.rows(&format!("{row}.IPv4Address.")).remove(0);
+    scene
+        .set_both(
+            (&address, &[("IPAddress", "192.0.2.77")]),
+            (&row, &[("MaxMTUSize", "64")]),
+        )
+        .unwrap_err();
+    is_again(&namespace, &untouched);
+}
+
 /// Addresses and routes of the host can be changed, disabled and enabled again.
 #[test]
 fn what_the_host_has_by_itself_can_be_changed() {
@@ -462,4 +538,48 @@ fn a_protected_device_is_left_alone() {
     scene.set(&find("lan2"), &[("Enable", "false")]).unwrap();
     let facts = of_iproute(&namespace);
     assert!(facts.contains("lan1 up true") && facts.contains("lan2 up false"));
+}
+
+/// Nor is anything led through it: by a gateway beyond it, or into a bridge that is protected.
+#[test]
+fn nothing_leads_through_a_protected_device() {
+    let Some(namespace) = Namespace::new() else {
+        return;
+    };
+    ports(&namespace);
+    namespace.ip("addr add 192.0.2.1/24 dev lan1");
+    namespace.ip("link add br0 type bridge");
+    namespace.ip("link set br0 up");
+    let untouched = of_iproute(&namespace);
+    let mut scene = Scene::configured(NetConfig {
+        write: true,
+        namespace: Some(namespace.path()),
+        protected: vec!["lan1".to_owned(), "br0".to_owned()],
+        ..NetConfig::default()
+    });
+    let fault = scene
+        .add(
+            "Device.Routing.Router.1.IPv4Forwarding.",
+            &[
+                ("DestIPAddress", "198.51.100.0"),
+                ("DestSubnetMask", "255.255.255.0"),
+                ("GatewayIPAddress", "192.0.2.9"),
+                ("Enable", "true"),
+            ],
+        )
+        .unwrap_err();
+    assert!(fault.text.contains("lan1 is protected"), "{fault}");
+    let tree = scene.tree("Device.");
+    let lan2 = tree
+        .find("Device.Ethernet.Interface.", "Name", "lan2")
+        .unwrap();
+    let bridge = tree.rows("Device.Bridging.Bridge.").remove(0);
+    let fault = scene
+        .add(
+            &format!("{bridge}.Port."),
+            &[("LowerLayers", &lan2), ("Enable", "true")],
+        )
+        .unwrap_err();
+    assert!(fault.text.contains("br0 is protected"), "{fault}");
+    is_again(&namespace, &untouched);
 }
