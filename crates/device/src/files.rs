@@ -26,9 +26,22 @@ pub(crate) fn text(path: &Path) -> Option<String> {
     bytes(path).map(|content| String::from_utf8_lossy(&content).into_owned())
 }
 
-/// The start of a file of ours that may be longer than others; none where it is no text.
-pub(crate) fn text_up_to(path: &Path, bytes_max: u64) -> Option<String> {
-    String::from_utf8(start(path, bytes_max)?).ok()
+/// The whole of a file of ours, nothing where there is none; what is no UTF-8 is replaced.
+///
+/// # Errors
+/// When it is there and cannot be read, or is longer than `bytes_max`.
+pub(crate) fn kept_text(path: &Path, bytes_max: u64) -> io::Result<String> {
+    let file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(String::new()),
+        file => file?,
+    };
+    let mut content = Vec::new();
+    file.take(bytes_max + 1).read_to_end(&mut content)?;
+    if content.len() as u64 > bytes_max {
+        let text = format!("it is longer than {bytes_max} bytes");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+    }
+    Ok(String::from_utf8_lossy(&content).into_owned())
 }
 
 /// As [`replace`]; where `path` is a link, it stays one, and what it leads to is replaced.

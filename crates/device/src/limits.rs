@@ -3,6 +3,9 @@
 /// Most bytes of a file that is read whole; the rest of a longer one is not looked at.
 pub const FILE_BYTES_MAX: u64 = 64 * 1024;
 
+/// Most network devices that are made and removed by one request.
+pub const NET_DEVICES_AT_ONCE_MAX: usize = 64;
+
 /// Most bytes of a table of the kernel or of leases.
 pub const TABLE_BYTES_MAX: u64 = 1024 * 1024;
 

@@ -1,6 +1,7 @@
 //! What would be configured once changes are made: tried here first, before the kernel hears of it.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 
 use usphere_datamodel::FaultKind;
 use usphere_datamodel::model::{OwnedChange, OwnerError, Phase};
@@ -115,7 +116,7 @@ impl<'a> Draft<'a> {
         change: &OwnedChange,
         removed: &BTreeMap<Row, Removed>,
     ) -> Result<(), OwnerError> {
-        let row = row_of(change).ok_or_else(|| unknown(change.path()))?;
+        let row = row_of(change).ok_or_else(|| fixed(change.path()))?;
         match (change, phase) {
             (OwnedChange::Add { .. }, Phase::Undo)
             | (OwnedChange::Delete { .. }, Phase::Apply | Phase::Check) => self.delete(row),
@@ -132,7 +133,7 @@ impl<'a> Draft<'a> {
                 },
                 phase,
             ) => {
-                let (_, name) = Row::split(path).ok_or_else(|| unknown(path))?;
+                let (_, name) = Row::split(path).ok_or_else(|| fixed(path))?;
                 let value = if phase == Phase::Undo {
                     previous
                 } else {
@@ -522,12 +523,29 @@ fn check_values(row: Row, configured: &Configured) -> Result<(), OwnerError> {
         let text = format!("{mask} is not a mask: its ones are not in one run");
         return Err(refused(FaultKind::ValueInvalid, text));
     }
+    if let (Table::Ipv4Address, Ok(address)) = (row.table, configured.text("IPAddress").parse())
+        && let Some(reason) = unusable(address)
+    {
+        let text = format!("{address} is not an address of an interface: {reason}");
+        return Err(refused(FaultKind::ValueInvalid, text));
+    }
     let tag = configured.text("TPID");
     if !matches!(tag, "" | "33024" | "34984") {
         let text = format!("{tag} is no tag that the kernel makes, only 33024 and 34984 are");
         return Err(refused(FaultKind::ValueInvalid, text));
     }
     Ok(())
+}
+
+/// Why no interface can have this address.
+fn unusable(address: Ipv4Addr) -> Option<&'static str> {
+    match address {
+        _ if address.octets()[0] == 0 => Some("it means this network"),
+        _ if address.is_multicast() => Some("it is of a group"),
+        _ if address.is_broadcast() => Some("it means everybody"),
+        _ if address.is_loopback() => Some("it is of the host itself"),
+        _ => None,
+    }
 }
 
 fn serves(table: Table, name: &str) -> bool {
@@ -554,6 +572,11 @@ fn refused(kind: FaultKind, text: impl Into<String>) -> OwnerError {
         kind,
         text: text.into(),
     }
+}
+
+fn fixed(path: &str) -> OwnerError {
+    let text = format!("{path} cannot be changed on this host");
+    refused(FaultKind::WriteForbidden, text)
 }
 
 fn unknown(path: &str) -> OwnerError {

@@ -111,24 +111,29 @@ impl Goal {
         }
         let wish = self.devices.entry(name.to_owned()).or_default();
         let enable = configured.values.get("Enable");
+        let enable = enable.map(|enable| enable == "true");
         match row.table {
             Table::Bridge => {
                 wish.rows.insert(0, row);
                 wish.make = configured.is_made.then_some(Make::Bridge);
-                wish.up = enable.map(|enable| enable == "true");
+                wish.up = both(wish.up, enable);
                 wish.bridge = bridge(configured);
             }
             Table::EthernetInterface => {
                 wish.rows.insert(0, row);
-                wish.up = enable.map(|enable| enable == "true");
+                wish.up = both(wish.up, enable);
             }
             Table::VlanTermination => {
                 wish.rows.insert(0, row);
                 wish.make = vlan(state, configured).filter(|_| configured.is_made);
-                wish.up = enable.map(|enable| enable == "true");
+                wish.up = both(wish.up, enable);
             }
             _ => {
                 wish.rows.push(row);
+                if row.table == Table::EthernetLink && !configured.is_made {
+                    // The link of the host is the device itself.
+                    wish.up = both(wish.up, enable);
+                }
                 let mtu = match row.table {
                     Table::EthernetLink => configured.text("MTU"),
                     _ => configured.text("MaxMTUSize"),
@@ -204,6 +209,14 @@ impl Goal {
         if let (true, Some(wish)) = (is_wanted, wishes::route(state, row.table, configured)) {
             self.routes.insert(wish, row);
         }
+    }
+}
+
+/// Whether a device is to be up when two rows say so of it: not when either says no.
+fn both(one: Option<bool>, other: Option<bool>) -> Option<bool> {
+    match (one, other) {
+        (Some(false), _) | (_, Some(false)) => Some(false),
+        _ => one.or(other),
     }
 }
 

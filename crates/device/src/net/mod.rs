@@ -29,6 +29,7 @@ mod world;
 mod write;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
@@ -58,6 +59,8 @@ pub struct Net {
     sources: Sources,
     kernel: Option<Netlink>,
     state: State,
+    /// Whether `state` is what was kept; until then it is nothing.
+    is_read: bool,
     lifetimes: Lifetimes,
     since: Since,
     presences: Presences,
@@ -79,7 +82,8 @@ impl Net {
         Self {
             sources: Sources::new(paths),
             kernel: None,
-            state: State::load(config.state_file.as_ref()),
+            state: State::default(),
+            is_read: false,
             lifetimes: Lifetimes::default(),
             since: Since::default(),
             presences: Presences::default(),
@@ -113,8 +117,25 @@ impl Net {
             .ok_or_else(|| OwnerError::failed("there is no kernel to ask"))
     }
 
+    /// Reads what was kept, once. Without it nothing is told, for the numbers would be others, and nothing is
+    /// changed or kept.
+    fn read_state(&mut self) -> Result<(), OwnerError> {
+        if self.is_read {
+            return Ok(());
+        }
+        let kept = State::load(self.config.state_file.as_ref());
+        self.state = kept.map_err(|error| {
+            let file = self.config.state_file.as_deref().unwrap_or(Path::new(""));
+            let file = file.display();
+            OwnerError::failed(format!("{file}, what is kept of the network: {error}"))
+        })?;
+        self.is_read = true;
+        Ok(())
+    }
+
     /// Everything that there is now.
     fn look(&mut self) -> Result<(Facts, World), OwnerError> {
+        self.read_state()?;
         let facts = match Facts::read(self.kernel()?) {
             Ok(facts) => facts,
             Err(error) => {
@@ -178,7 +199,10 @@ impl Owner for Net {
     }
 
     fn announcer(&mut self, announcer: Announcer) {
-        let restore = self.config.write.then(|| Restore {
+        if let Err(error) = self.read_state() {
+            tracing::error!("{}", error.text);
+        }
+        let restore = (self.config.write && self.is_read).then(|| Restore {
             state: self.state.clone(),
             sources: self.sources.clone(),
             protected: self.config.protected.clone(),

@@ -40,6 +40,9 @@ pub(super) fn steps(facts: &Facts, before: &Goal, after: &Goal) -> Result<Vec<Pl
     Ok(planner.planned)
 }
 
+/// The smallest MTU with which the kernel speaks IPv6. (RFC 8200)
+const IPV6_MTU_MIN: u32 = 1280;
+
 struct Planner<'a> {
     facts: &'a Facts,
     before: &'a Goal,
@@ -393,7 +396,13 @@ impl Planner<'_> {
             let mut known = facts.addresses.iter();
             let is_there = known.any(|address| wish_of(facts, address).as_ref() == Some(wish));
             let is_there = is_there && !self.created.contains(&wish.device);
-            if (is_new || is_lost) && !is_there {
+            // Below an MTU of 1280 there is no IPv6: it comes back with a larger one, and nobody loses it by
+            // a smaller.
+            let resized = self
+                .resized(&wish.device)
+                .filter(|_| wish.address.is_ipv6());
+            let is_there = is_there && resized.is_none_or(|mtu| mtu >= IPV6_MTU_MIN);
+            if (is_new || is_lost || resized.is_some()) && !is_there {
                 let back = Step::DeleteAddress(wish.clone());
                 self.plan(Step::AddAddress(wish.clone()), Some(back), Some(*row));
             }
@@ -461,6 +470,15 @@ impl Planner<'_> {
         let wish = self.after.devices.get(device);
         let wish = wish.or_else(|| self.before.devices.get(device))?;
         wish.rows.first().copied()
+    }
+
+    /// The MTU that the device gets by this plan, where it gets another.
+    fn resized(&self, device: &str) -> Option<u32> {
+        let mut planned = self.planned.iter();
+        planned.find_map(|planned| match &planned.step {
+            Step::Mtu(name, mtu) if name == device => Some(*mtu),
+            _ => None,
+        })
     }
 
     fn is_fresh_port(&self, device: &str) -> bool {

@@ -148,17 +148,21 @@ impl State {
         Ok(())
     }
 
-    /// What was kept in `file`; lines that make no sense are left out, with a word in the log.
-    pub(super) fn load(file: Option<&PathBuf>) -> Self {
+    /// What was kept in `file`; nothing where there is none. Lines that make no sense are left out, with a word
+    /// in the log.
+    ///
+    /// # Errors
+    /// When the file is there and cannot be read: it must not be taken for an empty one, nor replaced.
+    pub(super) fn load(file: Option<&PathBuf>) -> io::Result<Self> {
         let mut state = Self::default();
-        let text = file.and_then(|file| files::text_up_to(file, STATE_BYTES_MAX));
-        for line in text.as_deref().unwrap_or_default().lines() {
+        let Some(file) = file else { return Ok(state) };
+        for line in files::kept_text(file, STATE_BYTES_MAX)?.lines() {
             let (key, value) = line.split_once(' ').unwrap_or((line, ""));
             if state.take_line(key, unescaped(value)).is_none() {
                 tracing::warn!("left out of the kept network configuration: {key}");
             }
         }
-        state
+        Ok(state)
     }
 
     fn take_line(&mut self, key: &str, value: String) -> Option<()> {
@@ -284,7 +288,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("network");
         state.save(Some(&file)).unwrap();
-        State::load(Some(&file))
+        State::load(Some(&file)).unwrap()
     }
 
     #[test]
@@ -331,10 +335,23 @@ mod tests {
         let file = folder.path().join("network");
         std::fs::write(
             &file,
-            "Device.IP.Interface.# x\nnonsense\n\nDevice.IP.Interface.#eth0 4\n",
+            b"Device.IP.Interface.# x\nnonsense\n\xff\n\nDevice.IP.Interface.#eth0 4\n",
         )
         .unwrap();
-        let mut state = State::load(Some(&file));
+        let mut state = State::load(Some(&file)).unwrap();
         assert_eq!(state.number(Table::IpInterface, 0, "eth0"), 4);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_taken_for_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        State::load(Some(&folder.path().join("none"))).unwrap();
+        // A folder can be opened and not read.
+        State::load(Some(&folder.path().to_owned())).unwrap_err();
+        let long = folder.path().join("long");
+        let file = std::fs::File::create(&long).unwrap();
+        file.set_len(STATE_BYTES_MAX + 1).unwrap();
+        let error = State::load(Some(&long)).unwrap_err();
+        assert!(error.to_string().contains("longer than"), "{error}");
     }
 }

@@ -93,6 +93,22 @@ impl Step {
     }
 }
 
+impl Step {
+    /// Whether a device comes or goes by it.
+    pub(super) fn makes_or_removes(&self) -> bool {
+        matches!(self, Self::Create { .. } | Self::Delete(_))
+    }
+
+    /// Whether it takes away what the host itself relies on.
+    pub(super) fn cuts_loopback(&self) -> bool {
+        match self {
+            Self::Up(name, false) | Self::Ipv6(name, false) => name == "lo",
+            Self::DeleteAddress(wish) => wish.device == "lo" && wish.address.is_loopback(),
+            _ => false,
+        }
+    }
+}
+
 impl RouteSpec {
     /// As the kernel has it.
     pub(super) fn of(route: &Route, device: Option<&str>) -> Self {

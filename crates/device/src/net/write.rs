@@ -18,7 +18,7 @@ use super::state::{Configured, State};
 use super::step::{Obstacle, Planned};
 use super::world::World;
 use super::{Net, objects};
-use crate::limits::REMOVED_ROWS_MAX;
+use crate::limits::{NET_DEVICES_AT_ONCE_MAX, REMOVED_ROWS_MAX};
 
 impl Net {
     /// Checks, applies or takes back changes, in order. One result for each.
@@ -91,6 +91,16 @@ impl Net {
         name_devices(&mut draft.after, facts);
         let (before, after) = (Goal::of(&draft.before), Goal::of(&draft.after));
         let steps = steps(facts, &before, &after).map_err(in_the_way)?;
+        let devices = steps
+            .iter()
+            .filter(|planned| planned.step.makes_or_removes());
+        if devices.count() > NET_DEVICES_AT_ONCE_MAX {
+            // The kernel takes some 30 ms for each, and who asked would not hear the end of it.
+            let text = format!(
+                "more than {NET_DEVICES_AT_ONCE_MAX} devices would be made or removed at once"
+            );
+            return Err((None, OwnerError::failed(text)));
+        }
         for planned in &steps {
             let row = planned.row;
             allowed(planned, facts, &self.config.protected)
@@ -180,6 +190,9 @@ pub(super) fn restore(
 
 /// Devices by which the host is managed are left alone, and no way leads through them.
 fn allowed(planned: &Planned, facts: &Facts, protected: &[String]) -> Result<(), String> {
+    if planned.step.cuts_loopback() {
+        return Err("the host itself needs its loopback".to_owned());
+    }
     let devices = planned.step.devices(facts);
     match devices
         .iter()

@@ -3,6 +3,7 @@
 mod chance;
 mod facts;
 mod inside;
+mod mistakes;
 mod namespace;
 mod neighbours;
 mod ports;
