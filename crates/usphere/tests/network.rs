@@ -8,7 +8,8 @@ mod uml;
 
 use std::fs;
 use std::path::Path;
-use std::time::Instant;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -28,6 +29,11 @@ struct House {
 impl House {
     fn new(folder: &Path, namespace: &Namespace) -> Self {
         let url = format!("ws://127.0.0.1:{}/usp", free_port());
+        Self::at(&url, folder, namespace)
+    }
+
+    /// The Agent whose data are in `folder`, which listens at `url`.
+    fn at(url: &str, folder: &Path, namespace: &Namespace) -> Self {
         let config = folder.join("agent.toml");
         let text = format!(
             "controllers = [\"self::usphere-cli\"]\nlisten = \"{url}\"\n\
@@ -45,7 +51,7 @@ impl House {
             _agent: agent,
             way: Way {
                 device: None,
-                options: vec!["--agent".to_owned(), url],
+                options: vec!["--agent".to_owned(), url.to_owned()],
             },
         }
     }
@@ -202,6 +208,7 @@ fn what_ip_changes_is_told_at_once() {
     let words = [
         "Device.IP.Interface.*.IPv4AddressNumberOfEntries",
         "Device.Ethernet.Interface.*.Status",
+        "Device.Hosts.HostNumberOfEntries",
         "--json",
     ];
     let command = &mut house.way.command("watch", &words);
@@ -210,6 +217,14 @@ fn what_ip_changes_is_told_at_once() {
     for (line, told) in [
         ("addr add 192.0.2.7/24 dev lan1", "\"value\":\"1\""),
         ("link set far1 up", "\"value\":\"Up\""),
+        (
+            "neigh add 192.0.2.8 lladdr 02:00:5e:00:53:08 dev lan1 nud permanent",
+            "HostNumberOfEntries\",\"value\":\"1\"",
+        ),
+        (
+            "neigh del 192.0.2.8 dev lan1",
+            "HostNumberOfEntries\",\"value\":\"0\"",
+        ),
         ("link set far1 down", "\"value\":\"LowerLayerDown\""),
     ] {
         let started = Instant::now();
@@ -219,4 +234,103 @@ fn what_ip_changes_is_told_at_once() {
         println!("told of `ip {line}` after {:?}", started.elapsed());
     }
     assert_eq!(watch.end(Signal::INT), 0);
+}
+
+/// What Controllers have configured is made again in a kernel that knows nothing of it, and is the same rows.
+///
+/// Proves: R-ARC.8
+#[test]
+fn what_was_configured_comes_back_after_a_reboot() {
+    let (Some(before), Some(after)) = (Namespace::new(), Namespace::new()) else {
+        return;
+    };
+    let boot = |namespace: &Namespace| {
+        for line in [
+            "link add lan1 type veth peer name far1",
+            "link add lan2 type veth peer name far2",
+            "link set far1 up",
+            "link set far2 up",
+            "link set lan1 up",
+        ] {
+            namespace.ip(line);
+        }
+    };
+    boot(&before);
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("ws://127.0.0.1:{}/usp", free_port());
+    let house = House::at(&url, folder.path(), &before);
+    let on = |row: &str| format!("LowerLayers={row}");
+    let hardware = |name: &str| on(&format!("Device.Ethernet.Interface.[Name==\"{name}\"]."));
+    let bridge = house.add("Device.Bridging.Bridge.", &["Enable=true", "AgingTime=60"]);
+    let ports = format!("{bridge}Port.");
+    let management = house.add(&ports, &["ManagementPort=true", "Enable=true"]);
+    house.add(&ports, &[&hardware("lan2"), "Enable=true"]);
+    let link = house.add("Device.Ethernet.Link.", &[&on(&management), "Enable=true"]);
+    let interface = house.add("Device.IP.Interface.", &[&on(&link), "Enable=true"]);
+    let addresses = format!("{interface}IPv4Address.");
+    let mask = "SubnetMask=255.255.255.0";
+    house.add(&addresses, &["IPAddress=192.0.2.1", mask, "Enable=true"]);
+    house.add(&addresses, &["IPAddress=192.0.2.3", mask, "Enable=false"]);
+    house.add(
+        "Device.Routing.Router.1.IPv4Forwarding.",
+        &[
+            "DestIPAddress=198.51.100.0",
+            "DestSubnetMask=255.255.255.0",
+            "GatewayIPAddress=192.0.2.9",
+            &format!("Interface={interface}"),
+            "Enable=true",
+        ],
+    );
+    let up = "Device.Ethernet.Interface.[Name==\"lan1\"].Enable=false";
+    house.ask("set", &[up]).ended(0);
+    let rows = |house: &House| {
+        let words = [
+            "Device.Bridging.Bridge.*.AgingTime",
+            "Device.Bridging.Bridge.*.Port.*.Name",
+            "Device.IP.Interface.*.IPv4Address.*.IPAddress",
+            "Device.IP.Interface.*.IPv4Address.*.Status",
+            "Device.Routing.Router.1.IPv4Forwarding.*.GatewayIPAddress",
+            "Device.Ethernet.Interface.*.Enable",
+        ];
+        house.ask("get", &words).ended(0).out
+    };
+    let configured = rows(&house);
+    assert!(is_made(&before), "{configured}");
+    drop(house);
+
+    boot(&after);
+    assert!(!is_made(&after));
+    let house = House::at(&url, folder.path(), &after);
+    let started = Instant::now();
+    while !is_made(&after) || rows(&house) != configured {
+        let patience = started.elapsed() < Duration::from_secs(20);
+        assert!(
+            patience,
+            "{:#?}\n{}\n{configured}",
+            all(&after),
+            rows(&house)
+        );
+        sleep(Duration::from_millis(50));
+    }
+    println!(
+        "made again {:?} after the Agent listened",
+        started.elapsed()
+    );
+}
+
+/// Whether the kernel has what the test above configures.
+fn is_made(namespace: &Namespace) -> bool {
+    let links = namespace.ask("link show");
+    let named = |name: &str| links.iter().find(|link| link["ifname"] == name);
+    let is_down = |link: &Value| {
+        !link["flags"]
+            .as_array()
+            .is_some_and(|all| all.contains(&"UP".into()))
+    };
+    named("br1").is_some_and(|bridge| bridge["linkinfo"]["info_data"]["ageing_time"] == 6000)
+        && named("lan2").is_some_and(|port| port["master"] == "br1")
+        && named("lan1").is_some_and(is_down)
+        && has_address(namespace, "br1", "192.0.2.1")
+        && !has_address(namespace, "br1", "192.0.2.3")
+        && has_route(namespace, "198.51.100.0/24", "br1")
 }

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use netlink_packet_core::DefaultNla;
 
 use super::socket::{KernelError, Netlink, attributes, nested};
+use super::sources::Mode;
 use super::uapi::*;
 use super::world::Destination;
 use crate::limits::NEIGHBOUR_ENTRIES_MAX;
@@ -53,6 +54,8 @@ pub(super) struct Link {
     pub(super) bridge: Option<Bridge>,
     pub(super) port: Option<Port>,
     pub(super) counters: Option<Counters>,
+    /// How fast it runs, where the kernel was asked and told.
+    pub(super) mode: Option<Mode>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -604,6 +607,6 @@ fn u16_at(value: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_ne_bytes(value.get(at..at + 2)?.try_into().ok()?))
 }
 
-fn u32_at(value: &[u8], at: usize) -> Option<u32> {
+pub(super) fn u32_at(value: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_ne_bytes(value.get(at..at + 4)?.try_into().ok()?))
 }

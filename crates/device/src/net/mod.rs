@@ -8,6 +8,7 @@
 mod config;
 mod counters;
 mod draft;
+mod ethtool;
 mod facts;
 mod goal;
 mod hands;
@@ -43,6 +44,7 @@ use crate::clock::Clock;
 use crate::config::HostPaths;
 use counters::Since;
 use draft::Removed;
+use ethtool::Ethtool;
 use facts::Facts;
 use neighbours::{Presences, Seen};
 use objects::{COUNTERS, INTERFACES, NEIGHBOURS, PORTS, ROUTES};
@@ -58,6 +60,7 @@ pub struct Net {
     config: NetConfig,
     sources: Sources,
     kernel: Option<Netlink>,
+    ethtool: Option<Ethtool>,
     state: State,
     /// Whether `state` is what was kept; until then it is nothing.
     is_read: bool,
@@ -80,8 +83,9 @@ impl Net {
     /// kernel yet.
     pub fn new(config: NetConfig, paths: &HostPaths) -> Self {
         Self {
-            sources: Sources::new(paths),
+            sources: Sources::new(paths, config.namespace.is_some()),
             kernel: None,
+            ethtool: None,
             state: State::default(),
             is_read: false,
             lifetimes: Lifetimes::default(),
@@ -111,6 +115,7 @@ impl Net {
             }
             let opened = Netlink::open();
             self.kernel = Some(opened.map_err(|error| unanswered(&error.into()))?);
+            self.ethtool = Ethtool::open();
         }
         self.kernel
             .as_mut()
@@ -136,7 +141,7 @@ impl Net {
     /// Everything that there is now.
     fn look(&mut self) -> Result<(Facts, World), OwnerError> {
         self.read_state()?;
-        let facts = match Facts::read(self.kernel()?) {
+        let mut facts = match Facts::read(self.kernel()?) {
             Ok(facts) => facts,
             Err(error) => {
                 // Another socket may do better.
@@ -144,6 +149,9 @@ impl Net {
                 return Err(unanswered(&error));
             }
         };
+        if let Some(ethtool) = &mut self.ethtool {
+            ethtool.note_modes(&mut facts.links);
+        }
         self.lifetimes.begin();
         let world = World::build(&facts, &mut self.state, &self.sources, &mut self.lifetimes);
         self.since.note(&world, Instant::now());

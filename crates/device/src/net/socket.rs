@@ -60,7 +60,15 @@ impl Netlink {
     /// # Errors
     /// When the process may have no netlink socket.
     pub(super) fn open() -> io::Result<Self> {
-        let mut socket = Socket::new(NETLINK_ROUTE)?;
+        Self::open_to(NETLINK_ROUTE)
+    }
+
+    /// As [`Self::open`], to another part of the kernel.
+    ///
+    /// # Errors
+    /// When the process may have no netlink socket.
+    pub(super) fn open_to(protocol: isize) -> io::Result<Self> {
+        let mut socket = Socket::new(protocol)?;
         socket.bind_auto()?;
         socket.connect(&SocketAddr::new(0, 0))?;
         set_socket_timeout(&socket, Timeout::Recv, Some(ANSWER_TIME_MAX))?;

@@ -11,22 +11,33 @@ use crate::files;
 #[derive(Clone, Debug)]
 pub(super) struct Sources {
     proc: PathBuf,
-    sys: PathBuf,
+    /// None where it shows another namespace.
+    sys: Option<PathBuf>,
     var: PathBuf,
 }
 
 /// How fast an interface runs, and whether both ways at once.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Mode {
     pub(super) megabits: u32,
     pub(super) duplex: &'static str,
 }
 
+impl Default for Mode {
+    fn default() -> Self {
+        Self {
+            megabits: 0,
+            duplex: "Unknown",
+        }
+    }
+}
+
 impl Sources {
-    pub(super) fn new(paths: &HostPaths) -> Self {
+    /// `is_elsewhere`: the network is that of another namespace than that of the process.
+    pub(super) fn new(paths: &HostPaths, is_elsewhere: bool) -> Self {
         Self {
             proc: paths.proc.clone(),
-            sys: paths.sys.clone(),
+            sys: (!is_elsewhere).then(|| paths.sys.clone()),
             var: paths.var.clone(),
         }
     }
@@ -42,7 +53,11 @@ impl Sources {
             .is_some_and(|folder| folder.join("phy80211").exists())
     }
 
+    /// How fast a link runs, which nobody knows of one that is down.
     pub(super) fn mode(&self, link: &Link) -> Mode {
+        if let Some(mode) = link.mode {
+            return mode;
+        }
         let text = |name: &str| {
             let text = files::text(&self.folder(link)?.join(name))?;
             Some(text.trim().to_owned())
@@ -84,7 +99,7 @@ impl Sources {
 
     /// The device's folder, if it is the same device: sysfs may show another namespace.
     fn folder(&self, link: &Link) -> Option<PathBuf> {
-        let folder = self.sys.join("class/net").join(&link.name);
+        let folder = self.sys.as_ref()?.join("class/net").join(&link.name);
         let index = files::text(&folder.join("ifindex"))?;
         (index.trim() == link.index.to_string()).then_some(folder)
     }

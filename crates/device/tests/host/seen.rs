@@ -44,6 +44,34 @@ fn the_window_and_the_algorithms_are_those_of_the_kernel() {
     }
 }
 
+/// In KiB.
+fn in_meminfo(name: &str) -> u64 {
+    let report = fs::read_to_string("/proc/meminfo").unwrap();
+    let line = report.lines().find(|line| line.starts_with(name)).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// What is free never stands still: it is between what it was before and what it was after.
+#[test]
+fn memory_is_what_the_kernel_says() {
+    let mut scene = Scene::new(HostPaths::default());
+    let total = in_meminfo("MemTotal:").min(u64::from(u32::MAX));
+    let is_told = (0..500).any(|_| {
+        let before = in_meminfo("MemAvailable:");
+        let lines = scene.get("Device.DeviceInfo.MemoryStatus.").unwrap();
+        let after = in_meminfo("MemAvailable:");
+        let told = |name: &str| -> u64 {
+            let start = format!("Device.DeviceInfo.MemoryStatus.{name}=");
+            let found = lines.iter().find_map(|line| line.strip_prefix(&start));
+            found.unwrap().parse().unwrap()
+        };
+        assert_eq!(told("Total"), total);
+        assert!(told("Free") <= total);
+        (before.min(after)..=before.max(after)).contains(&told("Free"))
+    });
+    assert!(is_told, "the free memory is another");
+}
+
 #[test]
 fn every_user_that_the_host_knows_is_shown() {
     let Some(listed) = output("getent -s files passwd") else {

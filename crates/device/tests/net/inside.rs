@@ -7,15 +7,14 @@ use nix::sched::{CloneFlags, setns};
 
 use crate::namespace::Namespace;
 
-/// What a program prints inside; it sees the `/sys` of the namespace. It has to succeed.
-pub(crate) fn output(namespace: &Namespace, words: &str) -> String {
+/// What a shell prints that carries out `line` inside; it sees the `/sys` of the namespace. It has to succeed.
+pub(crate) fn output(namespace: &Namespace, line: &str) -> String {
     let output = Command::new("ip")
-        .args(["netns", "exec", &namespace.name])
-        .args(words.split_whitespace())
+        .args(["netns", "exec", &namespace.name, "sh", "-c", line])
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{words}: {said}");
+    assert!(output.status.success(), "{line}: {said}");
     String::from_utf8(output.stdout).unwrap()
 }
 

@@ -1,6 +1,7 @@
 //! The network of namespaces made for it, compared with what iproute2 says of them.
 
 mod chance;
+mod counters;
 mod facts;
 mod inside;
 mod mistakes;
@@ -9,5 +10,7 @@ mod neighbours;
 mod ports;
 mod reading;
 mod scene;
+mod sysfs;
 mod uml;
+mod vlans;
 mod writing;

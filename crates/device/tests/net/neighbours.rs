@@ -13,6 +13,7 @@ use crate::chance::{Dice, seed};
 use crate::inside::{output, within};
 use crate::namespace::Namespace;
 use crate::scene::{Scene, Tree};
+use crate::uml::with_vlans;
 
 /// What is said of neighbours, in sentences.
 type Facts = BTreeSet<String>;
@@ -168,15 +169,28 @@ fn agree(namespace: &Namespace, scene: &mut Scene, context: &str) -> Facts {
 fn what_iproute_says_of_neighbours_is_what_the_tree_says() {
     let seed = seed();
     for at in 0..4 {
-        let Some(namespace) = Namespace::new() else {
-            return;
-        };
-        let done = build(&namespace, &mut Dice::new(seed + at));
-        let mut scene = Scene::new(&namespace);
-        let context = format!("SEED={seed} namespace {at}\n{done}");
-        let facts = agree(&namespace, &mut scene, &context);
-        assert!(!facts.is_empty(), "{context}");
+        match Namespace::new() {
+            Some(namespace) => generated(&namespace, seed + at),
+            None => return,
+        }
     }
+}
+
+/// One of them where the kernel has VLANs.
+#[test]
+fn what_iproute_says_of_neighbours_on_vlans_is_what_the_tree_says() {
+    with_vlans(
+        "neighbours::what_iproute_says_of_neighbours_on_vlans_is_what_the_tree_says",
+        |namespace| generated(&namespace, seed()),
+    );
+}
+
+fn generated(namespace: &Namespace, seed: u64) {
+    let done = build(namespace, &mut Dice::new(seed));
+    let mut scene = Scene::new(namespace);
+    let context = format!("SEED={seed}\n{done}");
+    let facts = agree(namespace, &mut scene, &context);
+    assert!(!facts.is_empty(), "{context}");
 }
 
 /// Two namespaces that talk to each other are neighbours by both versions of IP, until they are not.

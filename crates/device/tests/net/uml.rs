@@ -48,13 +48,14 @@ fn run_inside(test: &str) -> Result<String, String> {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     let (init, report) = (folder.path().join("init"), folder.path().join("report"));
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
+    let seed = std::env::var("SEED").unwrap_or_else(|_| std::process::id().to_string());
     let script = format!(
         "#!/bin/sh\n\
          mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t tmpfs run /run; export TMPDIR=/run\n\
          mkdir -p /run/m/lib/modules; ln -s /usr/lib/uml/modules/$(uname -r) /run/m/lib/modules/$(uname -r)\n\
          for module in 8021q veth bridge dummy; do {modprobe} -d /run/m $module; done\n\
          ip link set lo up\n\
-         {INSIDE}=1 RUST_BACKTRACE=0 {} --exact {test} --nocapture >{} 2>&1\n\
+         {INSIDE}=1 SEED={seed} RUST_BACKTRACE=0 {} --exact {test} --nocapture >{} 2>&1\n\
          echo o >/proc/sysrq-trigger\n",
         program.display(),
         report.display(),
