@@ -50,10 +50,10 @@ pub const RESET_DELAY: Duration = Duration::from_millis(100);
 
 /// Notify Messages to one Controller that may wait to be delivered. When there are more, the oldest is
 /// dropped.
-pub const PENDING_MAX: usize = 1_000;
+pub const PENDING_MAX: usize = 8_192;
 
 /// Bytes of the Notify Messages to one Controller that wait to be delivered.
-pub const PENDING_BYTES_MAX: usize = 1 << 20;
+pub const PENDING_BYTES_MAX: usize = 4 << 20;
 
 /// How long a Notify that is not sent again may wait for the session that it is to go out on.
 pub const FIRST_SESSION_PATIENCE: Duration = Duration::from_secs(60);

@@ -11,7 +11,7 @@ pub const RECORD_BYTES_MAX: usize = Limits::DEFAULT.record_bytes_max;
 pub const QUEUE_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// Most Records that wait to be sent on one link.
-pub const QUEUE_RECORDS_MAX: usize = 1024;
+pub const QUEUE_RECORDS_MAX: usize = 32 * 1024;
 
 /// Size of the buffer that one read of a socket fills, in bytes. It is allocated for the life of
 /// the link, so it decides what an idle link costs.

@@ -11,6 +11,13 @@ use usphere_proto::{Record, Refusal};
 /// Records that are taken from one link before the next is looked at.
 const BATCH: usize = 64;
 
+/// A burst of Notify Messages that the engine may have under way is not taken for a peer that does not read:
+/// what bounds the queue of a link is its bytes.
+const _: () = assert!(
+    usphere_mtp::limits::QUEUE_RECORDS_MAX > 2 * usphere_agent::limits::PENDING_MAX
+        && usphere_mtp::limits::QUEUE_BYTES_MAX >= 2 * usphere_agent::limits::PENDING_BYTES_MAX
+);
+
 /// What came on a link.
 #[expect(
     clippy::large_enum_variant,

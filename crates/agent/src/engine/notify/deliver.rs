@@ -74,7 +74,10 @@ impl Agent {
     fn note_undelivered(&mut self, controller: u32, reason: String) {
         if let Some(known) = self.controllers.get(&controller) {
             let controller = known.id.clone();
-            self.note(Notice::NotDelivered { controller, reason });
+            // Thousands can be lost to one who is away.
+            if self.notices.spend(controller.as_str()) {
+                self.note(Notice::NotDelivered { controller, reason });
+            }
         }
     }
 

@@ -300,11 +300,11 @@ fn what_waits_is_bounded() {
     assert_eq!(dropped.count(), 5);
     live.connect("a");
     let missed = notified(&mut live, "a");
-    assert_eq!((missed.len(), PENDING_MAX), (1_000, 1_000));
+    assert_eq!((missed.len(), PENDING_MAX), (8_192, 8_192));
     assert_eq!(short(&missed[0].1), format!("retried: {CODE_1}=5"));
 }
 
-/// Large ones are bounded by their bytes: 1 MiB waits for each Controller.
+/// Large ones are bounded by their bytes: 4 MiB wait for each Controller.
 #[test]
 fn what_waits_is_bounded_by_its_bytes() {
     let mut live = Scene::new().controller("a").host(&[&EVENTFUL]).agent();
@@ -316,7 +316,7 @@ fn what_waits_is_bounded_by_its_bytes() {
     ];
     subscribe(&mut live, "a", &values);
     live.cut(link);
-    for _ in 0..18 {
+    for _ in 0..66 {
         live.tell(Input::Event {
             object: "Device.X_Eventful.".to_owned(),
             name: "Happened!".to_owned(),
@@ -324,7 +324,7 @@ fn what_waits_is_bounded_by_its_bytes() {
         });
     }
     live.connect("a");
-    assert_eq!(notified(&mut live, "a").len(), 16);
+    assert_eq!(notified(&mut live, "a").len(), 64);
 }
 
 /// A Controller that answers with an Error has the Notify, and can do nothing with it.
