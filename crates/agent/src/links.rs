@@ -21,6 +21,12 @@ pub(crate) struct Link {
     /// How long it may be silent, and when it has been silent for too long; for peers that are trusted on
     /// first use. (TOFUInactivityTimer)
     silence: Option<(Duration, Moment)>,
+    /// Whether its Controller has to prove who it is, and cannot here: it has the untrusted role. (R-SEC.0)
+    pub(crate) is_doubted: bool,
+    /// At what time its peer was judged last, in seconds since 1970, where that was known.
+    pub(crate) judged_at: Option<i64>,
+    /// When a certificate expires that this may rest on.
+    pub(crate) judged_until: Option<Moment>,
     /// Whether its Controller has spoken on it.
     pub(crate) is_proven: bool,
 }
@@ -51,6 +57,17 @@ pub(crate) enum Stage {
     },
 }
 
+/// How much it is worth what a peer says of itself.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Rank {
+    /// Anybody may have said it.
+    Claimed,
+    /// It is believed, because of where it was said.
+    Believed,
+    /// It is proven by a certificate.
+    Proven,
+}
+
 /// The Controller at the other end.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Party {
@@ -67,6 +84,9 @@ impl Link {
             stage,
             waiting: VecDeque::new(),
             silence: None,
+            is_doubted: false,
+            judged_at: None,
+            judged_until: None,
             is_proven: false,
         }
     }
@@ -117,13 +137,23 @@ impl Link {
         silence.into_iter().chain(stage).min()
     }
 
+    /// How much its peer's word for who it is is worth.
+    pub(crate) fn rank(&self) -> Rank {
+        match (self.is_over_tls(), self.is_trusted()) {
+            (true, _) => Rank::Proven,
+            (false, true) => Rank::Believed,
+            (false, false) => Rank::Claimed,
+        }
+    }
+
     /// Whether the peer may be taken for the Controller that it says it is. One that dials in through a
     /// channel that anybody can read and change has the untrusted role, whatever it says. (R-SEC.0)
     pub(crate) fn is_trusted(&self) -> bool {
-        match self.origin {
+        let is_protected = match self.origin {
             Origin::Accepted => self.peer.channel.is_protected(),
             Origin::Dialled(_) => true,
-        }
+        };
+        is_protected && !self.is_doubted
     }
 
     /// By what name its peer goes in the log: who is there, or says so.

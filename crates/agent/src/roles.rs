@@ -8,6 +8,8 @@ use usphere_datamodel::model::Change;
 use usphere_datamodel::types::list;
 use usphere_datamodel::{Access, ObjectId, Rights, SchemaView, Transaction};
 
+use crate::objects::VOUCHED_BY;
+
 const TRUST: &str = "Device.LocalAgent.ControllerTrust.";
 const CONTROLLERS: &str = "Device.LocalAgent.Controller.";
 const CERTIFICATES: &str = "Device.LocalAgent.Certificate.";
@@ -17,11 +19,17 @@ pub(crate) fn access_of(transaction: &mut Transaction<'_>, controller: &str) -> 
     let Some(row) = transaction.find(controller) else {
         return Access::nothing();
     };
+    let roles = roles_of(transaction, row);
+    access_by(transaction, &roles)
+}
+
+/// Compiles what somebody with the roles at these paths may do.
+pub(crate) fn access_by(transaction: &mut Transaction<'_>, roles: &[String]) -> Access {
     let secured = secured_roles(transaction);
-    let mut roles = Vec::new();
-    for role in roles_of(transaction, row) {
-        roles.extend(role_at(transaction, &role, &secured));
-    }
+    let roles: Vec<Role> = roles
+        .iter()
+        .filter_map(|role| role_at(transaction, role, &secured))
+        .collect();
     Access::compile(transaction.view(), &roles)
 }
 
@@ -33,12 +41,7 @@ pub(crate) fn untrusted(transaction: &mut Transaction<'_>) -> Access {
     let named: Vec<String> = list::items(transaction.text(trust, "UntrustedRole"))
         .map(|role| role.trim_end_matches('.').to_owned())
         .collect();
-    let secured = secured_roles(transaction);
-    let roles: Vec<Role> = named
-        .iter()
-        .filter_map(|role| role_at(transaction, role, &secured))
-        .collect();
-    Access::compile(transaction.view(), &roles)
+    access_by(transaction, &named)
 }
 
 /// Whether a change can make a difference to what any Controller may do, or to who is trusted.
@@ -52,7 +55,10 @@ pub(crate) fn concern(change: &Change, view: &SchemaView) -> bool {
             let assigns = || {
                 let name = &*view.node(*node).name;
                 object.starts_with(CONTROLLERS)
-                    && matches!(name, "AssignedRole" | "Credential" | "InheritedRole")
+                    && matches!(
+                        name,
+                        "AssignedRole" | "Credential" | "InheritedRole" | VOUCHED_BY
+                    )
             };
             object.starts_with(TRUST) || object.starts_with(CERTIFICATES) || assigns()
         }

@@ -44,6 +44,20 @@ impl Chain {
         &self.authorities
     }
 
+    /// Whether the peer's certificate is valid at `time`, where that is known. ("Dates valid?")
+    pub(crate) fn check_dates(&self, time: Option<i64>) -> Result<(), Distrust> {
+        let validity = self.leaf.validity();
+        match time.filter(|now| !validity.contains(*now)) {
+            Some(now) => Err(Distrust::OutOfDate {
+                certificate: self.leaf.to_string(),
+                not_before: validity.not_before,
+                not_after: validity.not_after,
+                now,
+            }),
+            None => Ok(()),
+        }
+    }
+
     /// Walks from the peer's certificate up to the first that is trusted, by signatures. (R-SEC.2, R-SEC.25)
     ///
     /// Certificates on the way have to be valid at `time`, where that is known.
@@ -51,7 +65,7 @@ impl Chain {
         let mut walk = Walk {
             path: vec![self.leaf()],
             anchor: None,
-            signatures: SIGNATURES_MAX,
+            signatures: Signatures::new(),
         };
         let is_valid = |certificate: &Certificate| {
             time.is_none_or(|time| certificate.validity().contains(time))
@@ -66,7 +80,7 @@ impl Chain {
                 !walk.path.contains(issuer)
                     && issuer.may_sign(below)
                     && is_valid(issuer)
-                    && signed(&mut walk.signatures, last, issuer)
+                    && walk.signatures.verify(last, issuer)
             });
             match next {
                 Some(next) => walk.path.push(next),
@@ -84,7 +98,7 @@ pub(crate) struct Walk<'a> {
     pub(crate) path: Vec<&'a Certificate>,
     /// What the last of them is, or is signed by.
     pub(crate) anchor: Option<&'a Credential>,
-    signatures: usize,
+    signatures: Signatures,
 }
 
 impl<'a> Walk<'a> {
@@ -108,14 +122,25 @@ impl<'a> Walk<'a> {
         let below = self.path.len() - 1;
         trusted().find(|credential| {
             let issuer = &credential.certificate;
-            issuer.may_sign(below) && signed(&mut self.signatures, last, issuer)
+            issuer.may_sign(below) && self.signatures.verify(last, issuer)
         })
     }
 
-    /// Whether any certificate of the way is denied: by a Credential that bans it or who has signed it, or by
+    /// Why the way is not to be gone, if it is not: a certificate of it is denied, or not all that had to be
+    /// looked at could be.
+    pub(crate) fn denied(&mut self, store: &Store) -> Option<Distrust> {
+        let denied = self.revoked(store);
+        denied.or_else(|| {
+            self.signatures
+                .exhausted
+                .then_some(Distrust::TooManySignatures)
+        })
+    }
+
+    /// Whether any certificate of the way is revoked: by a Credential that bans it or who has signed it, or by
     /// a revocation list that its authority has signed. A banned certificate is known by its issuer and
     /// number: its bytes can be changed without breaking its signature.
-    pub(crate) fn revoked(&mut self, store: &Store) -> Option<Distrust> {
+    fn revoked(&mut self, store: &Store) -> Option<Distrust> {
         let path = self.path.clone();
         for (place, &certificate) in path.iter().enumerate() {
             let mut bans = store
@@ -124,7 +149,7 @@ impl<'a> Walk<'a> {
                 .filter(|credential| credential.allowed_uses.is_none());
             let ban = bans.find(|ban| {
                 ban.certificate.issuer_and_serial() == certificate.issuer_and_serial()
-                    || signed(&mut self.signatures, certificate, &ban.certificate)
+                    || self.signatures.verify(certificate, &ban.certificate)
             });
             if let Some(ban) = ban {
                 return Some(Distrust::Banned {
@@ -150,11 +175,32 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Whether `issuer` has signed `certificate`, as long as signatures may be verified at all.
-fn signed(left: &mut usize, certificate: &Certificate, issuer: &Certificate) -> bool {
-    if !certificate.names_issuer(issuer) || *left == 0 {
-        return false;
+/// How many signatures may yet be verified.
+#[derive(Debug)]
+struct Signatures {
+    left: usize,
+    /// Whether there was one too many. What was not verified must not pass for what nobody has signed.
+    exhausted: bool,
+}
+
+impl Signatures {
+    fn new() -> Self {
+        Self {
+            left: SIGNATURES_MAX,
+            exhausted: false,
+        }
     }
-    *left -= 1;
-    certificate.verify(issuer)
+
+    /// Whether `issuer` has signed `certificate`, as long as signatures may be verified at all.
+    fn verify(&mut self, certificate: &Certificate, issuer: &Certificate) -> bool {
+        if !certificate.names_issuer(issuer) {
+            return false;
+        }
+        if self.left == 0 {
+            self.exhausted = true;
+            return false;
+        }
+        self.left -= 1;
+        certificate.verify(issuer)
+    }
 }

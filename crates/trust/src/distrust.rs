@@ -62,6 +62,14 @@ pub enum Distrust {
         /// Their number.
         certificates: usize,
     },
+    /// So many certificates could have signed each other that not all of it was looked at: whether a banned
+    /// one is among them is not known.
+    #[error(
+        "too many of the certificates that were presented or are trusted bear the same names: more than {} \
+         signatures would have to be verified",
+        crate::limits::SIGNATURES_MAX
+    )]
+    TooManySignatures,
     /// The connection proves nothing about this Endpoint. ("MTP cert cannot be used to authenticate EID in
     /// USP Record")
     #[error("the certificate of {certificate} does not authenticate {endpoint_id}")]

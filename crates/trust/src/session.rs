@@ -72,6 +72,19 @@ impl Session {
         Self::open(self.chain.clone(), store, expected, time)
     }
 
+    /// The last second, since 1970 and not before `time`, of the next certificate to expire among those that
+    /// the judgement may rest on: after it the peer has to be judged again.
+    pub fn judged_until(&self, store: &Store, time: i64) -> Option<i64> {
+        let anchors = store.credentials.iter().map(|found| &found.certificate);
+        let presented = [self.chain.leaf()]
+            .into_iter()
+            .chain(self.chain.authorities());
+        let ends = presented
+            .chain(anchors)
+            .map(|certificate| certificate.validity().not_after);
+        ends.filter(|end| *end >= time).min()
+    }
+
     /// What the peer presented.
     pub fn chain(&self) -> &Chain {
         &self.chain

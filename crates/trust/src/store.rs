@@ -34,6 +34,25 @@ impl Store {
         self.peers.iter().find(|peer| peer.endpoint_id == *id)
     }
 
+    /// Whether the Endpoint of this row has to prove each time that a Credential vouches for it.
+    pub fn inherits(&self, instance: u32) -> bool {
+        let mut peers = self.peers.iter();
+        peers.any(|peer| peer.instance == instance && peer.inherits)
+    }
+
+    /// Whether a Credential bans this certificate, or who has signed it.
+    pub fn bans(&self, certificate: &Certificate) -> bool {
+        let mut bans = self
+            .credentials
+            .iter()
+            .filter(|credential| credential.allowed_uses.is_none());
+        bans.any(|ban| {
+            let banned = &ban.certificate;
+            banned.issuer_and_serial() == certificate.issuer_and_serial()
+                || (certificate.names_issuer(banned) && certificate.verify(banned))
+        })
+    }
+
     /// The Endpoint that this certificate is stored for.
     pub(crate) fn pinned(&self, certificate: &Certificate) -> Option<&Peer> {
         self.peers.iter().find(|peer| peer.has(certificate))
@@ -95,6 +114,8 @@ pub struct Peer {
     pub certificates: Vec<Certificate>,
     /// Whether it was given roles by name. (Controller.{i}.AssignedRole)
     pub has_roles: bool,
+    /// Whether a Credential has vouched for it and given it roles, which it has to prove anew each time.
+    pub inherits: bool,
 }
 
 impl Peer {

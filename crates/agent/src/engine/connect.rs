@@ -7,7 +7,7 @@
 //! A Controller that opens a second session gets it, and the first is closed: one that lost its
 //! network comes back before we notice (R-WS.4). The first is closed without a Disconnect Record: that
 //! would reach the Controller after the Connect Record of the second and say that we are gone. Only a
-//! peer whose identity is worth less than that of the session there is does not replace it.
+//! peer whose word for who it is is worth less does not replace the session there is.
 
 use usphere_datamodel::Moment;
 use usphere_proto::{EndpointId, ErrorCode, Record};
@@ -128,15 +128,17 @@ impl Agent {
 
     /// Makes `link` the session of the Controller, and says that we are there. (R-WS.4, R-MTP.6)
     pub(super) fn attach(&mut self, link: LinkId, instance: u32, now: Moment) {
-        let (Some(controller), Some(new)) =
-            (self.controllers.get_mut(&instance), self.links.get(&link))
-        else {
+        let (Some(controller), Some(new)) = (
+            self.controllers.get_mut(&instance),
+            self.links.get_mut(&link),
+        ) else {
             return;
         };
-        let (trusted, dialled) = (new.is_trusted(), matches!(new.origin, Origin::Dialled(_)));
+        new.is_doubted = !new.is_over_tls() && self.trust.inherits(instance);
+        let (rank, dialled) = (new.rank(), matches!(new.origin, Origin::Dialled(_)));
         let controller_id = controller.id.clone();
         if let Some(old) = controller.link {
-            if !trusted && self.links.get(&old).is_some_and(Link::is_trusted) {
+            if self.links.get(&old).is_some_and(|old| rank < old.rank()) {
                 self.links.remove(&link);
                 return self.hang_up(link, HangupReason::Superfluous);
             }
@@ -165,6 +167,7 @@ impl Agent {
             controller: controller_id,
             link,
         });
+        self.watch_validity(link, now);
         self.publish_retries(instance, now);
     }
 

@@ -104,6 +104,8 @@ struct Asked {
     msg_id: String,
     /// Whether it was asked on a link that deserves the Controller's own rights.
     trusted: bool,
+    /// Whether a certificate has proven there who asked.
+    proven: bool,
     /// `None` while it is held.
     plan: Option<PlanId>,
 }
@@ -197,6 +199,7 @@ impl Agent {
                 self.clock.set(utc, now);
                 self.notify_clock_set(now);
                 self.clock_was_set(now);
+                self.trust_clock_set(now);
             }
             Input::CommitFailed { reason } => {
                 self.model.handle(ModelInput::CommitFailed { reason }, now)
@@ -253,7 +256,10 @@ impl Agent {
             .controllers
             .values()
             .filter_map(|controller| controller.dialler.deadline());
-        let links = self.links.values().filter_map(Link::until);
+        let links = self
+            .links
+            .values()
+            .filter_map(|link| link.until().into_iter().chain(link.judged_until).min());
         dials
             .chain(links)
             .chain(self.reset_deadline())
@@ -286,6 +292,7 @@ impl Agent {
         self.reset_due(now);
         self.notify_due(now);
         self.operations_due(now);
+        self.judge_expired(now);
         let is_over = |link: &Link| link.until().is_some_and(|until| until <= now);
         let over: Vec<LinkId> = self
             .links

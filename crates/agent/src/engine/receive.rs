@@ -14,7 +14,7 @@ use super::{Agent, Asked, Held};
 use crate::event::{LinkId, Output};
 use crate::handlers::{self, Answer, Caller};
 use crate::limits::{ANSWER_BYTES_MAX, CONNECT_PATIENCE, REQUESTS_MAX};
-use crate::links::Stage;
+use crate::links::{Link, Stage};
 use crate::notice::{Ignored, Notice, clip};
 use crate::records::{Content, content_of};
 
@@ -213,11 +213,13 @@ impl Agent {
             let text = format!("{REQUESTS_MAX} requests are in progress already");
             return self.refuse(link, &msg_id, ErrorCode::ResourcesExceeded, text);
         }
-        let trusted = self.links.get(&link).is_some_and(|link| link.is_trusted());
+        let known = self.links.get(&link).filter(|link| link.is_trusted());
+        let (trusted, proven) = (known.is_some(), known.is_some_and(Link::is_over_tls));
         let held = (!is_current).then(|| msg_id.clone());
         controller.asked.push(Asked {
             msg_id,
             trusted,
+            proven,
             plan: None,
         });
         let place = controller.asked.len() - 1;
@@ -268,7 +270,7 @@ impl Agent {
             controller: controller.path.clone(),
             access: access.clone(),
             utc: self.clock.at(now),
-            authenticated: asked.trusted,
+            authenticated: asked.proven,
         };
         let work = handlers::plan(request, caller);
         asked.plan = Some(super::plans::submit_request(

@@ -137,9 +137,7 @@ pub(crate) fn survey(transaction: &mut Transaction<'_>, rights: bool) -> Survey 
             .controllers
             .extend(controller(transaction, row, &banned, rights));
     }
-    for row in rows(transaction, agent, "MTP") {
-        found.listeners.extend(listener(transaction, row));
-    }
+    found.listeners = listeners(transaction, agent);
     if rights {
         found.untrusted = Some(Arc::new(roles::untrusted(transaction)));
         found.trust = Some(store::compile(transaction));
@@ -162,14 +160,10 @@ fn controller(
     }
     let id = EndpointId::from_wire(transaction.text(row, "EndpointID")).ok()?;
     let path = transaction.path(row).to_owned();
-    let ways: Vec<ObjectId> = rows(transaction, row, "MTP");
     Some(KnownController {
         instance: transaction.instance(row),
         access: rights.then(|| Arc::new(roles::access_of(transaction, &path))),
-        ways: ways
-            .into_iter()
-            .filter_map(|way| self::way(transaction, way))
-            .collect(),
+        ways: ways(transaction, row),
         notif_retry: Retry {
             minimum_seconds: number(transaction, row, "USPNotifRetryMinimumWaitInterval"),
             multiplier: number(transaction, row, "USPNotifRetryIntervalMultiplier"),
@@ -186,6 +180,23 @@ fn controller(
         path,
         id,
     })
+}
+
+/// How the Controller of this row is reached.
+pub(crate) fn ways(transaction: &mut Transaction<'_>, row: ObjectId) -> Vec<Way> {
+    let ways = rows(transaction, row, "MTP").into_iter();
+    ways.filter_map(|way| self::way(transaction, way)).collect()
+}
+
+/// Where Controllers may dial in.
+pub(crate) fn listeners(
+    transaction: &mut Transaction<'_>,
+    agent: ObjectId,
+) -> Vec<(ListenerId, Offer)> {
+    let offers = rows(transaction, agent, "MTP").into_iter();
+    offers
+        .filter_map(|row| listener(transaction, row))
+        .collect()
 }
 
 fn way(transaction: &mut Transaction<'_>, row: ObjectId) -> Option<Way> {
@@ -247,7 +258,7 @@ fn banned_role(transaction: &mut Transaction<'_>, agent: ObjectId) -> String {
 }
 
 /// The rows of a table, in the order of their numbers.
-pub(super) fn rows(
+pub(crate) fn rows(
     transaction: &mut Transaction<'_>,
     parent: ObjectId,
     table: &str,

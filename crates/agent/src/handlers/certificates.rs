@@ -9,6 +9,7 @@ use usphere_trust::{Certificate, FingerprintAlgorithm};
 
 use super::Caller;
 use crate::engine::trust::{add_certificate, refer_to, store};
+use crate::lockout;
 
 const LOCAL_AGENT: &str = "Device.LocalAgent.";
 
@@ -45,7 +46,9 @@ pub(super) fn delete(
     transaction: &mut Transaction<'_>,
     certificate: ObjectId,
 ) -> Result<Outputs, Fault> {
-    transaction.delete_row(certificate)?;
+    lockout::prevent(transaction, |transaction| {
+        transaction.delete_row(certificate)
+    })??;
     Ok(Outputs::new())
 }
 

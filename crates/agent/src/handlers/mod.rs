@@ -46,7 +46,7 @@ pub(crate) struct Caller {
     pub(crate) access: Arc<Access>,
     /// When it asks.
     pub(crate) utc: Utc,
-    /// Whether its connection is good for who it says it is. (R-SEC.0)
+    /// Whether a certificate proves on its connection who it is. (R-SEC.0)
     pub(crate) authenticated: bool,
 }
 

@@ -13,6 +13,11 @@ use crate::objects::WEBSOCKET;
 /// it expires, when, on the Agent's own clock, in microseconds; with blanks between them.
 pub(crate) const CHALLENGED: &str = "X_USPHERE_Challenged";
 
+/// The Credential that vouched for the Controller when it proved last who it is. It outlives a restart, which
+/// clears the roles that are inherited by it: whether there is still somebody who may give rights depends on it.
+pub(crate) const VOUCHED_BY: &str = "X_USPHERE_VouchedBy";
+
+const CREDENTIAL: &str = "Device.LocalAgent.ControllerTrust.Credential.{i}.";
 const ROLE: &str = "Device.LocalAgent.ControllerTrust.Role.{i}.";
 
 /// One row is one Controller. (TR-181 2.19)
@@ -55,6 +60,7 @@ pub(super) const CONTROLLER: Object = object("Device.LocalAgent.Controller.{i}."
             .default("0"),
         // Ours.
         parameter(CHALLENGED, STRING).volatile().secured(),
+        parameter(VOUCHED_BY, strong_reference(CREDENTIAL)),
     ])
     .commands(&[
         command("SendOnBoardRequest()"),

@@ -19,7 +19,7 @@ use usphere_datamodel::declare::Object;
 pub(crate) use boot::{FACTORY_RESET, NEXT_BOOT};
 pub(crate) use certificate::DER;
 pub(crate) use challenge::{FAILURES, LOCKED_UNTIL};
-pub(crate) use controller::CHALLENGED;
+pub(crate) use controller::{CHALLENGED, VOUCHED_BY};
 pub(crate) use local_agent::{OWNER, SEEDED_CERTIFICATES, SEEDED_CONTROLLERS, UP_TIME};
 pub(crate) use request::{DELAY_SECONDS, DUE, REQUESTS};
 pub(crate) use subscription::SUBSCRIPTIONS;

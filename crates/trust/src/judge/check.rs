@@ -41,6 +41,8 @@ pub struct Admission {
     pub standing: Standing,
     /// The paths of the roles that it inherits; they replace what it inherited before.
     pub inherited: Vec<String>,
+    /// The instance number of the Credential that vouches for it, whether or not it gives roles.
+    pub vouched_by: Option<u32>,
     /// Whether it has no role at all and so gets the untrusted one.
     pub untrusted: bool,
     /// The certificate to be stored with it: the next use has to be by the same. (R-SEC.8)
@@ -89,15 +91,18 @@ pub(super) fn check(
 ) -> Result<Admission, Rejection> {
     let leaf = session.chain().leaf();
     let mut walk = session.chain().walk(store, time);
-    let denied = walk.revoked(store);
+    let denied = walk.denied(store);
     let authority = authority(&walk);
     let known = store.peer(from_id);
     if let Some(known) = known.filter(|known| known.has(leaf)) {
         return match denied {
-            Some(distrust) => Err(Rejection {
-                distrust,
-                ban: Some(known.instance),
-            }),
+            Some(distrust @ (Distrust::Banned { .. } | Distrust::Revoked { .. })) => {
+                Err(Rejection {
+                    distrust,
+                    ban: Some(known.instance),
+                })
+            }
+            Some(distrust) => Err(distrust.into()),
             None => Ok(determine_role(from_id, store, authority, None)),
         };
     }
@@ -139,6 +144,7 @@ pub(super) fn determine_role(
         },
         untrusted: inherited.is_empty() && !assigned,
         inherited,
+        vouched_by: authority.map(|authority| authority.instance),
         remember: first_used.cloned(),
         revision: store.revision,
     }

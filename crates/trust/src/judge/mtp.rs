@@ -65,15 +65,7 @@ pub fn judge_mtp(
             extension: extension.to_owned(),
         });
     }
-    let validity = leaf.validity();
-    if let Some(now) = time.filter(|now| !validity.contains(*now)) {
-        return Err(Distrust::OutOfDate {
-            certificate: certificate(),
-            not_before: validity.not_before,
-            not_after: validity.not_after,
-            now,
-        });
-    }
+    chain.check_dates(time)?;
     if let Expected::Server { host, endpoint_id } = expected {
         let is_it = leaf.permits_host(host)
             || is_beyond_proof(host)
@@ -89,7 +81,7 @@ pub fn judge_mtp(
         }
     }
     let mut walk = chain.walk(store, time);
-    if let Some(denied) = walk.revoked(store) {
+    if let Some(denied) = walk.denied(store) {
         return Err(denied);
     }
     if let Some(peer) = store.pinned(leaf) {

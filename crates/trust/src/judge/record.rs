@@ -13,6 +13,8 @@
 //!      │ no ─▶ determine the role, with the roles of the broker's Credential
 //! ```
 //!
+//! A certificate that has expired since the connection was made proves nothing any more.
+//!
 //! That the connection is encrypted is seen by there being a [`Session`]. Signatures are verified before.
 
 use usphere_proto::EndpointId;
@@ -38,12 +40,13 @@ pub fn judge_record(
     if let Some(earlier) = earlier.filter(|earlier| earlier.revision == store.revision) {
         return Ok(earlier.clone());
     }
+    session.chain().check_dates(time)?;
     let leaf = session.chain().leaf();
     if leaf.authenticates(from_id) || store.peer(from_id).is_some_and(|peer| peer.has(leaf)) {
         return check::check(session, from_id, store, time);
     }
     let mut walk = session.chain().walk(store, time);
-    if let Some(denied) = walk.revoked(store) {
+    if let Some(denied) = walk.denied(store) {
         return Err(denied.into());
     }
     match check::broker(&walk) {

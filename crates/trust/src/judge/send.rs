@@ -31,7 +31,7 @@ pub fn judge_send(
         return Ok(());
     }
     let mut walk = session.chain().walk(store, time);
-    match walk.revoked(store) {
+    match walk.denied(store) {
         Some(denied) => Err(denied),
         None if check::broker(&walk).is_some() => Ok(()),
         None => Err(Distrust::Unproven {

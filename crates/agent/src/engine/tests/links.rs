@@ -320,7 +320,9 @@ fn who_answers_a_dial_as_somebody_else_is_hung_up_and_counts_as_a_failure() {
 /// Proves: R-WS.6
 #[test]
 fn the_offer_to_dial_in_follows_the_data_model() {
-    let mut live = Scene::new().controller("operator").agent();
+    // There is another way, so that this one may go.
+    let scene = Scene::new().dialled("operator", "usp.example.com");
+    let mut live = scene.agent();
     assert_eq!(live.listeners.len(), 1);
     let (&listener, target) = live.listeners.first_key_value().unwrap();
     assert_eq!(

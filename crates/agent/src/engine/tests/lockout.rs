@@ -1,9 +1,12 @@
 //! The last Controller that may give rights keeps that right.
 
-use usphere_proto::msg::{Delete, RequestType, Set};
+use usphere_proto::msg::{Delete, Operate, OperationOutcome, RequestType, ResponseType, Set};
+use usphere_trust::AllowedUses;
+use usphere_trust::testing::{Authority, authority, draft};
 
 use super::*;
-use crate::scene::Scene;
+use crate::TrustConfig;
+use crate::scene::{Scene, id};
 
 const ROLE_1: &str = "Device.LocalAgent.ControllerTrust.Role.1.";
 const UNTRUSTED: &str = "Device.LocalAgent.ControllerTrust.Role.2";
@@ -102,6 +105,179 @@ fn what_takes_no_rights_away_is_not_hindered() {
     live.response("a", add("Device.LocalAgent.ControllerTrust.Role.", &[]));
     live.response("a", delete(CONTROLLER_2));
     live.response("a", delete(&format!("{UNTRUSTED}.")));
+}
+
+const CREDENTIAL_1: &str = "Device.LocalAgent.ControllerTrust.Credential.1.";
+const CERTIFICATE_1: &str = "Device.LocalAgent.Certificate.1.";
+const MTP_1: &str = "Device.LocalAgent.MTP.1.";
+const SOCKET_1: &str = "Device.LocalAgent.MTP.1.WebSocket.";
+
+/// An Agent whose one administrator inherits its role, and a Controller `a` that may write what a careless role
+/// lets it write, which is anything but Roles.
+fn inherited(ca: &Authority) -> LiveAgent {
+    let trust = TrustConfig {
+        authorities: vec![crate::Authority {
+            certificate: ca.certificate.clone(),
+            allowed_uses: AllowedUses::MtpAndUsp,
+            full_access: true,
+        }],
+        ..TrustConfig::default()
+    };
+    let mut live = Scene::new().controller("a").trust(trust).agent();
+    live.connect("a");
+    live.response("a", set(SOCKET_1, &[("EnableEncryption", "true")]));
+    live.response(
+        "a",
+        add(
+            "Device.LocalAgent.ControllerTrust.Role.",
+            &[("Name", "Banned")],
+        ),
+    );
+    come(&mut live, ca);
+    let denying = [
+        ("Enable", "true"),
+        ("Order", "9"),
+        ("Targets", "Device.LocalAgent.ControllerTrust.Role."),
+        ("Param", "r---"),
+        ("Obj", "r---"),
+        ("InstantiatedObj", "r---"),
+    ];
+    let role = "Device.LocalAgent.ControllerTrust.Role.";
+    live.response("a", add(role, &[("Name", "Careless"), ("Enable", "true")]));
+    let careless = format!("{role}4.");
+    let everything = [
+        ("Enable", "true"),
+        ("Order", "1"),
+        ("Targets", "Device."),
+        ("Param", "rw--"),
+        ("Obj", "rw--"),
+        ("InstantiatedObj", "rw--"),
+        ("CommandEvent", "r-x-"),
+    ];
+    for permission in [&everything[..], &denying[..]] {
+        live.response("a", add(&format!("{careless}Permission."), permission));
+    }
+    live.response("a", set(CONTROLLER_1, &[("AssignedRole", &careless)]));
+    live
+}
+
+/// The administrator comes by its certificate.
+fn come(live: &mut LiveAgent, ca: &Authority) {
+    let certificate = draft("b").endpoint(&id("b")).signed_by(ca).certificate;
+    live.arrive_over_tls(Some("b"), &[&certificate]).unwrap();
+}
+
+/// Whatever would lock out whoever inherits its role.
+fn disasters_of_trust() -> Vec<RequestType> {
+    let banned = "Device.LocalAgent.ControllerTrust.Role.3";
+    vec![
+        delete(CREDENTIAL_1).into(),
+        set(CREDENTIAL_1, &[("Enable", "false")]).into(),
+        set(CREDENTIAL_1, &[("Role", "")]).into(),
+        set(CREDENTIAL_1, &[("Role", UNTRUSTED)]).into(),
+        set(CREDENTIAL_1, &[("Credential", "")]).into(),
+        set(CREDENTIAL_1, &[("AllowedUses", "MTP-only")]).into(),
+        set(TRUST, &[("BannedRole", ROLE_1)]).into(),
+        set(CERTIFICATE_1, &[("Enable", "false")]).into(),
+        set(CONTROLLER_2, &[("Enable", "false")]).into(),
+        set(CONTROLLER_2, &[("AssignedRole", banned)]).into(),
+        set(MTP_1, &[("Enable", "false")]).into(),
+        set(SOCKET_1, &[("EnableEncryption", "false")]).into(),
+        delete(MTP_1).into(),
+    ]
+}
+
+/// Also across a restart, which clears what was inherited.
+#[test]
+fn who_inherits_the_right_to_give_rights_keeps_it() {
+    let ca = authority("CA");
+    for restarted in [false, true] {
+        for disaster in disasters_of_trust() {
+            let mut live = inherited(&ca);
+            let banned = "Device.LocalAgent.ControllerTrust.Role.3";
+            live.response("b", set(TRUST, &[("BannedRole", banned)]));
+            if restarted {
+                live = live.restart();
+                live.connect("a");
+            }
+            let error = live.error("a", disaster.clone());
+            assert_eq!(error.err_code, 7002, "{disaster:?} {restarted}");
+            assert!(error.err_msg.contains("nobody could ever"), "{error:?}");
+            if restarted {
+                come(&mut live, &ca);
+            }
+            live.response("b", set(ROLE_1, &[("Name", "Mine")]));
+        }
+    }
+}
+
+/// As long as nobody has come by a Credential, whoever will come by it counts; and who comes by it again needs no
+/// row.
+#[test]
+fn an_authority_that_nobody_has_come_by_keeps_its_role() {
+    let ca = authority("CA");
+    let mut live = inherited(&ca);
+    live.response("a", delete(CONTROLLER_2));
+    for disaster in [
+        delete(CREDENTIAL_1).into(),
+        RequestType::from(set(MTP_1, &[("Enable", "false")])),
+    ] {
+        assert_eq!(live.error("a", disaster).err_code, 7002);
+    }
+    come(&mut live, &ca);
+    live.response("b", set(ROLE_1, &[("Name", "Mine")]));
+}
+
+#[test]
+fn the_last_certificate_is_not_deleted() {
+    let ca = authority("CA");
+    let mut live = inherited(&ca);
+    let delete = Operate {
+        command: format!("{CERTIFICATE_1}Delete()"),
+        command_key: String::new(),
+        send_resp: true,
+        input_args: Default::default(),
+    };
+    let ResponseType::OperateResp(response) = live.response("a", delete) else {
+        panic!("not an OperateResp");
+    };
+    let outcome = response.operation_results[0].operation_resp.clone();
+    let Some(OperationOutcome::CmdFailure(failure)) = outcome else {
+        panic!("{outcome:?}");
+    };
+    assert_eq!(failure.err_code, 7002);
+    assert!(failure.err_msg.contains("nobody could ever"));
+    live.response("b", set(ROLE_1, &[("Name", "Mine")]));
+}
+
+/// The last way in is kept, of whatever kind it is.
+#[test]
+fn the_last_way_in_is_kept() {
+    let mut live = scene();
+    for end in [
+        delete(MTP_1).into(),
+        RequestType::from(set(MTP_1, &[("Enable", "false")])),
+        // Nothing would prove who comes over TLS.
+        set(SOCKET_1, &[("EnableEncryption", "true")]).into(),
+    ] {
+        assert_eq!(live.error("a", end).err_code, 7002);
+    }
+    let mtp = "Device.LocalAgent.Controller.1.MTP.";
+    live.response("a", add(mtp, &[("Enable", "true")]));
+    let socket = format!("{mtp}1.WebSocket.");
+    let values = [("Host", "usp.example.com"), ("EnableEncryption", "false")];
+    live.response("a", set(&socket, &values));
+    live.response("a", set(MTP_1, &[("Enable", "false")]));
+    let link = live.pick_up();
+    live.take(link);
+    for end in [
+        delete(&format!("{mtp}1.")).into(),
+        RequestType::from(set(&socket, &[("Host", "")])),
+        set(&socket, &[("EnableEncryption", "true")]).into(),
+        set(&format!("{mtp}1."), &[("Enable", "false")]).into(),
+    ] {
+        assert_eq!(live.error("a", end).err_code, 7002);
+    }
 }
 
 /// A Subscription sets things with the rights of its recipient, and within the same bounds.

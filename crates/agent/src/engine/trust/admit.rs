@@ -1,6 +1,8 @@
 //! What follows in the data model from what was made of a peer: the row of a Controller that is new, its
 //! certificate where that has to be remembered, and its roles. (R-SEC.6, R-SEC.8, R-SEC.24)
 
+use std::collections::BTreeSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use usphere_datamodel::types::list;
@@ -11,34 +13,37 @@ use usphere_trust::{Admission, Certificate};
 use crate::engine::seed::{add, assign, find, row_with, set};
 use crate::engine::survey::rows;
 use crate::limits::{CERTIFICATES_MAX, STRANGERS_MAX};
-use crate::objects::DER;
+use crate::objects::{DER, VOUCHED_BY};
 
 const LOCAL_AGENT: &str = "Device.LocalAgent.";
 const TRUST: &str = "Device.LocalAgent.ControllerTrust.";
 const CONTROLLERS: &str = "Device.LocalAgent.Controller.";
 
-/// Gives the Controller `id` what it was admitted with, and a row where it has none.
+/// Who is let in, as what.
+pub(super) struct Newcomer {
+    pub(super) id: EndpointId,
+    pub(super) admission: Admission,
+    /// Whether a certificate proves who it is.
+    pub(super) proven: bool,
+    /// The instance numbers of the Controllers that are connected.
+    pub(super) connected: BTreeSet<u32>,
+}
+
+/// Gives a Controller what it was admitted with, and a row where it has none.
 ///
 /// # Errors
 /// When that is not possible; nothing has changed then.
-pub(super) fn admit(
-    transaction: &mut Transaction<'_>,
-    id: &EndpointId,
-    admission: &Admission,
-) -> Result<(), Fault> {
+pub(super) fn admit(transaction: &mut Transaction<'_>, newcomer: &Newcomer) -> Result<(), Fault> {
     let start = transaction.savepoint();
-    let done = attempt(transaction, id, admission);
+    let done = attempt(transaction, newcomer);
     if done.is_err() {
         transaction.rollback(start);
     }
     done
 }
 
-fn attempt(
-    transaction: &mut Transaction<'_>,
-    id: &EndpointId,
-    admission: &Admission,
-) -> Result<(), Fault> {
+fn attempt(transaction: &mut Transaction<'_>, newcomer: &Newcomer) -> Result<(), Fault> {
+    let Newcomer { id, admission, .. } = newcomer;
     let agent = find(transaction, LOCAL_AGENT)?;
     let trust = find(transaction, TRUST)?;
     let untrusted = transaction.text(trust, "UntrustedRole").to_owned();
@@ -51,13 +56,16 @@ fn attempt(
                     "there is no UntrustedRole, so nobody is taken in whom nobody vouches for";
                 return Err(Fault::new(FaultKind::Denied, CONTROLLERS, text));
             }
-            make_room(transaction, agent, &untrusted)?;
+            make_room(transaction, agent, &untrusted, newcomer)?;
             let values = [("EndpointID", id.as_str()), ("Enable", "true")];
             add(transaction, agent, "Controller", &values)?
         }
     };
     if let Some(certificate) = &admission.remember {
         remember(transaction, agent, row, certificate)?;
+    }
+    if newcomer.proven {
+        vouch(transaction, row, admission.vouched_by)?;
     }
     let inherited: Vec<&str> = admission
         .inherited
@@ -88,26 +96,55 @@ pub(super) fn ban(transaction: &mut Transaction<'_>, instance: u32) -> Result<()
     assign(transaction, row, "InheritedRole", "")
 }
 
+/// Remembers which Credential has vouched for the Controller.
+fn vouch(
+    transaction: &mut Transaction<'_>,
+    row: ObjectId,
+    credential: Option<u32>,
+) -> Result<(), Fault> {
+    let path = credential.map(|credential| format!("{TRUST}Credential.{credential}"));
+    let path = path.filter(|path| transaction.find(&format!("{path}.")).is_some());
+    let path = path.unwrap_or_default();
+    if transaction.text(row, VOUCHED_BY).trim_end_matches('.') == path {
+        return Ok(());
+    }
+    assign(transaction, row, VOUCHED_BY, &path)
+}
+
 /// Who takes in strangers does not take in any number of them. Those that were given a role since do not
-/// count.
+/// count, and those that somebody vouches for count apart. Of these the one that has been known longest of those
+/// that are not there makes room: it is taken in again when it comes again. Nobody else is forgotten for
+/// somebody whom nobody vouches for.
 fn make_room(
     transaction: &mut Transaction<'_>,
     agent: ObjectId,
     untrusted: &str,
+    newcomer: &Newcomer,
 ) -> Result<(), Fault> {
-    let mut strangers = 0;
+    let is_vouched_for = newcomer.admission.vouched_by.is_some();
+    let mut strangers = Vec::new();
     for row in rows(transaction, agent, "Controller") {
         let assigned = transaction.text(row, "AssignedRole");
-        if assigned.is_empty() || assigned == untrusted {
-            strangers += 1;
+        let is_stranger = assigned.is_empty() || assigned == untrusted;
+        let is_alike = transaction.text(row, VOUCHED_BY).is_empty() != is_vouched_for;
+        if is_stranger && is_alike {
+            strangers.push(row);
         }
     }
-    if strangers < STRANGERS_MAX {
+    let number = strangers.len();
+    if number < STRANGERS_MAX {
         return Ok(());
     }
+    // Who has an MTP was configured by somebody.
+    let gone = strangers.into_iter().find(|row| {
+        !newcomer.connected.contains(&transaction.instance(*row))
+            && rows(transaction, *row, "MTP").is_empty()
+    });
+    if let Some(gone) = gone.filter(|_| is_vouched_for) {
+        return transaction.delete_row(gone);
+    }
     let text = format!(
-        "{strangers} Controllers have no role of their own, no more are taken in: Delete some, or give them \
-         roles"
+        "{number} Controllers have no role of their own, no more are taken in: Delete some, or give them roles"
     );
     Err(Fault::new(FaultKind::ResourcesExceeded, CONTROLLERS, text))
 }

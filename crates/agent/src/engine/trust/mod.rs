@@ -4,11 +4,11 @@
 //! | door | who is there | what it becomes |
 //! |---|---|---|
 //! | TLS | whom the certificate proves | as the charts say |
-//! | plain, loopback | who it says it is | a known Controller; a stranger only where TOFUAllowed: nobody vouches for it |
+//! | plain, loopback | who it says it is | a known Controller, with the untrusted role where it inherits others, which has to be proven; a stranger only where TOFUAllowed: nobody vouches for it |
 //! | plain, beyond this host | who it says it is | a known Controller with the untrusted role; never a stranger |
 //!
 //! A session is judged when it is learnt who is there, and again whenever something of what is trusted has
-//! changed. Requests wait until what follows from it is in force, so none is carried out with roles
+//! changed, or a certificate has expired. Requests wait until what follows from it is in force, so none is carried out with roles
 //! that are not.
 
 mod admit;
@@ -17,6 +17,7 @@ pub(crate) mod store;
 mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use usphere_datamodel::{Fault, Moment, Transaction};
 use usphere_proto::EndpointId;
@@ -27,8 +28,10 @@ pub(crate) use admit::{add_certificate, refer_to, remember, stored_or_new};
 use super::Agent;
 use super::plans::Conclusion;
 use crate::event::{HangupReason, LinkId, Origin, Output};
-use crate::links::Stage;
+use crate::links::{Link, Stage};
+use crate::lockout;
 use crate::notice::Notice;
+use admit::Newcomer;
 
 /// What came of letting somebody in.
 #[derive(Debug)]
@@ -77,6 +80,7 @@ impl Agent {
         let admission = |standing, untrusted| Admission {
             standing,
             inherited: Vec::new(),
+            vouched_by: None,
             untrusted,
             remember: None,
             revision: self.trust.revision,
@@ -86,7 +90,10 @@ impl Agent {
                 let standing = Standing::Known {
                     instance: peer.instance,
                 };
-                Ok(admission(standing, here && !peer.has_roles))
+                Ok(admission(
+                    standing,
+                    here && !peer.has_roles && !peer.inherits,
+                ))
             }
             None if here && self.trust.tofu_allowed => Ok(admission(Standing::New, true)),
             None => Err(HangupReason::Stranger),
@@ -102,10 +109,20 @@ impl Agent {
         now: Moment,
     ) {
         self.admitting += 1;
+        let known = self.links.get(&link);
+        let proven = known.is_some_and(Link::is_over_tls);
+        let connected = self.controllers.iter();
+        let connected = connected.filter(|(_, controller)| controller.link.is_some());
+        let newcomer = Newcomer {
+            id,
+            admission,
+            proven,
+            connected: connected.map(|(instance, _)| *instance).collect(),
+        };
         let work = move |transaction: &mut Transaction<'_>| {
             Conclusion::Admitted(Admitted {
                 link,
-                result: admit::admit(transaction, &id, &admission),
+                result: admit::admit(transaction, &newcomer),
             })
         };
         self.submit_own(Box::new(work), now);
@@ -165,19 +182,87 @@ impl Agent {
         });
         self.outputs
             .push_back(Output::Trust(Arc::clone(&self.trust)));
+        for known in self.links.values_mut() {
+            if let Some(instance) = known.party().map(|party| party.instance) {
+                known.is_doubted = !known.is_over_tls() && self.trust.inherits(instance);
+            }
+        }
         let sessions = self.links.iter().filter(|(_, link)| link.is_over_tls());
-        let sessions =
-            sessions.filter_map(|(link, known)| Some((*link, known.party()?.id.clone())));
-        for (link, id) in sessions.collect::<Vec<_>>() {
-            match self.judge(link, &id, now) {
-                Ok(admission) => self.submit_admission(link, id, admission, now),
-                Err(reason) => self.part_ways(link, reason),
+        for link in sessions.map(|(link, _)| *link).collect::<Vec<_>>() {
+            self.judge_again(link, now);
+        }
+    }
+
+    /// Judges who is there by what is trusted now, and at this time.
+    fn judge_again(&mut self, link: LinkId, now: Moment) {
+        let party = self.links.get(&link).and_then(|known| known.party());
+        let Some(id) = party.map(|party| party.id.clone()) else {
+            return;
+        };
+        match self.judge(link, &id, now) {
+            Ok(admission) => {
+                self.submit_admission(link, id, admission, now);
+                self.watch_validity(link, now);
+            }
+            Err(reason) => self.part_ways(link, reason),
+        }
+    }
+
+    /// Has the peer judged again when the next certificate expires that this may change something about. While
+    /// the time is not known, none does. (R-SEC.19)
+    pub(super) fn watch_validity(&mut self, link: LinkId, now: Moment) {
+        let utc = self.utc(now);
+        let Some(known) = self.links.get_mut(&link) else {
+            return;
+        };
+        let session = known.peer.channel.session();
+        known.judged_at = utc.unix_seconds();
+        let last = known
+            .judged_at
+            .and_then(|time| session?.judged_until(&self.trust, time));
+        known.judged_until = last.map(|last| {
+            let end = last.saturating_add(1).saturating_mul(1_000_000);
+            let left = end.saturating_sub(utc.unix_micros);
+            now + Duration::from_micros(u64::try_from(left).unwrap_or_default())
+        });
+    }
+
+    /// The wall clock was set: what was valid may not be, and has another time left. (R-SEC.19)
+    pub(super) fn trust_clock_set(&mut self, now: Moment) {
+        let time = self.utc(now).unix_seconds();
+        let sessions = self.links.iter().filter_map(|(link, known)| {
+            let session = known.peer.channel.session()?;
+            let judged_at = known.judged_at.unwrap_or(i64::MIN);
+            let end = session.judged_until(&self.trust, judged_at);
+            Some((
+                *link,
+                end.is_some_and(|end| time.is_some_and(|time| end < time)),
+            ))
+        });
+        for (link, has_expired) in sessions.collect::<Vec<_>>() {
+            match has_expired {
+                true => self.judge_again(link, now),
+                false => self.watch_validity(link, now),
             }
         }
     }
 
+    /// Judges again whose certificates may have expired.
+    pub(super) fn judge_expired(&mut self, now: Moment) {
+        let due = self.links.iter().filter(|(_, known)| {
+            let until = known.judged_until;
+            until.is_some_and(|until| until <= now)
+        });
+        for link in due.map(|(link, _)| *link).collect::<Vec<_>>() {
+            if let Some(known) = self.links.get_mut(&link) {
+                known.judged_until = None;
+            }
+            self.judge_again(link, now);
+        }
+    }
+
     /// How long a peer may be silent that was trusted on first use. (TOFUInactivityTimer)
-    pub(super) fn patience_with(&self, channel: &Channel) -> Option<std::time::Duration> {
+    pub(super) fn patience_with(&self, channel: &Channel) -> Option<Duration> {
         let first_use = channel
             .session()
             .is_some_and(|session| session.verdict() == Verdict::FirstUse);
@@ -187,7 +272,10 @@ impl Agent {
     fn ban(&mut self, instance: u32, now: Moment) {
         let work = move |transaction: &mut Transaction<'_>| {
             let start = transaction.savepoint();
-            if admit::ban(transaction, instance).is_err() {
+            // The last one who may give rights stays so by another certificate: by this one nobody comes in.
+            let done =
+                lockout::prevent(transaction, |transaction| admit::ban(transaction, instance));
+            if !matches!(done, Ok(Ok(()))) {
                 transaction.rollback(start);
             }
             Conclusion::Published

@@ -13,7 +13,7 @@ use usphere_proto::EndpointId;
 use usphere_trust::{AllowedUses, Certificate, Credential, Peer, Store};
 
 use crate::engine::survey::rows;
-use crate::objects::DER;
+use crate::objects::{DER, VOUCHED_BY};
 
 const LOCAL_AGENT: &str = "Device.LocalAgent.";
 const TRUST: &str = "Device.LocalAgent.ControllerTrust.";
@@ -109,7 +109,15 @@ fn peer(
         endpoint_id,
         certificates: stored,
         has_roles: !transaction.text(row, "AssignedRole").is_empty(),
+        inherits: inherits(transaction, row),
     })
+}
+
+/// Whether the Credential that vouched for the Controller last gives roles.
+fn inherits(transaction: &mut Transaction<'_>, row: ObjectId) -> bool {
+    let credential = format!("{}.", reference(transaction.text(row, VOUCHED_BY)));
+    let credential = transaction.find(&credential);
+    credential.is_some_and(|credential| !transaction.text(credential, "Role").is_empty())
 }
 
 /// The path of a row as references are kept: without a dot at its end.

@@ -65,6 +65,34 @@ fn a_hall_of_mirrors_ends() {
     assert!(start.elapsed().as_millis() < 5_000);
 }
 
+/// Whoever makes us verify so many signatures that none is left to find the ban is not let in.
+///
+/// Proves: R-SEC.24
+#[test]
+fn a_ban_is_not_escaped_by_using_up_what_is_verified() {
+    let banned = authority("CA");
+    let mut tower = vec![draft("CA").authority_under(&banned)];
+    while tower.len() < CHAIN_LENGTH_MAX - 1 {
+        let next = draft("CA").authority_under(&tower[tower.len() - 1]);
+        tower.push(next);
+    }
+    // At each step the one who has signed stands last.
+    let leaf = issued(&them(), &tower[tower.len() - 1]);
+    let mut presented = vec![&leaf];
+    presented.extend(tower.iter().map(|ca| &ca.certificate));
+    let chain = chain(&presented);
+    assert_eq!(chain.walk(&tofu(), None).path.len(), CHAIN_LENGTH_MAX);
+    let store = tofu().banning(&banned.certificate);
+    let judged = judge_mtp(&chain, &store, &Expected::Anybody, Some(NOW));
+    assert_eq!(judged, Err(Distrust::TooManySignatures));
+    // That is no proof of a ban, so the one whose certificate it is keeps its roles.
+    let used = Session::open(chain, &tofu(), &Expected::Anybody, Some(NOW)).unwrap();
+    let store = store.knowing(&them(), &[&leaf], true);
+    let rejection = judge_record(&used, &them(), &store, Some(NOW), None).unwrap_err();
+    assert_eq!(rejection.distrust, Distrust::TooManySignatures);
+    assert_eq!(rejection.ban, None);
+}
+
 /// The costliest wildcards there can be.
 #[test]
 fn wildcards_cannot_be_made_to_take_long() {

@@ -72,6 +72,7 @@ impl Store {
                 .map(|&certificate| certificate.clone())
                 .collect(),
             has_roles,
+            inherits: false,
         });
         self
     }

@@ -24,9 +24,18 @@ fn admission(standing: Standing, inherited: &[&str], untrusted: bool) -> Admissi
     Admission {
         standing,
         inherited: inherited.iter().map(|role| (*role).to_owned()).collect(),
+        vouched_by: (!inherited.is_empty()).then_some(1),
         untrusted,
         remember: None,
         revision: 1,
+    }
+}
+
+/// As `admission`, where a Credential without a role vouches.
+fn vouched_for(admission: Admission) -> Admission {
+    Admission {
+        vouched_by: Some(1),
+        ..admission
     }
 }
 
@@ -112,7 +121,7 @@ fn every_way_through_the_check_of_a_certificate() {
         let judged = judge(&[&signed], &known(trusting()));
         assert_eq!(judged, Ok(admission(FIRST, &[GOOD], false)));
         let judged = judge(&[&signed], &known(plain()));
-        assert_eq!(judged, Ok(admission(FIRST, &[], false)));
+        assert_eq!(judged, Ok(vouched_for(admission(FIRST, &[], false))));
         let refused = not_ok(judge(&[&signed], &revoking(known(trusting()))));
         assert!(matches!(refused.distrust, Distrust::Revoked { .. }));
         assert_eq!(refused.ban, None);
@@ -131,7 +140,7 @@ fn every_way_through_the_check_of_a_certificate() {
     let judged = judge(&[&signed], &trusting());
     assert_eq!(judged, Ok(admission(Standing::New, &[GOOD], false)));
     let judged = judge(&[&signed], &plain());
-    assert_eq!(judged, Ok(admission(Standing::New, &[], true)));
+    assert_eq!(judged, Ok(vouched_for(admission(Standing::New, &[], true))));
     let refused = not_ok(judge(&[&signed], &revoking(trusting())));
     assert!(matches!(refused.distrust, Distrust::Revoked { .. }));
     // Nobody vouches for it.
@@ -228,10 +237,10 @@ fn a_trusted_broker_vouches_for_senders() {
         assert_eq!(judged, Ok(admission(Standing::New, &[GOOD], false)));
         let without = empty().trusting(anchor, uses, &[]);
         let judged = judge(&[&broker], &without);
-        assert_eq!(judged, Ok(admission(Standing::New, &[], true)));
+        assert_eq!(judged, Ok(vouched_for(admission(Standing::New, &[], true))));
         let known = without.knowing(&them(), &[], true);
         let judged = judge(&[&broker], &known);
-        assert_eq!(judged, Ok(admission(FIRST, &[], false)));
+        assert_eq!(judged, Ok(vouched_for(admission(FIRST, &[], false))));
         let banned = with_role.banning(&broker);
         assert!(judge(&[&broker], &banned).is_err());
     }

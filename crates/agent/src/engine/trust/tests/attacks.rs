@@ -256,6 +256,90 @@ fn a_plain_door_off_loopback_is_worth_nothing() {
     assert_eq!(row_of(&mut live, "operator")["Credential"], "");
 }
 
+/// Who stands on the way of a plain connection that the Agent has dialled is believed as long as it lasts, and gains
+/// nothing that outlives it.
+///
+/// Proves: R-SEC.0
+#[test]
+fn who_is_dialled_without_tls_adds_no_certificate() {
+    let scene = Scene::new().dialled("operator", "usp.example.com");
+    let mut live = scene.trust(on_first_use()).agent();
+    let link = live.pick_up();
+    live.take(link);
+    assert!(can_read(&mut live, "operator", CODE_1));
+    let thief = own("operator");
+    let command = "Device.LocalAgent.Controller.1.AddMyCertificate()";
+    let outcome = operate(
+        &mut live,
+        "operator",
+        command,
+        &[("Certificate", &thief.pem())],
+    );
+    assert_eq!(outcome, Err(7002));
+    live.cut(link);
+    let link = live
+        .arrive_over_tls(Some("operator"), &[&thief.certificate])
+        .unwrap();
+    assert_eq!(live.hangups, [(link, HangupReason::Distrusted)]);
+}
+
+/// Who says on loopback that it is a Controller that inherits its roles neither has them nor takes them from it,
+/// and does not end its session.
+///
+/// Proves: R-SEC.0, R-WS.4
+#[test]
+fn a_claim_on_loopback_strips_nobody_of_inherited_roles() {
+    let ca = authority("CA");
+    let certificate = issued("vendor", &ca);
+    let mut live = operated(trusting(&ca, true));
+    let session = live
+        .arrive_over_tls(Some("vendor"), &[&certificate])
+        .unwrap();
+    let link = live.arrive(Some("vendor"), Channel::PlainLoopback);
+    assert_eq!(live.hangups, [(link, HangupReason::Superfluous)]);
+    let row = row_of(&mut live, "vendor");
+    assert_eq!(
+        (&*row["AssignedRole"], &*row["InheritedRole"]),
+        ("", FULL_ACCESS)
+    );
+    // Also when it is not there, and after a restart.
+    live.cut(session);
+    for restarted in [false, true] {
+        if restarted {
+            live = live.restart();
+            tell_time(&mut live);
+            live.connect("operator");
+        }
+        let link = live.arrive(Some("vendor"), Channel::PlainLoopback);
+        assert!(can_read(&mut live, "vendor", OWN_ID));
+        assert!(!can_read(&mut live, "vendor", CODE_1));
+        assert!(!tamper(&mut live, link, None, "vendor"));
+        live.cut(link);
+        assert_eq!(row_of(&mut live, "vendor")["AssignedRole"], "");
+    }
+    live.arrive_over_tls(Some("vendor"), &[&certificate])
+        .unwrap();
+    assert!(can_read(&mut live, "vendor", CODE_1));
+}
+
+/// A Controller whose roles are assigned is believed on loopback, and still does not end its session over TLS.
+///
+/// Proves: R-WS.4
+#[test]
+fn a_claim_on_loopback_takes_no_session_over_tls() {
+    let ca = authority("CA");
+    let mut live = operated(trusting(&ca, false));
+    let session = live
+        .arrive_over_tls(Some("operator"), &[&issued("operator", &ca)])
+        .unwrap();
+    live.hangups.clear();
+    let link = live.arrive(Some("operator"), Channel::PlainLoopback);
+    assert_eq!(live.hangups, [(link, HangupReason::Superfluous)]);
+    live.cut(session);
+    live.connect("operator");
+    assert!(can_read(&mut live, "operator", CODE_1));
+}
+
 /// A stranger's certificate that names several Endpoints makes it one Controller per connection, none of them one
 /// that is known.
 #[test]

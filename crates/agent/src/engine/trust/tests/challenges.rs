@@ -18,9 +18,17 @@ const INVALID_ARGUMENTS: u32 = 7027;
 const RIGHT: &str = "b3BlbiBzZXNhbWU=";
 const WRONG: &str = "b3BlbiBzYWxhZA==";
 
+thread_local! {
+    static CA: Authority = authority("CA");
+}
+
 /// Guests that may take a challenge for full access, which may be failed twice.
 fn challenged() -> LiveAgent {
-    let mut live = operated(on_first_use());
+    let trust = CA.with(|ca| trusting(ca, false));
+    let mut live = operated(TrustConfig {
+        on_first_use: true,
+        ..trust
+    });
     let permission = [
         ("Enable", "true"),
         ("Order", "5"),
@@ -49,8 +57,15 @@ fn challenged() -> LiveAgent {
         ];
         added(&mut live, &format!("{TRUST}Challenge."), &values);
     }
-    live.connect("guest");
+    come(&mut live, "operator");
+    come(&mut live, "guest");
     live
+}
+
+/// A Controller comes in by a certificate of its own.
+fn come(live: &mut LiveAgent, name: &str) -> LinkId {
+    CA.with(|ca| live.arrive_over_tls(Some(name), &[&issued(name, ca)]))
+        .unwrap()
 }
 
 fn request(live: &mut LiveAgent, name: &str) -> Result<String, u32> {
@@ -99,7 +114,7 @@ fn the_right_answer_gives_the_role_in_place_of_the_untrusted_one() {
     );
     // It outlives a restart.
     let mut live = live.restart();
-    live.connect("guest");
+    come(&mut live, "guest");
     assert!(can_read(&mut live, "guest", CODE_1));
 }
 
@@ -149,7 +164,7 @@ fn the_value_of_a_challenge_reads_as_empty() {
 #[test]
 fn too_many_wrong_answers_lock_the_challenge_for_everybody() {
     let mut live = challenged();
-    live.connect("other");
+    come(&mut live, "other");
     let waiting = request(&mut live, "other").unwrap();
     assert_eq!(attempt(&mut live, "guest", WRONG), Err(COMMAND_FAILED));
     assert_eq!(
@@ -175,7 +190,7 @@ fn too_many_wrong_answers_lock_the_challenge_for_everybody() {
 #[test]
 fn a_challenge_that_was_requested_before_is_locked_too() {
     let mut live = challenged();
-    live.connect("other");
+    come(&mut live, "other");
     let waiting = request(&mut live, "other").unwrap();
     for _ in 0..2 {
         assert_eq!(attempt(&mut live, "guest", WRONG), Err(COMMAND_FAILED));
@@ -216,11 +231,11 @@ fn a_restart_buys_no_further_tries() {
     let mut live = challenged();
     assert_eq!(attempt(&mut live, "guest", WRONG), Err(COMMAND_FAILED));
     live = live.restart();
-    live.connect("guest");
+    come(&mut live, "guest");
     assert_eq!(attempt(&mut live, "guest", WRONG), Err(COMMAND_FAILED));
     for _ in 0..3 {
         live = live.restart();
-        live.connect("guest");
+        come(&mut live, "guest");
         assert_eq!(attempt(&mut live, "guest", RIGHT), Err(DENIED));
         live.wait(Duration::from_secs(59));
         assert_eq!(attempt(&mut live, "guest", RIGHT), Err(DENIED));
@@ -274,7 +289,7 @@ fn an_answer_that_cannot_be_counted_is_not_judged() {
         assert!(told.contains("7003") || told.contains("7022"), "{told}");
         assert!(!told.contains("wrong"), "{told}");
         let mut live = live.restart();
-        live.connect("guest");
+        come(&mut live, "guest");
         assert!(!can_read(&mut live, "guest", CODE_1));
     }
 }
@@ -282,7 +297,7 @@ fn an_answer_that_cannot_be_counted_is_not_judged() {
 #[test]
 fn each_controller_has_one_challenge_at_a_time_and_answers_its_own() {
     let mut live = challenged();
-    live.connect("other");
+    come(&mut live, "other");
     let first = request(&mut live, "guest").unwrap();
     assert_eq!(
         request(&mut live, "guest"),
@@ -366,13 +381,18 @@ fn an_empty_value_is_never_the_right_answer() {
     assert_eq!(attempt(&mut live, "guest", ""), Err(COMMAND_FAILED));
 }
 
-/// Where anybody can claim to be anybody, nobody gains a role for another.
+/// Where anybody can claim to be anybody, nobody gains a role for another: neither off loopback nor on it, nor
+/// where the Agent has dialled without TLS.
+///
+/// Proves: R-SEC.0
 #[test]
 fn there_are_no_challenges_through_an_unprotected_door() {
-    let mut live = challenged();
-    let guest = live.link("guest");
-    live.cut(guest);
-    let link = live.arrive(Some("guest"), Channel::PlainInsecure);
-    live.take(link);
-    assert_eq!(request(&mut live, "guest"), Err(DENIED));
+    for channel in [Channel::PlainInsecure, Channel::PlainLoopback] {
+        let mut live = challenged();
+        let guest = live.link("guest");
+        live.cut(guest);
+        let link = live.arrive(Some("guest"), channel);
+        live.take(link);
+        assert_eq!(request(&mut live, "guest"), Err(DENIED));
+    }
 }

@@ -267,6 +267,73 @@ fn strangers_are_taken_in_up_to_a_number() {
     assert!(!row_of(&mut live, "late").is_empty());
 }
 
+/// Whom somebody vouches for finds room: of those who came in this way the one that left first goes.
+#[test]
+fn who_is_vouched_for_finds_room() {
+    let ca = authority("CA");
+    let mut live = operated(TrustConfig {
+        on_first_use: true,
+        ..trusting(&ca, false)
+    });
+    let come = |live: &mut LiveAgent, name: &str| {
+        let certificate = issued(name, &ca);
+        live.arrive_over_tls(Some(name), &[&certificate]).unwrap()
+    };
+    let stays = come(&mut live, "vendor-0");
+    for number in 1..crate::limits::STRANGERS_MAX {
+        let link = come(&mut live, &format!("vendor-{number}"));
+        live.cut(link);
+    }
+    come(&mut live, "late");
+    assert!(row_of(&mut live, "vendor-1").is_empty());
+    for there in ["vendor-0", "vendor-2", "late"] {
+        assert!(!row_of(&mut live, there).is_empty(), "{there}");
+    }
+    assert!(live.hangups.iter().all(|(link, _)| *link != stays));
+    // Those whom nobody vouches for are counted apart, and push nobody out.
+    let guest = own("guest").certificate;
+    live.arrive_over_tls(Some("guest"), &[&guest]).unwrap();
+    assert!(!row_of(&mut live, "guest").is_empty());
+    assert!(!row_of(&mut live, "vendor-2").is_empty());
+}
+
+/// A session ends with the certificate that it rests on: the Controller's own, or that of its authority; as soon
+/// as the time is known.
+///
+/// Proves: R-SEC.3, R-SEC.20
+#[test]
+fn a_session_does_not_outlive_its_certificate() {
+    let short = |name: &str| draft(name).valid(NOW - 100, NOW + 60);
+    let (brief_ca, ca) = (short("CA").authority(), authority("CA"));
+    let brief = short("vendor").endpoint(&id("vendor")).signed_by(&ca);
+    for (authority, certificate) in [
+        (&ca, brief.certificate),
+        (&brief_ca, issued("vendor", &brief_ca)),
+    ] {
+        let mut live = operated(trusting(authority, true));
+        let link = live
+            .arrive_over_tls(Some("vendor"), &[&certificate])
+            .unwrap();
+        live.wait(Duration::from_secs(60));
+        assert_eq!(live.hangups, []);
+        live.wait(Duration::from_secs(1));
+        assert_eq!(live.hangups, [(link, HangupReason::Distrusted)]);
+        assert!(!distrusted(&live).is_empty());
+
+        let mut live = operated(trusting(authority, true));
+        live.set_clock(None);
+        let link = live
+            .arrive_over_tls(Some("vendor"), &[&certificate])
+            .unwrap();
+        live.wait(Duration::from_secs(1_000));
+        assert_eq!(live.hangups, [], "the time is not known");
+        live.set_clock(Some(NOW + 60));
+        assert_eq!(live.hangups, []);
+        live.set_clock(Some(NOW + 61));
+        assert_eq!(live.hangups, [(link, HangupReason::Distrusted)]);
+    }
+}
+
 /// Over loopback nobody vouches for a stranger, so it is let in where that is not required.
 ///
 /// Proves: TP-469 2.9
