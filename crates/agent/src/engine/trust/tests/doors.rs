@@ -525,6 +525,51 @@ fn a_revocation_list_outlives_a_change_of_what_is_trusted() {
     assert!(link.is_some());
 }
 
+/// The last Controller that may give rights loses its certificate, not its roles: it may come by another door.
+#[test]
+fn the_last_one_who_may_give_rights_is_not_banned() {
+    let pinned = own("operator").certificate;
+    let mut live = operated(TrustConfig {
+        pins: vec![crate::Pin {
+            endpoint_id: id("operator"),
+            certificate: pinned.clone(),
+        }],
+        ..TrustConfig::default()
+    });
+    live.arrive_over_tls(Some("operator"), &[&pinned]).unwrap();
+    let banned = added(
+        &mut live,
+        &format!("{TRUST}Role."),
+        &[("Name", "Banned"), ("Enable", "true")],
+    );
+    let banned = banned.trim_end_matches('.').to_owned();
+    live.response("operator", set(TRUST, &[("BannedRole", &banned)]));
+    live.hangups.clear();
+    let link = live.link("operator");
+    let add = Add {
+        allow_partial: false,
+        create_objs: vec![CreateObject {
+            obj_path: format!("{TRUST}Credential."),
+            param_settings: [
+                ("Enable", "true"),
+                ("Credential", "Device.LocalAgent.Certificate.1"),
+                ("Role", &*banned),
+            ]
+            .map(|(param, value)| CreateParamSetting {
+                param: param.to_owned(),
+                value: value.to_owned(),
+                required: true,
+            })
+            .into(),
+        }],
+    };
+    live.request("operator", "ban", add);
+    assert_eq!(live.hangups, [(link, HangupReason::Distrusted)]);
+    assert_eq!(live.arrive_over_tls(Some("operator"), &[&pinned]), None);
+    live.connect("operator");
+    assert_eq!(row_of(&mut live, "operator")["AssignedRole"], FULL_ACCESS);
+}
+
 /// What the configuration trusts is seeded once; who deletes it has the last word.
 ///
 /// Proves: R-SEC.2
