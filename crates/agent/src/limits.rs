@@ -52,11 +52,13 @@ pub const RESET_DELAY: Duration = Duration::from_millis(100);
 /// dropped.
 pub const PENDING_MAX: usize = 8_192;
 
-/// Bytes of the Notify Messages to one Controller that wait to be delivered.
+/// Bytes of the Notify Messages to one Controller that wait to be delivered. One that is larger for itself may
+/// wait beside them.
 pub const PENDING_BYTES_MAX: usize = 4 << 20;
 
-/// How long a Notify that is not sent again may wait for the session that it is to go out on.
-pub const FIRST_SESSION_PATIENCE: Duration = Duration::from_secs(60);
+/// How long a Notify that is not sent again may wait for the session that it is to go out on: as long as a slow
+/// network may take to come up, so that Boot! is told.
+pub const FIRST_SESSION_PATIENCE: Duration = Duration::from_secs(600);
 
 /// How many Subscriptions may trigger each other in a row by what they set.
 pub const TRIGGER_DEPTH_MAX: u8 = 8;
@@ -72,6 +74,13 @@ pub const REFERENCES_MAX: usize = 64;
 
 /// The shortest time between two questions for a unit whose owner announces changes.
 pub const REFRESH_INTERVAL: Duration = Duration::from_millis(20);
+
+/// How long to wait before a unit that is watched and announced is asked for again, after it could not be
+/// got; doubled with every failure in a row.
+pub const REFETCH_WAIT_MIN: Duration = Duration::from_secs(1);
+
+/// The longest such wait.
+pub const REFETCH_WAIT_MAX: Duration = Duration::from_secs(60);
 
 /// The shortest time between two questions for a unit that is watched and not announced.
 pub const POLL_INTERVAL_MIN: Duration = Duration::from_millis(100);

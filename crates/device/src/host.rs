@@ -208,7 +208,8 @@ impl Owner for Host {
             None | Some("") => None,
             Some(interface) => Some(self.device_of(interface)?),
         };
-        Ok(match command {
+        let ended = cancelled.clone();
+        let work: CommandWork = match command {
             "Device.DNS.Diagnostics.NSLookupDiagnostics()" => {
                 let lookup = Lookup::read(arguments, device)?;
                 let resolver = Resolver::of(&self.paths);
@@ -228,7 +229,12 @@ impl Owner for Host {
                 Box::new(move || Ok(self_test::run(&config, &paths, &|| cancelled.is_set())))
             }
             _ => return Err(no_command(command)),
-        })
+        };
+        // What is there until then is not what was asked for.
+        Ok(Box::new(move || match (work(), ended.is_set()) {
+            (Ok(_), true) => Err(OwnerError::failed("it was canceled")),
+            (outputs, _) => outputs,
+        }))
     }
 
     fn operate(

@@ -251,6 +251,9 @@ impl Agent {
                 asynchronous: None,
             },
             ModelOutput::Trouble { owner, text } => Output::Note(Notice::Trouble { owner, text }),
+            ModelOutput::Unfetched { unit, failures } => {
+                return self.unfetched(unit, failures, now);
+            }
         };
         self.outputs.push_back(output);
     }

@@ -5,6 +5,7 @@ use super::{Asked, Model, ModelOutput, PlanId, Reader, Unconfirmed};
 use crate::fault::FaultKind;
 use crate::limits::FETCHES_OVERTAKEN_MAX;
 use crate::moment::Moment;
+use crate::schema::UnitId;
 use crate::tree::ObjectId;
 
 impl<A> Model<A> {
@@ -38,12 +39,25 @@ impl<A> Model<A> {
         // What was asked for before it changed answers those who asked then, and nobody after.
         let fresh = result.is_ok() && !state.is_outdated(ticket);
         self.units.state_mut(unit).fetched = fresh.then_some(now);
+        self.count_failures(unit, result.is_err());
         if fetch.again || !fetch.late.is_empty() {
             self.fetch_again(unit, ticket, fetch.late, 0, now);
         }
         self.learn(&question.plans, ticket, now, |memo| {
             memo.units.insert(unit, result.clone());
         });
+    }
+
+    fn count_failures(&mut self, unit: UnitId, failed: bool) {
+        let state = self.units.state_mut(unit);
+        if !failed {
+            state.failures = 0;
+            return;
+        }
+        state.failures = state.failures.saturating_add(1);
+        let failures = state.failures;
+        self.outputs
+            .push_back(ModelOutput::Unfetched { unit, failures });
     }
 
     pub(super) fn applied(

@@ -171,6 +171,14 @@ pub enum ModelOutput<A> {
         /// What.
         text: String,
     },
+    /// A unit could not be got, or not be used. It is asked for again when a plan wants it, or by
+    /// [`Model::refresh`].
+    Unfetched {
+        /// Which one.
+        unit: UnitId,
+        /// How often in a row, this time included.
+        failures: u32,
+    },
 }
 
 /// A data model with its plans.

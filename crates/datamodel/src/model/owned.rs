@@ -164,6 +164,8 @@ pub(super) struct Units {
 pub(super) struct UnitState {
     pub(super) fetched: Option<Moment>,
     pub(super) in_flight: Option<Ticket>,
+    /// How often in a row it could not be got.
+    pub(super) failures: u32,
     /// The last question that changes something of it: what was asked for before may not show it.
     pub(super) changed: Option<Ticket>,
     /// The last question that there was when the owner said that the unit has changed.

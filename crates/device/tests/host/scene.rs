@@ -111,7 +111,7 @@ impl Scene {
                     let results = self.host.apply(phase, &changes);
                     ModelInput::Applied { ticket, results }
                 }
-                ModelOutput::Changed { .. } => continue,
+                ModelOutput::Changed { .. } | ModelOutput::Unfetched { .. } => continue,
                 ModelOutput::Commit { sequence, .. } => ModelInput::Committed { sequence },
                 ModelOutput::Done { answer, .. } => {
                     answered = Some(answer);

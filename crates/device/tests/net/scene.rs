@@ -162,7 +162,7 @@ impl Scene {
                     ticket,
                     result: self.net.fetch(&unit),
                 },
-                ModelOutput::Changed { .. } => continue,
+                ModelOutput::Changed { .. } | ModelOutput::Unfetched { .. } => continue,
                 ModelOutput::Trouble { owner, text } => {
                     self.troubles.push(format!("{owner}: {text}"));
                     continue;

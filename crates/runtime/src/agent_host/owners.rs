@@ -192,10 +192,13 @@ fn serve(
                 ticket,
                 phase,
                 changes,
-            } => OwnerAnswer::Applied {
-                ticket,
-                results: owner.apply(phase, &changes),
-            },
+            } => {
+                let results = unbroken(|| Ok(owner.apply(phase, &changes)));
+                OwnerAnswer::Applied {
+                    ticket,
+                    results: results.unwrap_or_else(|error| vec![Err(error); changes.len()]),
+                }
+            }
             Question::Begin {
                 ticket,
                 command,
@@ -203,7 +206,7 @@ fn serve(
                 cancelled,
             } => {
                 let operated = move |result| reply(OwnerAnswer::Operated { ticket, result });
-                let work = owner.begin(&command, &arguments, cancelled);
+                let work = unbroken(|| owner.begin(&command, &arguments, cancelled));
                 let answer = answer.clone();
                 let done = move |result| answer(operated(result));
                 match work.and_then(|work| start_command(work, threads, done)) {
@@ -216,7 +219,7 @@ fn serve(
             }
             Question::Fetch { ticket, unit } => OwnerAnswer::Fetched {
                 ticket,
-                result: owner.fetch(&unit),
+                result: unbroken(|| owner.fetch(&unit)),
             },
             Question::Operate {
                 ticket,
@@ -224,10 +227,17 @@ fn serve(
                 arguments,
             } => OwnerAnswer::Operated {
                 ticket,
-                result: owner.operate(&command, &arguments),
+                result: unbroken(|| owner.operate(&command, &arguments)),
             },
         }));
     }
+}
+
+/// What an owner says; an error where it panics, so that it is asked again all the same. What it has begun to change
+/// of itself is its own affair.
+fn unbroken<T>(say: impl FnOnce() -> Result<T, OwnerError>) -> Result<T, OwnerError> {
+    let said = catch_unwind(AssertUnwindSafe(say));
+    said.unwrap_or_else(|_| Err(OwnerError::failed("the owner broke off")))
 }
 
 /// Starts a thread for `work`; `done` is called on it.

@@ -37,6 +37,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use usphere_datamodel::model::{Change, ModelInput, Outputs};
+use usphere_datamodel::schema::UnitId;
 use usphere_datamodel::{Access, Moment, SchemaView, Transaction};
 
 use super::survey::Stale;
@@ -372,6 +373,12 @@ impl Agent {
         self.notifier.watching.disturbed(&owner, &unit, view, now);
         self.model
             .handle(ModelInput::Disturbed { owner, unit }, now);
+    }
+
+    /// A unit could not be got, `failures` times in a row.
+    pub(super) fn unfetched(&mut self, unit: UnitId, failures: u32, now: Moment) {
+        let view = self.model.view();
+        self.notifier.watching.failed(unit, failures, view, now);
     }
 
     /// Asks for a unit that somebody watches. Whether there was one to ask for.

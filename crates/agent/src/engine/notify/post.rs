@@ -4,7 +4,7 @@
 //! on any session yet goes out as soon as there is one; that is no retry. One that went out waits out its
 //! range, whether or not the session breaks meanwhile, and goes out when both the wait is over and there
 //! is a session. One that is not to be answered is forgotten once it is out, and waits for a session only
-//! as long as it takes to make one. Nothing of this outlives a restart.
+//! as long as it may take to make one. Nothing of this outlives a restart.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -29,7 +29,10 @@ pub(super) struct Post {
 #[derive(Debug, Default)]
 struct Queue {
     waiting: BTreeMap<u64, Letter>,
+    /// Bytes of all that are not large.
     bytes: usize,
+    /// How many are large.
+    large: usize,
 }
 
 /// One Notify on its way.
@@ -96,24 +99,16 @@ impl Post {
         manner: Manner,
         now: Moment,
     ) -> usize {
-        let patience = match manner.expiration {
-            _ if !manner.retry => Some(FIRST_SESSION_PATIENCE),
-            expiration => expiration,
-        };
         let letter = Letter {
             subscription: manner.subscription,
             begun: now,
             retry: manner.retry,
             sent: 0,
             ready: None,
-            expires: patience.map(|patience| now + patience),
+            expires: manner.patience().map(|patience| now + patience),
             payload,
         };
-        let queue = self.queues.entry(controller).or_default();
-        queue.bytes += letter.payload.len();
-        self.timers
-            .extend(letter.timer().map(|timer| (timer, controller, number)));
-        queue.waiting.insert(number, letter);
+        self.insert(controller, number, letter);
         let mut dropped = 0;
         while let Some(oldest) = self.queues.get(&controller).and_then(Queue::surplus) {
             self.remove(controller, oldest);
@@ -219,8 +214,10 @@ impl Post {
                 if !manner.retry && letter.sent > 0 {
                     continue;
                 }
-                if letter.retry && manner.retry {
-                    letter.expires = manner.expiration.map(|after| letter.begun + after);
+                // One that asks for no answer will get none, whatever the rules are now.
+                letter.retry &= manner.retry;
+                if letter.retry == manner.retry {
+                    letter.expires = manner.patience().map(|after| letter.begun + after);
                 }
                 self.insert(controller, number, letter);
             }
@@ -252,14 +249,20 @@ impl Post {
         self.timers
             .extend(timer.map(|timer| (timer, controller, number)));
         let queue = self.queues.entry(controller).or_default();
-        queue.bytes += letter.payload.len();
+        match letter.is_large() {
+            true => queue.large += 1,
+            false => queue.bytes += letter.payload.len(),
+        }
         queue.waiting.insert(number, letter);
     }
 
     fn remove(&mut self, controller: u32, number: u64) -> Option<Letter> {
         let queue = self.queues.get_mut(&controller)?;
         let letter = queue.waiting.remove(&number)?;
-        queue.bytes -= letter.payload.len();
+        match letter.is_large() {
+            true => queue.large -= 1,
+            false => queue.bytes -= letter.payload.len(),
+        }
         if let Some(timer) = letter.timer() {
             self.timers.remove(&(timer, controller, number));
         }
@@ -292,18 +295,97 @@ pub(super) enum Answered {
 }
 
 impl Queue {
-    /// The oldest Notify that has to go, where there are too many. An OnBoardRequest stays. (R-NOT.6a)
+    /// The oldest Notify that has to go, where there are too many: a large one for the next large one only, and
+    /// no other for it. An OnBoardRequest stays. (R-NOT.6a)
     fn surplus(&self) -> Option<u64> {
-        let full = self.waiting.len() > PENDING_MAX || self.bytes > PENDING_BYTES_MAX;
+        let goes: fn(&Letter) -> bool = if self.large > 1 {
+            Letter::is_large
+        } else if self.waiting.len() > PENDING_MAX || self.bytes > PENDING_BYTES_MAX {
+            |letter| !letter.is_large()
+        } else {
+            return None;
+        };
         let mut letters = self.waiting.iter();
-        let oldest = letters.find(|(_, letter)| letter.subscription.is_some());
-        oldest.map(|(number, _)| *number).filter(|_| full)
+        let oldest = letters.find(|(_, letter)| letter.subscription.is_some() && goes(letter));
+        oldest.map(|(number, _)| *number)
+    }
+}
+
+impl Manner {
+    /// How long the Notify may wait.
+    fn patience(&self) -> Option<Duration> {
+        match self.retry {
+            true => self.expiration,
+            false => Some(FIRST_SESSION_PATIENCE),
+        }
     }
 }
 
 impl Letter {
+    /// Whether it alone takes more room than all others together may.
+    fn is_large(&self) -> bool {
+        self.payload.len() > PENDING_BYTES_MAX
+    }
+
     /// When something is to be done about it.
     fn timer(&self) -> Option<Moment> {
         [self.ready, self.expires].into_iter().flatten().min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RETRIED: Manner = Manner {
+        subscription: Some(1),
+        retry: true,
+        expiration: None,
+    };
+
+    fn put(post: &mut Post, bytes: usize) -> (u64, usize) {
+        let (_, number) = post.next();
+        let payload = Bytes::from(vec![0; bytes]);
+        let dropped = post.put(1, number, payload, RETRIED, Moment::ORIGIN);
+        (number, dropped)
+    }
+
+    fn waiting(post: &Post) -> Vec<u64> {
+        post.ready(1)
+            .into_iter()
+            .map(|(number, _)| number)
+            .collect()
+    }
+
+    /// A Notify that is larger than all others may be together takes no room from them, and waits itself; of
+    /// such there is one.
+    ///
+    /// Proves: R-NOT.1
+    #[test]
+    fn a_large_notify_pushes_out_no_other_and_waits_too() {
+        let mut post = Post::new(&mut Random::new(1));
+        let (first, _) = put(&mut post, 1_000);
+        let (large, dropped) = put(&mut post, PENDING_BYTES_MAX + 1);
+        assert_eq!(dropped, 0);
+        let (last, dropped) = put(&mut post, 1_000);
+        assert_eq!(dropped, 0);
+        assert_eq!(waiting(&post), [first, large, last]);
+        let (larger, dropped) = put(&mut post, 8 * PENDING_BYTES_MAX);
+        assert_eq!(dropped, 1);
+        assert_eq!(waiting(&post), [first, last, larger]);
+        // The bound of the others is the same as ever.
+        let (half, dropped) = put(&mut post, PENDING_BYTES_MAX - 2_000);
+        assert_eq!(dropped, 0);
+        let (next, dropped) = put(&mut post, 1_000);
+        assert_eq!(dropped, 1);
+        assert_eq!(waiting(&post), [last, larger, half, next]);
+        // It is sent again as any other is.
+        let retry = Retry {
+            minimum_seconds: 5,
+            multiplier: 2_000,
+        };
+        let random = &mut Random::new(1);
+        post.sent(1, larger, retry, random, Moment::ORIGIN);
+        assert!(post.deadline().is_some());
     }
 }

@@ -1,6 +1,7 @@
 //! Which live data is watched, and when it is asked for on account of that.
 //!
-//! A unit whose owner announces changes is asked for when it does, at most every [`REFRESH_INTERVAL`]. Any
+//! A unit whose owner announces changes is asked for when it does, at most every [`REFRESH_INTERVAL`], and again
+//! after a wait that grows while it cannot be got. Any
 //! other is asked for every so often, as its declaration says, for as long as an enabled Subscription is
 //! about its values or rows. Where nobody watches, nobody is asked.
 
@@ -12,7 +13,7 @@ use usphere_datamodel::{Moment, SchemaView};
 use super::matter::Kind;
 use super::reference::Reference;
 use super::subscription::Subscription;
-use crate::limits::{POLL_INTERVAL_MIN, REFRESH_INTERVAL};
+use crate::limits::{POLL_INTERVAL_MIN, REFETCH_WAIT_MAX, REFETCH_WAIT_MIN, REFRESH_INTERVAL};
 
 /// The units that Subscriptions are about.
 #[derive(Debug, Default)]
@@ -80,6 +81,16 @@ impl Watching {
             .collect();
         for (unit, at) in named {
             self.plan(unit, at);
+        }
+    }
+
+    /// The unit could not be got, `failures` times in a row. What its owner announced is not lost by that; any
+    /// other is asked for from time to time anyway.
+    pub(super) fn failed(&mut self, unit: UnitId, failures: u32, view: &SchemaView, now: Moment) {
+        if view.unit(unit).is_some_and(|spec| spec.announced) {
+            let doublings = failures.saturating_sub(1).min(u32::BITS - 1);
+            let wait = REFETCH_WAIT_MIN.saturating_mul(1 << doublings);
+            self.plan(unit, now + wait.min(REFETCH_WAIT_MAX));
         }
     }
 

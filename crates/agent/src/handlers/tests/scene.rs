@@ -222,7 +222,10 @@ impl Scene {
     fn serve(&mut self, output: ModelOutput<Answer>) -> Option<ModelInput> {
         if !matches!(
             output,
-            ModelOutput::Changed { .. } | ModelOutput::Commit { .. } | ModelOutput::Trouble { .. }
+            ModelOutput::Changed { .. }
+                | ModelOutput::Commit { .. }
+                | ModelOutput::Trouble { .. }
+                | ModelOutput::Unfetched { .. }
         ) {
             self.asked += 1;
             if self.owners == Owners::Silent {
@@ -272,7 +275,8 @@ impl Scene {
             }
             ModelOutput::Changed { .. }
             | ModelOutput::Done { .. }
-            | ModelOutput::Trouble { .. } => None,
+            | ModelOutput::Trouble { .. }
+            | ModelOutput::Unfetched { .. } => None,
         }
     }
 

@@ -254,6 +254,7 @@ impl Scene {
                 ModelOutput::Operate {
                     ticket, command, ..
                 } => self.asked.push(Asked::Operate(ticket, command)),
+                ModelOutput::Unfetched { .. } => {}
                 ModelOutput::Trouble { owner, text } => {
                     self.troubles.push(format!("{owner}: {text}"))
                 }

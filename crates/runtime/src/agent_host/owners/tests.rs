@@ -153,6 +153,83 @@ fn a_command_that_cannot_begin_or_breaks_off_is_answered_for() {
     assert_eq!(result, Err(OwnerError::failed("the command broke off")));
 }
 
+/// Panics whenever it is asked, but for the weather.
+struct Fragile;
+
+impl Owner for Fragile {
+    fn name(&self) -> &str {
+        "fragile"
+    }
+
+    fn fetch(&mut self, unit: &str) -> Result<Snapshot, OwnerError> {
+        assert_eq!(unit, "weather");
+        Ok(Snapshot::default())
+    }
+
+    fn apply(&mut self, _: Phase, _: &[OwnedChange]) -> Vec<Result<(), OwnerError>> {
+        panic!("on purpose")
+    }
+
+    fn operate(&mut self, _: &str, _: &BTreeMap<String, String>) -> Result<Outputs, OwnerError> {
+        panic!("on purpose")
+    }
+
+    fn begin(
+        &mut self,
+        _: &str,
+        _: &BTreeMap<String, String>,
+        _: Cancelled,
+    ) -> Result<CommandWork, OwnerError> {
+        panic!("on purpose")
+    }
+}
+
+#[test]
+fn an_owner_that_panics_answers_with_an_error_and_goes_on() {
+    let (sender, answers) = mpsc::channel();
+    let mut owners = Owners::default();
+    let answer = move |reply| sender.send(reply).unwrap_or(());
+    owners.start(Box::new(Fragile), answer).unwrap();
+    let fetch = |unit: &str| Question::Fetch {
+        ticket: Ticket(1),
+        unit: unit.to_owned(),
+    };
+    let set = OwnedChange::Delete {
+        path: "Device.X.1.".to_owned(),
+    };
+    let apply = Question::Apply {
+        ticket: Ticket(1),
+        phase: Phase::Apply,
+        changes: vec![set.clone(), set],
+    };
+    let operate = Question::Operate {
+        ticket: Ticket(1),
+        command: "Device.X()".to_owned(),
+        arguments: BTreeMap::new(),
+    };
+    let begin = Question::Begin {
+        ticket: Ticket(1),
+        command: "Device.X()".to_owned(),
+        arguments: BTreeMap::new(),
+        cancelled: Cancelled::default(),
+    };
+    let error = || OwnerError::failed("the owner broke off");
+    for question in [fetch("storm"), apply, operate, begin, fetch("weather")] {
+        let is_weather = matches!(&question, Question::Fetch { unit, .. } if unit == "weather");
+        assert!(owners.ask("fragile", question).is_none());
+        let told = owners.receive(answers.recv().unwrap()).unwrap();
+        match told {
+            OwnerAnswer::Applied { results, .. } => {
+                assert_eq!(results, [Err(error()), Err(error())])
+            }
+            OwnerAnswer::Fetched { result, .. } if is_weather => assert!(result.is_ok()),
+            OwnerAnswer::Fetched { result, .. } => assert_eq!(result, Err(error())),
+            OwnerAnswer::Operated { result, .. } => assert_eq!(result, Err(error())),
+            OwnerAnswer::Announced { .. } => panic!("it says nothing by itself"),
+        }
+    }
+}
+
 /// An engine that is made anew uses the same tickets again.
 #[test]
 fn what_an_engine_asked_that_is_gone_is_told_to_nobody() {

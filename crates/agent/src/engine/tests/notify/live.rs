@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use usphere_datamodel::Ticket;
 use usphere_datamodel::declare::{Numbering, UNSIGNED_INT, Unit, parameter};
-use usphere_datamodel::model::{Snapshot, SnapshotObject};
+use usphere_datamodel::model::{OwnerError, Snapshot, SnapshotObject};
 
 use super::super::delete;
 use super::*;
@@ -142,6 +142,46 @@ fn a_change_that_its_owner_announces_is_told_at_once() {
             "d: -Device.X_Port.2.",
         ]
     );
+}
+
+/// An owner that fails just when it has announced something is asked again, less and less often; nothing is lost,
+/// and nobody is asked for nobody.
+///
+/// Proves: R-NOT.0a
+#[test]
+fn what_could_not_be_got_is_asked_for_again() {
+    let mut live = scene();
+    let speed = "Device.X_Port.*.Speed";
+    let values = [("NotifType", "ValueChange"), ("ReferenceList", speed)];
+    let row = subscribe(&mut live, "a", &values);
+    let first = asked(&mut live);
+    answer(&mut live, first[0].0, ports(&[("eth0", 100, 0)]));
+    let fail = |live: &mut LiveAgent, ticket| {
+        let result = Err(OwnerError::failed("not now"));
+        live.tell(Input::Fetched { ticket, result });
+    };
+    for _ in 0..2 {
+        live.wait(seconds(1));
+        disturb(&mut live, "ports");
+        let mut ticket = asked(&mut live)[0].0;
+        for wait in [1, 2, 4, 8, 16, 32, 60, 60] {
+            fail(&mut live, ticket);
+            live.wait(seconds(wait) - Duration::from_micros(1));
+            assert_eq!(asked(&mut live), []);
+            live.wait(Duration::from_micros(1));
+            ticket = asked(&mut live)[0].0;
+        }
+        answer(&mut live, ticket, ports(&[("eth0", 10, 0)]));
+        live.wait(seconds(3_600));
+        assert_eq!(asked(&mut live), []);
+    }
+    assert_eq!(told(&mut live, "a"), ["cpe-1: Device.X_Port.1.Speed=10"]);
+    disturb(&mut live, "ports");
+    let ticket = asked(&mut live)[0].0;
+    live.response("a", delete(&row));
+    fail(&mut live, ticket);
+    live.wait(seconds(3_600));
+    assert_eq!(asked(&mut live), []);
 }
 
 /// A flood of announcements does not become a flood of questions, and the last one is not lost.

@@ -272,12 +272,12 @@ fn without_notif_retry_there_is_one_attempt() {
     assert_eq!(notified(&mut live, "a"), []);
     live.cut(link);
     provision(&mut live, "b", "2");
-    live.wait(seconds(59));
+    live.wait(seconds(599));
     let link = live.connect("a");
     assert_eq!(notified(&mut live, "a").len(), 1);
     live.cut(link);
     provision(&mut live, "b", "3");
-    live.wait(seconds(61));
+    live.wait(seconds(601));
     live.connect("a");
     assert_eq!(notified(&mut live, "a"), []);
 }
@@ -360,6 +360,24 @@ fn rules_that_change_count_for_what_waits() {
     provision(&mut live, "a", "2");
     notified(&mut live, "a");
     live.response("a", set(&row, &[("NotifRetry", "false")]));
+    live.wait(seconds(20_000));
+    assert_eq!(notified(&mut live, "a"), []);
+}
+
+/// What has not gone out yet goes out once, when retries are switched off meanwhile.
+///
+/// Proves: R-NOT.0
+#[test]
+fn what_was_not_sent_is_not_sent_again_without_notif_retry() {
+    let mut live = Scene::new().controller("a").controller("b").agent();
+    live.connect("b");
+    let link = live.connect("a");
+    let row = subscribe(&mut live, "a", &RETRIED);
+    live.cut(link);
+    provision(&mut live, "b", "1");
+    live.response("b", set(&row, &[("NotifRetry", "false")]));
+    live.connect("a");
+    assert_eq!(notified(&mut live, "a").len(), 1);
     live.wait(seconds(20_000));
     assert_eq!(notified(&mut live, "a"), []);
 }

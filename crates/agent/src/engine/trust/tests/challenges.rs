@@ -252,7 +252,7 @@ fn without_retries_there_is_one_try_also_after_a_restart() {
     let mut live = challenged();
     live.response("operator", set(CHALLENGE, &[("Retries", "0")]));
     let mut live = live.restart();
-    live.connect("guest");
+    come(&mut live, "guest");
     assert_eq!(attempt(&mut live, "guest", WRONG), Err(COMMAND_FAILED));
     assert_eq!(attempt(&mut live, "guest", RIGHT), Err(DENIED));
     live.wait(Duration::from_secs(60));

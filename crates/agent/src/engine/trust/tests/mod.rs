@@ -1,6 +1,7 @@
 //! Trust in virtual time: doors, roles, certificates and challenges.
 
 mod attacks;
+mod bans;
 mod certificates;
 mod challenges;
 mod doors;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use usphere_proto::msg::{Notification, Notify};
 
 /// A Notify that is not to be answered waits this long for its session.
-const PATIENCE: u64 = 60;
+const PATIENCE: u64 = 600;
 
 /// What a Subscription is about.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
