@@ -34,6 +34,10 @@ pub(super) enum Conclusion {
     Notify(Findings),
     /// What Boot! tells each Controller.
     Booted(Booted),
+    /// The Status of a Request shows that its command has ended.
+    EndShown {
+        instance: u32,
+    },
     /// Whether the Request of a command that has ended is gone.
     Ended {
         instance: u32,
@@ -308,6 +312,7 @@ impl Agent {
             Conclusion::BoardingBegun { controller } => self.boarding_begun(controller),
             Conclusion::Notify(findings) => self.notify(findings, now),
             Conclusion::Booted(booted) => self.tell_boot(booted),
+            Conclusion::EndShown { instance } => self.end_was_shown(instance),
             Conclusion::Ended { instance, kept } => self.ending_kept(instance, kept, now),
             Conclusion::Published => {}
             Conclusion::Recovered(recovered) => self.recovered(recovered, now),

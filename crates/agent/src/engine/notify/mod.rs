@@ -134,6 +134,8 @@ enum Job {
         /// How many Subscriptions in a row have triggered them.
         depth: u8,
     },
+    /// What the Status of this Request has shown last is told, and the row may go.
+    End(u32),
     /// All Subscriptions are to be read.
     Load,
     /// What Subscriptions to the deletion of rows are about is to be looked up.
@@ -186,7 +188,7 @@ impl Job {
                     || !subscriptions_in(changes).is_empty()
                     || tracking.stale(changes, view).next().is_some()
             }
-            Self::Load | Self::LookUp => true,
+            Self::End(_) | Self::Load | Self::LookUp => true,
             Self::Occurrence(_) => false,
         }
     }
@@ -220,7 +222,7 @@ impl Notifier {
         let active = self.active.iter().map(|active| active.weight);
         let waiting = self.jobs.iter().map(|job| match job {
             Job::Changes { weight, .. } => *weight,
-            Job::Load | Job::LookUp | Job::Occurrence(_) => Stale::Nothing,
+            Job::End(_) | Job::Load | Job::LookUp | Job::Occurrence(_) => Stale::Nothing,
         });
         active.chain(waiting).any(|weight| weight != Stale::Nothing)
     }
@@ -242,6 +244,12 @@ impl Agent {
     /// Something happened; whoever has subscribed to it is told.
     pub(crate) fn occurred(&mut self, occurrence: Occurrence) {
         self.notifier.jobs.push_back(Job::Occurrence(occurrence));
+    }
+
+    /// The Status of a Request shows its end. The row stays until those who search for it by its values have
+    /// been told.
+    pub(super) fn end_was_shown(&mut self, request: u32) {
+        self.notifier.jobs.push_back(Job::End(request));
     }
 
     /// Something of the data model was changed, durably; `depth` Subscriptions in a row have triggered it.
@@ -321,6 +329,7 @@ impl Agent {
                 }
                 Matter::of_changes(&changes, depth, view)
             }
+            Job::End(request) => return self.keep_ending(request, now),
             Job::Load => {
                 active.load = true;
                 inquiry.all = true;

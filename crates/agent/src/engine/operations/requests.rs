@@ -143,7 +143,7 @@ impl Agent {
             .collect();
         for (instance, has_ended) in due {
             if has_ended {
-                self.keep_ending(instance, now);
+                self.show_end(instance, now);
             } else {
                 self.ended(instance, Ok(Outputs::new()), now);
             }
@@ -205,6 +205,9 @@ impl Agent {
             ending: None,
         };
         self.operations.running.insert(instance, running);
+        if matches!(task, Task::Lost) {
+            return;
+        }
         let work = move |transaction: &mut Transaction<'_>| {
             // Cancel() may have come first.
             show_status(transaction, instance, Some("Requested"), "Active");
@@ -213,19 +216,20 @@ impl Agent {
         self.submit_own(Box::new(work), now);
     }
 
-    /// The command of the Request has ended.
+    /// The command of the Request has ended, which its Status shows before it goes.
     fn ended(&mut self, instance: u32, result: Result<Outputs, OwnerError>, now: Moment) {
-        if let Some(running) = self.operations.running.get_mut(&instance) {
-            running.ending = Some(Ending {
-                result,
-                retry: None,
-            });
-            self.keep_ending(instance, now);
-        }
+        let Some(running) = self.operations.running.get_mut(&instance) else {
+            return;
+        };
+        running.ending = Some(Ending {
+            result,
+            retry: None,
+        });
+        self.show_end(instance, now);
     }
 
-    /// Takes the Request away. (R-OPR.0)
-    fn keep_ending(&mut self, instance: u32, now: Moment) {
+    /// Shows in the Request what came of its command.
+    fn show_end(&mut self, instance: u32, now: Moment) {
         let Some(running) = self.operations.running.get_mut(&instance) else {
             return;
         };
@@ -235,6 +239,14 @@ impl Agent {
         }
         let work = move |transaction: &mut Transaction<'_>| {
             show_status(transaction, instance, None, status);
+            Conclusion::EndShown { instance }
+        };
+        self.submit_own(Box::new(work), now);
+    }
+
+    /// Takes the Request away. (R-OPR.0)
+    pub(in crate::engine) fn keep_ending(&mut self, instance: u32, now: Moment) {
+        let work = move |transaction: &mut Transaction<'_>| {
             let row = transaction.find(&format!("{REQUESTS}{instance}."));
             let kept = row.is_none_or(|row| transaction.delete_row(row).is_ok());
             Conclusion::Ended { instance, kept }

@@ -371,6 +371,75 @@ fn cancel_comes_too_late_for_what_has_ended() {
     );
 }
 
+/// What `a` was told of Requests and ends, in short.
+fn told(live: &mut LiveAgent) -> Vec<String> {
+    let told = notified(live, "a").into_iter();
+    let told = told.map(|notify| match notify.notification {
+        Some(Notification::ObjDeletion(deleted)) => format!("-{}", deleted.obj_path),
+        Some(Notification::OperComplete(complete)) => complete.command_name,
+        Some(Notification::ValueChange(change)) => format!(
+            "{}: {}={}",
+            notify.subscription_id, change.param_path, change.param_value
+        ),
+        other => panic!("nobody asked for {other:?}"),
+    });
+    told.collect()
+}
+
+/// The row goes, but not before its Status has shown the end. (TR-181 2.19, LocalAgent.Request)
+///
+/// Proves: R-OPR.0, R-NOT.0
+#[test]
+fn the_last_status_of_a_request_is_told_before_the_row_goes() {
+    let mut live = scene();
+    let searched = "Device.LocalAgent.Request.[CommandKey==\"k\"].Status";
+    for (id, what) in [("any", REQUESTS), ("searched", searched)] {
+        let values = [
+            ("Enable", "true"),
+            ("ID", id),
+            ("NotifType", "ValueChange"),
+            ("ReferenceList", what),
+        ];
+        live.response("a", add(SUBSCRIPTIONS, &values));
+    }
+    subscribe(&mut live, "a", "ObjectDeletion", REQUESTS);
+    let both = |status: &str| {
+        ["any", "searched"].map(|id| format!("{id}: Device.LocalAgent.Request.1.Status={status}"))
+    };
+    let ended = |request: &str| [format!("-{request}"), "Ping()".to_owned()];
+
+    let request = begin(&mut live, "a", ping("k")).unwrap();
+    assert_eq!(told(&mut live), both("Active"));
+    let (ticket, ..) = asked(&mut live);
+    answer(&mut live, ticket, "3");
+    assert_eq!(told(&mut live), [both("Success"), ended(&request)].concat());
+
+    let results = [
+        (false, Err(OwnerError::failed("no route")), "Error"),
+        (true, Err(OwnerError::failed("stopped")), "Canceled"),
+    ];
+    for (is_canceled, result, status) in results {
+        let request = begin(&mut live, "a", ping("k")).unwrap();
+        let both = |status: &str| {
+            both(status).map(|line| line.replace("Device.LocalAgent.Request.1.", &request))
+        };
+        let (ticket, ..) = asked(&mut live);
+        if is_canceled {
+            run(&mut live, "a", &format!("{request}Cancel()"));
+            live.questions.clear();
+            assert_eq!(
+                told(&mut live),
+                [both("Active"), both("Canceling")].concat()
+            );
+        } else {
+            told(&mut live);
+        }
+        live.tell(Input::Operated { ticket, result });
+        assert_eq!(told(&mut live), [both(status), ended(&request)].concat());
+    }
+    assert_eq!(requests(&mut live), (0, 0));
+}
+
 /// What was in progress when the power went has failed; whoever waits for it hears so, once.
 ///
 /// Proves: R-OPR.0
