@@ -4,6 +4,7 @@ mod commands;
 mod dns;
 mod scene;
 mod seen;
+mod telling;
 mod time;
 mod writing;
 
