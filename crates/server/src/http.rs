@@ -27,7 +27,17 @@ use crate::limits::{
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
 /// Serves until `stop` becomes true or is gone, then lets what is under way finish for a while.
-pub(crate) async fn serve(listener: TcpListener, router: Router, mut stop: watch::Receiver<bool>) {
+pub(crate) async fn serve(listener: TcpListener, router: Router, stop: watch::Receiver<bool>) {
+    serve_readers(listener, router, UNREAD_TIMEOUT, stop).await;
+}
+
+/// Serves those who do not leave an answer unread for longer than `unread`.
+async fn serve_readers(
+    listener: TcpListener,
+    router: Router,
+    unread: Duration,
+    mut stop: watch::Receiver<bool>,
+) {
     let room = Arc::new(Semaphore::new(API_CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
     let mut seats = Seats::default();
@@ -35,6 +45,7 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, mut stop: watch
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
+                    limit_unread(&stream, unread);
                     if room.available_permits() == 0 {
                         seats.make_room();
                     }
@@ -107,17 +118,20 @@ impl Seats {
     }
 }
 
+/// A client that asks and never reads would hold its connection for ever.
+fn limit_unread(stream: &TcpStream, unread: Duration) {
+    let unread_ms = u32::try_from(unread.as_millis()).unwrap_or(u32::MAX);
+    if let Err(error) = sockopt::set_tcp_user_timeout(stream, unread_ms) {
+        tracing::debug!(%error, "the time-out of an API connection could not be set");
+    }
+}
+
 async fn connection(
     stream: TcpStream,
     router: Router,
     mut stop: watch::Receiver<bool>,
     seat: &Seat,
 ) {
-    // A client that asks and never reads would hold its connection for ever.
-    let unread_ms = u32::try_from(UNREAD_TIMEOUT.as_millis()).unwrap_or(u32::MAX);
-    if let Err(error) = sockopt::set_tcp_user_timeout(&stream, unread_ms) {
-        tracing::debug!(%error, "the time-out of an API connection could not be set");
-    }
     let router = TowerToHyperService::new(router);
     let service = service_fn(|request| {
         seat.busy.store(true, Ordering::Relaxed);
@@ -155,4 +169,84 @@ async fn connection(
 pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
     // An error means that the server is gone, which is as good as stopped.
     drop(stop.wait_for(|stopped| *stopped).await);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::sync::atomic::AtomicUsize;
+
+    use axum::Extension;
+    use axum::body::{Body, Bytes};
+    use axum::routing::get;
+    use futures_util::stream;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    const CHUNK: [u8; 16 * 1024] = [b'x'; 16 * 1024];
+
+    /// More than the system keeps for both ends of a connection, and what hyper holds.
+    const BUFFERED_MAX: usize = 32 << 20;
+
+    /// Bytes that were made for the answers so far. Each answer holds it as long as it goes on.
+    type Made = Arc<AtomicUsize>;
+
+    /// An answer that has always more to say, as a stream of events has while many come.
+    fn endless(made: &Made) -> Router {
+        let made = Arc::clone(made);
+        let answer = move || {
+            let body = stream::unfold(Arc::clone(&made), |made| async {
+                made.fetch_add(CHUNK.len(), Ordering::Relaxed);
+                Some((Ok::<_, Infallible>(Bytes::from_static(&CHUNK)), made))
+            });
+            async move { (Extension(Endless), Body::from_stream(body)) }
+        };
+        Router::new().route("/", get(answer))
+    }
+
+    async fn until(what: impl Fn() -> bool) {
+        let waiting = async {
+            while !what() {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        timeout(PATIENCE, waiting).await.unwrap();
+    }
+
+    /// Whoever reads keeps an answer for as long as it likes; whoever does not is given what fits into the
+    /// buffers of the system, and is cut.
+    #[tokio::test]
+    async fn who_never_reads_an_endless_answer_is_given_little_and_cut() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let made = Made::default();
+        let (_stop, stopped) = watch::channel(false);
+        let unread = Duration::from_millis(500);
+        tokio::spawn(serve_readers(listener, endless(&made), unread, stopped));
+        until(|| Arc::strong_count(&made) == 2).await;
+
+        let ask = async || {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            let request = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n";
+            stream.write_all(request).await.unwrap();
+            stream
+        };
+        let unread = ask().await;
+        until(|| Arc::strong_count(&made) == 3).await;
+        until(|| Arc::strong_count(&made) == 2).await;
+        let given = made.load(Ordering::Relaxed);
+        assert!(given < BUFFERED_MAX, "{given} bytes");
+        drop(unread);
+
+        let mut reading = ask().await;
+        let mut chunk = vec![0; CHUNK.len()];
+        for _ in 0..30 {
+            sleep(Duration::from_millis(50)).await;
+            reading.read_exact(&mut chunk).await.unwrap();
+        }
+        assert_eq!(Arc::strong_count(&made), 3, "it is still answered");
+    }
 }

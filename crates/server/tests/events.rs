@@ -140,3 +140,27 @@ async fn streams_are_limited_and_guarded() {
     };
     timeout(PATIENCE, opened).await.unwrap();
 }
+
+/// Whoever does not read its stream neither holds up the others nor misses anything, as long as it begins to
+/// read before it is cut.
+#[tokio::test]
+async fn a_stream_that_is_not_read_waits_and_holds_up_nobody() {
+    const EVENTS: usize = 40;
+    let data = tempfile::tempdir().unwrap();
+    let server = server(data.path()).await;
+    let mut agent = Played::introduced(&server, AGENT, polite).await;
+    let mut slow = Live::open(&server, LIVE, "").await.ok().unwrap();
+    let mut quick = Live::open(&server, LIVE, "").await.ok().unwrap();
+    quick.next().await.unwrap();
+    // Together far more than the buffers of a connection hold, and less than the store keeps.
+    let value = |number: usize| format!("{number} {}", "x".repeat(200_000));
+    for number in 0..EVENTS {
+        notify(&agent, &server, &format!("n-{number}"), &value(number));
+        answered(&mut agent).await;
+        assert_eq!(quick.next().await.unwrap().2["value"], value(number));
+    }
+    slow.next().await.unwrap();
+    for number in 0..EVENTS {
+        assert_eq!(slow.next().await.unwrap().2["value"], value(number));
+    }
+}
