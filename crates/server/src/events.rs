@@ -10,11 +10,13 @@ use usphere_store::{Milliseconds, NewEvent, Store, StoreError};
 
 use crate::inventory;
 use crate::limits::{ANNOUNCEMENTS_MAX, NOTIFICATIONS_TOGETHER_MAX};
+use crate::operations::Operations;
 
 /// The events that are kept.
 #[derive(Clone)]
 pub(crate) struct Events {
     store: Store,
+    operations: Operations,
     announce: broadcast::Sender<Announcement>,
 }
 
@@ -47,9 +49,11 @@ pub(crate) struct Event {
 }
 
 impl Events {
-    pub(crate) fn new(store: Store) -> Self {
+    /// Ends of commands are told to `operations` before they are acknowledged.
+    pub(crate) fn new(store: Store, operations: Operations) -> Self {
         Self {
             store,
+            operations,
             announce: broadcast::channel(ANNOUNCEMENTS_MAX).0,
         }
     }
@@ -122,7 +126,9 @@ impl Events {
                 // Nobody has to follow.
                 drop(self.announce.send(Announcement { device, id }));
             }
-            delivery.taken();
+            if self.operations.heard(&delivery).await {
+                delivery.taken();
+            }
         }
     }
 

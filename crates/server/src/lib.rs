@@ -1,7 +1,7 @@
 //! The platform: a Controller for many Agents, the inventory of devices, and the API.
 //!
 //! A [`Server`] keeps everything in one data folder: its Endpoint ID (file `endpoint-id`), the token of its API
-//! (file `token`, readable by its owner alone) and the inventory (`server.db`). This crate must never know how
+//! (file `token`, readable by its owner alone) and the inventory with events and Operations (`server.db`). This crate must never know how
 //! an Operation travels, and never show a token or a value in the log.
 
 mod api;
@@ -12,6 +12,7 @@ mod events;
 mod http;
 mod inventory;
 pub mod limits;
+mod operations;
 mod server;
 mod tracker;
 

@@ -67,3 +67,58 @@ pub const TOKEN_CHARACTERS_MIN: usize = 32;
 
 /// Bytes of a configuration file.
 pub const CONFIG_BYTES_MAX: usize = 1 << 20;
+
+/// Operations on one device that have not ended.
+pub const OPERATIONS_PER_DEVICE_MAX: usize = 256;
+
+/// Operations on all devices together that have not ended.
+pub const OPERATIONS_MAX: usize = 250_000;
+
+/// Bytes of their requests.
+pub const OPERATIONS_BYTES_MAX: usize = 1 << 30;
+
+/// How often an Operation that may be repeated is sent: one that breaks the connection each time must not do
+/// so for ever.
+pub const ATTEMPTS_MAX: u32 = 5;
+
+/// How long an Operation waits for a device that is away, unless the request says otherwise, in seconds.
+pub const EXPIRY_SECONDS: u64 = 24 * 3600;
+
+/// The longest time that a request may have an Operation wait, in seconds.
+pub const EXPIRY_SECONDS_MAX: u64 = 30 * 24 * 3600;
+
+/// How long the end of a command may take after it was started, in milliseconds.
+pub const COMPLETION_TIME: i64 = 24 * 3600 * 1000;
+
+/// How long the Operations on a device pause when one could not be sent or written, in milliseconds.
+pub const PAUSE: i64 = 1000;
+
+/// Bytes of an outcome that are kept; of a larger one only its size is.
+pub const OUTCOME_BYTES_MAX: usize = 256 << 10;
+
+/// Bytes of the outcome of a read that its caller waited for; of a larger one only its size is kept.
+pub const READ_OUTCOME_BYTES_MAX: usize = 4 << 10;
+
+/// Ends of commands that are remembered until the answer that names the commands was taken in.
+pub const COMMAND_ENDS_EARLY_MAX: usize = 64;
+
+/// Operations of a page where the request does not say.
+pub const PAGE_OPERATIONS: u32 = 100;
+
+/// Writes of Operations that share one transaction.
+pub const OPERATIONS_TOGETHER_MAX: usize = 512;
+
+/// Reads that wait to be recorded; beyond them answers wait too.
+pub const READS_WAITING_MAX: usize = 4096;
+
+/// How long reads are gathered before they are recorded.
+pub const READS_GATHER: Duration = Duration::from_millis(100);
+
+/// Operations that are read at a time when the server starts.
+pub const RECOVERED_TOGETHER_MAX: u32 = 64;
+
+/// Time between two looks for Operations that have been kept long enough.
+pub const RETENTION_INTERVAL: Duration = Duration::from_secs(60);
+
+/// The longest time between two looks at the clock, which may be set.
+pub const CLOCK_INTERVAL: Duration = Duration::from_secs(60);

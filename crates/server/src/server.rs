@@ -19,6 +19,7 @@ use crate::data_folder::{self, DataError, DataFolder, Token};
 use crate::events::Events;
 use crate::inventory::{self, Inventory};
 use crate::limits::STREAMS_MAX;
+use crate::operations::Operations;
 use crate::tracker::Tracker;
 use crate::{Config, descriptors, http};
 
@@ -36,10 +37,12 @@ pub struct Server {
     tls: Option<ControllerTls>,
     token: Token,
     inventory: Inventory,
+    operations: Operations,
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
     recording: JoinHandle<()>,
     tracking: JoinHandle<()>,
+    carrying_out: [JoinHandle<()>; 2],
     _data: DataFolder,
 }
 
@@ -146,7 +149,9 @@ impl Server {
         let scheme = if tls.is_some() { "wss" } else { "ws" };
         let ws_url = format!("{scheme}://{ws}{}", config.ws_path);
 
-        let events = Events::new(store.clone());
+        let (operations, carrying_out) =
+            Operations::start(store.clone(), controller.handle().clone()).await?;
+        let events = Events::new(store.clone(), operations.clone());
         let notifications = controller.handle().notifications();
         let recording = tokio::spawn(events.clone().record(notifications));
         let inventory = Inventory::new(store);
@@ -157,6 +162,7 @@ impl Server {
             controller: controller.handle().clone(),
             inventory: inventory.clone(),
             events,
+            operations: operations.clone(),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             stopped: stopped.clone(),
             progress,
@@ -177,10 +183,12 @@ impl Server {
             tls,
             token,
             inventory,
+            operations,
             stop,
             serving,
             recording,
             tracking,
+            carrying_out,
             _data: data,
         })
     }
@@ -229,12 +237,19 @@ impl Server {
             recording,
             tracking,
             inventory,
+            operations,
+            carrying_out,
             ..
         } = &mut self;
         let online = controller.handle().online();
         controller.shutdown().await;
         // A panic in a task was told by the runtime already.
         drop(serving.await);
+        operations.shutdown().await;
+        for task in carrying_out {
+            task.abort();
+            drop(task.await);
+        }
         tracking.abort();
         drop(tracking.await);
         recording.abort();
@@ -254,6 +269,7 @@ impl Drop for Server {
         self.serving.abort();
         self.recording.abort();
         self.tracking.abort();
+        self.carrying_out.iter().for_each(JoinHandle::abort);
     }
 }
 

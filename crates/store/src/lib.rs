@@ -1,4 +1,5 @@
-//! The platform's persistent state: the inventory of devices, what they said, and a few settings.
+//! The platform's persistent state: the inventory of devices, what they said, what they were asked
+//! for, and a few settings.
 //!
 //! [`Store`] is one face over several backends; each backend keeps its statements in one module. The
 //! calls block, for a disk as long as it takes: async code makes them from a blocking thread. Writes
@@ -10,6 +11,7 @@ mod device;
 mod error;
 mod event;
 pub mod limits;
+mod operation;
 mod sqlite;
 
 use std::path::Path;
@@ -18,6 +20,10 @@ use std::sync::Arc;
 pub use self::device::{Description, Device, Listing, Protocol, Sighting};
 pub use self::error::StoreError;
 pub use self::event::{Event, NewEvent};
+pub use self::operation::{
+    NewOperation, Operation, OperationListing, OperationProgress, OperationQuery, OperationState,
+    OperationWrite, OperationWritten,
+};
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
 pub type Milliseconds = i64;
@@ -168,6 +174,89 @@ impl Store {
     pub fn last_event(&self) -> Result<i64, StoreError> {
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.last_event(),
+        }
+    }
+
+    /// Writes what happened to Operations, in order, in one transaction, and says what came of each write.
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`] for an impossible Endpoint ID or key, with nothing written.
+    pub fn write_operations(
+        &self,
+        writes: Vec<OperationWrite>,
+    ) -> Result<Vec<OperationWritten>, StoreError> {
+        let writes: Result<Vec<_>, _> = writes.into_iter().map(OperationWrite::checked).collect();
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.write_operations(writes?),
+        }
+    }
+
+    /// Forgets Operations that ended too long ago, and those that are too many or too much, and says how
+    /// many that were.
+    ///
+    /// # Errors
+    /// What the backend says.
+    pub fn prune_operations(&self, now: Milliseconds) -> Result<usize, StoreError> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.prune_operations(now),
+        }
+    }
+
+    /// The Operation of this number.
+    ///
+    /// # Errors
+    /// What the backend says.
+    pub fn operation(&self, number: i64) -> Result<Option<Operation>, StoreError> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.operation(number),
+        }
+    }
+
+    /// The Operation that has this idempotency key.
+    ///
+    /// # Errors
+    /// What the backend says.
+    pub fn operation_by_key(&self, key: &str) -> Result<Option<Operation>, StoreError> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.operation_by_key(key),
+        }
+    }
+
+    /// Operations, the newest first: at most `limit`, at most [`limits::PAGE_OPERATIONS_MAX`], and not
+    /// much more than [`limits::PAGE_OPERATIONS_BYTES`].
+    ///
+    /// # Errors
+    /// What the backend says.
+    pub fn operations(
+        &self,
+        query: &OperationQuery,
+        limit: u32,
+    ) -> Result<OperationListing, StoreError> {
+        let limit = limit.clamp(1, limits::PAGE_OPERATIONS_MAX);
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.operations(query, limit),
+        }
+    }
+
+    /// Operations after the number `after` that have not ended, the oldest first: at most `limit`, at
+    /// most [`limits::PAGE_OPERATIONS_MAX`].
+    ///
+    /// # Errors
+    /// What the backend says.
+    pub fn open_operations(&self, after: i64, limit: u32) -> Result<Vec<Operation>, StoreError> {
+        let limit = limit.clamp(1, limits::PAGE_OPERATIONS_MAX);
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.open_operations(after, limit),
+        }
+    }
+
+    /// The highest number of an Operation; 0 before the first.
+    ///
+    /// # Errors
+    /// What the backend says.
+    pub fn last_operation(&self) -> Result<i64, StoreError> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.last_operation(),
         }
     }
 

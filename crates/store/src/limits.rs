@@ -38,6 +38,27 @@ pub const MSG_ID_BYTES_MAX: usize = 256;
 /// device pauses between two tries, and no longer, for one that starts anew may use its msg_ids again.
 pub const REPEATED_TIME: i64 = 2 * 3600 * 1000;
 
+/// Longest idempotency key of an Operation, in bytes.
+pub const OPERATION_KEY_BYTES_MAX: usize = 255;
+
+/// Most Operations that one page holds.
+pub const PAGE_OPERATIONS_MAX: u32 = 1000;
+
+/// A page of Operations ends with the first that takes its requests and outcomes to this many bytes.
+pub const PAGE_OPERATIONS_BYTES: usize = 1 << 20;
+
+/// Most Operations of one device that are kept after their end; the oldest go first.
+pub const OPERATIONS_PER_DEVICE_MAX: u32 = 1000;
+
+/// Most Operations of all devices together that are kept after their end; those that ended first go first.
+pub const OPERATIONS_MAX: i64 = 200_000;
+
+/// Bytes of the requests and outcomes of Operations that have ended.
+pub const OPERATIONS_BYTES_MAX: i64 = 1 << 30;
+
+/// How long Operations are kept after their end, in milliseconds.
+pub const OPERATIONS_TIME: i64 = 30 * 24 * 3600 * 1000;
+
 /// Most writes that wait for the writer; beyond them [`Store::seen_soon`](crate::Store::seen_soon)
 /// says busy and the other writes wait in their turn.
 pub const WRITES_WAITING_MAX: usize = 4096;

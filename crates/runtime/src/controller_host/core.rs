@@ -127,35 +127,34 @@ impl Core {
         });
     }
 
-    pub(super) async fn request(
-        &self,
+    /// Sends a request before it returns.
+    pub(super) fn ask(
+        self: &Arc<Self>,
         agent: EndpointId,
         request: Operation,
         timeout: Duration,
-    ) -> Answer {
+    ) -> Asked {
         let (sender, answer) = oneshot::channel();
-        let waiting = {
-            let mut state = self.lock();
-            state.operation += 1;
-            let operation = OperationId(state.operation);
-            state.waiting.insert(operation, sender);
-            self.drive(
-                &mut state,
-                Input::Request {
-                    operation,
-                    agent,
-                    request,
-                    timeout,
-                },
-            );
-            Waiting {
-                core: self,
+        let mut state = self.lock();
+        state.operation += 1;
+        let operation = OperationId(state.operation);
+        state.waiting.insert(operation, sender);
+        self.drive(
+            &mut state,
+            Input::Request {
                 operation,
-            }
-        };
-        let answer = answer.await;
-        drop(waiting);
-        answer.unwrap_or(Err(OperationError::Disconnected))
+                agent,
+                request,
+                timeout,
+            },
+        );
+        Asked {
+            waiting: Waiting {
+                core: Arc::clone(self),
+                operation,
+            },
+            answer,
+        }
     }
 
     pub(super) fn events(&self) -> Events {
@@ -323,13 +322,34 @@ fn send(state: &mut State, link: LinkId, record: &Record) -> Option<Input> {
     })
 }
 
+/// A request that was sent. Dropping it gives the answer up; the Agent may carry the Operation out all the same.
+#[derive(Debug)]
+pub struct Asked {
+    waiting: Waiting,
+    answer: oneshot::Receiver<Answer>,
+}
+
+impl Asked {
+    /// Waits for what comes of it.
+    ///
+    /// # Errors
+    /// [`OperationError`].
+    pub async fn answer(self) -> Result<Outcome, OperationError> {
+        let Self { waiting, answer } = self;
+        let answer = answer.await;
+        drop(waiting);
+        answer.unwrap_or(Err(OperationError::Disconnected))
+    }
+}
+
 /// Gives an Operation up when nobody waits for it any more.
-struct Waiting<'a> {
-    core: &'a Core,
+#[derive(Debug)]
+struct Waiting {
+    core: Arc<Core>,
     operation: OperationId,
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for Waiting {
     fn drop(&mut self) {
         let mut state = self.core.lock();
         if state.waiting.remove(&self.operation).is_some() {

@@ -29,6 +29,7 @@ use self::core::Core;
 
 pub use usphere_controller::{Config as ControllerConfig, OfflineReason};
 
+pub use self::core::Asked;
 pub use events::{ControllerEvent, Events, OnlineAgent};
 pub use notifications::{Delivery, Notifications};
 
@@ -228,7 +229,13 @@ impl ControllerHandle {
         operation: Operation,
         patience: Duration,
     ) -> Result<Outcome, OperationError> {
-        self.core.request(agent.clone(), operation, patience).await
+        self.ask(agent, operation, patience).answer().await
+    }
+
+    /// As [`request`](Self::request), sent when this returns: what is asked one after the other arrives in that
+    /// order.
+    pub fn ask(&self, agent: &EndpointId, operation: Operation, patience: Duration) -> Asked {
+        self.core.ask(agent.clone(), operation, patience)
     }
 
     /// What happens from now on.

@@ -100,6 +100,7 @@ pub(super) async fn remove(
         .inventory
         .remove_after(endpoint_id, platform.progress.clone(), arrival)
         .await?;
+    platform.operations.forget_device(&known.endpoint_id);
     // Only now: an arrival that follows is taken down anew, so nobody is connected and not listed.
     if let Ok(agent) = EndpointId::from_wire(&known.endpoint_id) {
         platform.controller.dismiss(agent);

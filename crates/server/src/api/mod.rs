@@ -11,6 +11,10 @@
 //! | `GET /api/v1/devices/{device}/events?after=ID&limit=N` | what the device said after the event ID, oldest first |
 //! | `GET /api/v1/devices/{device}/events/live?after=ID` | the same as it comes, as server-sent events, see below |
 //! | `POST /api/v1/devices/{device}/{verb}?timeout=SECONDS` | the outcome of an Operation |
+//! | `POST /api/v1/devices/{device}/{verb}?wait=false&expires=SECONDS` | 202 and the Operation, which waits for a device that is away |
+//! | `GET /api/v1/operations?device=&state=&after=ID&limit=N` | a page of Operations, the newest first |
+//! | `GET /api/v1/operations/{id}` | one Operation |
+//! | `DELETE /api/v1/operations/{id}` | cancels it while it is queued; the Operation |
 //!
 //! `{device}` is an Endpoint ID, an alias, or a part of an Endpoint ID that fits one device only. The verbs and
 //! their bodies are those of [`usphere_datamodel::operation`]. The token is sent as
@@ -51,6 +55,7 @@ use crate::data_folder::Token;
 use crate::events::Events;
 use crate::inventory::Inventory;
 use crate::limits::{BODY_BYTES_MAX, BODY_TIMEOUT};
+use crate::operations::Operations;
 use crate::tracker::Progress;
 
 /// What every handler needs.
@@ -58,6 +63,7 @@ pub(crate) struct Platform {
     pub(crate) controller: ControllerHandle,
     pub(crate) inventory: Inventory,
     pub(crate) events: Events,
+    pub(crate) operations: Operations,
     /// Places for live streams.
     pub(crate) streams: Arc<Semaphore>,
     /// Becomes true when the server ends.
@@ -85,6 +91,11 @@ pub(crate) fn router(platform: Arc<Platform>) -> Router {
         .route("/api/v1/devices/{device}/events", get(events::list))
         .route("/api/v1/devices/{device}/events/live", get(events::live))
         .route("/api/v1/devices/{device}/{verb}", post(operations::operate))
+        .route("/api/v1/operations", get(operations::list))
+        .route(
+            "/api/v1/operations/{id}",
+            get(operations::show).delete(operations::cancel),
+        )
         .route_layer(middleware::from_fn_with_state(
             Arc::clone(&platform),
             with_token,

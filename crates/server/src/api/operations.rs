@@ -1,5 +1,17 @@
-//! Operations on one device.
+//! Operations: asking for one, and what has become of it.
+//!
+//! | method and path | answer |
+//! |---|---|
+//! | `POST /api/v1/devices/{device}/{verb}?timeout=SECONDS` | 200 and the outcome, with the name of the Operation in `Operation-Id` |
+//! | `POST /api/v1/devices/{device}/{verb}?wait=false&expires=SECONDS` | 202 and the Operation; `Prefer: respond-async` does the same |
+//! | `GET /api/v1/operations?device=&state=&after=ID&limit=N` | a page of Operations, the newest first; `after` is the `next` of the page before |
+//! | `GET /api/v1/operations/{id}` | one Operation |
+//! | `DELETE /api/v1/operations/{id}` | cancels it while it is queued; the Operation, 409 when it is too late |
+//!
+//! With `Idempotency-Key`, the same request is the same Operation, however often it comes; another request
+//! with the same key is a 422.
 
+use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,50 +19,313 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
-use serde::Deserialize;
-use usphere_datamodel::operation::{Operation, OperationError, OperationKind, Outcome};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::time::timeout;
+use usphere_datamodel::operation::{OperationError, OperationKind};
 use usphere_proto::EndpointId;
+use usphere_store::limits::OPERATION_KEY_BYTES_MAX;
+use usphere_store::{OperationQuery, OperationState};
 
 use super::problem::{Answer, Problem};
-use super::{Platform, body_of, read};
-use crate::limits::{OPERATION_SECONDS_MAX, OPERATION_TIMEOUT};
+use super::{Platform, body_of};
+use crate::limits::{
+    EXPIRY_SECONDS, EXPIRY_SECONDS_MAX, OPERATION_SECONDS_MAX, OPERATION_TIMEOUT, PAGE_OPERATIONS,
+};
+use crate::operations::{self, Accepted, End, Failure, NotAccepted, Number, Operations, Wanted};
+
+const OPERATION_ID: HeaderName = HeaderName::from_static("operation-id");
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const PREFER: HeaderName = HeaderName::from_static("prefer");
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Patience {
+pub(super) struct Manner {
     /// Seconds that the device may take.
     timeout: Option<u64>,
+    /// Whether the answer is the outcome. `true` where not given.
+    wait: Option<bool>,
+    /// Seconds that it may wait to be sent, where the answer is not waited for.
+    expires: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PageQuery {
+    device: Option<String>,
+    state: Option<String>,
+    after: Option<String>,
+    limit: Option<u32>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Page {
+    operations: Vec<Shown>,
+    /// What to give as `after` for the next page; absent on the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+/// An Operation. Times are milliseconds since 1970.
+#[derive(Serialize)]
+pub(super) struct Shown {
+    id: String,
+    /// The device's Endpoint ID.
+    device: String,
+    /// The verb.
+    kind: String,
+    /// The body of the request; `null` where what was kept of it is damaged.
+    request: Value,
+    state: &'static str,
+    created: i64,
+    /// Since when it is in this state.
+    updated: i64,
+    /// Until when it may wait to be sent.
+    expires: i64,
+    /// How often it was sent.
+    attempts: u32,
+    /// What came of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outcome: Option<Value>,
+    /// How large the outcome was, where it was too large to be kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outcome_bytes: Option<u64>,
+    /// Why nothing came of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Value>,
 }
 
 pub(super) async fn operate(
     State(platform): State<Arc<Platform>>,
     path: Result<Path<(String, String)>, PathRejection>,
-    patience: Result<Query<Patience>, QueryRejection>,
+    manner: Result<Query<Manner>, QueryRejection>,
+    headers: HeaderMap,
     body: Body,
-) -> Answer<Json<Outcome>> {
+) -> Answer<Response> {
     let Path((device, verb)) = path.map_err(|error| Problem::bad_request(error.body_text()))?;
-    let Query(patience) = patience.map_err(|error| Problem::bad_request(error.body_text()))?;
-    let patience = duration(patience)?;
+    let Query(manner) = manner.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let patience = duration(&manner)?;
+    let expiry = expiry(&manner, &headers)?;
+    let key = idempotency_key(&headers)?;
     let kind: OperationKind = verb.parse().map_err(|error| {
         Problem::new(
             StatusCode::NOT_FOUND,
             format!("{verb}: no such verb; {error}"),
         )
     })?;
-    let operation = operation(kind, &body_of(body).await?)?;
+    let operation = operations::read(kind, &body_of(body).await?)
+        .map_err(|error| Problem::bad_request(format!("the body: {error}")))?;
     let known = platform.inventory.find(device).await?;
-    let agent =
+    let device =
         EndpointId::from_wire(&known.endpoint_id).map_err(|_| OperationError::NotConnected)?;
-    let outcome = platform
-        .controller
-        .request(&agent, operation, patience)
-        .await?;
-    Ok(Json(outcome))
+    let is_plain_read = expiry.is_none() && key.is_none() && operations::is_repeatable(kind);
+    let wanted = Wanted {
+        device,
+        operation,
+        patience,
+        expiry,
+        key,
+    };
+    if is_plain_read {
+        let (number, outcome) = platform.operations.read(wanted).await;
+        return Ok(told(number, &outcome.map_err(Failure::Device)));
+    }
+    let accepted = platform.operations.submit(wanted).await?;
+    match expiry {
+        Some(_) => acknowledge(&platform.operations, accepted).await,
+        None => outcome(&platform.operations, accepted, patience).await,
+    }
 }
 
-fn duration(patience: Patience) -> Answer<Duration> {
-    match patience.timeout {
+pub(super) async fn list(
+    State(platform): State<Arc<Platform>>,
+    query: Result<Query<PageQuery>, QueryRejection>,
+) -> Answer<Json<Page>> {
+    let Query(query) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let state = query.state.filter(|state| !state.is_empty());
+    let state = state.map(|state| {
+        OperationState::named(&state).ok_or_else(|| {
+            let names = OperationState::ALL.map(OperationState::name).join(", ");
+            Problem::bad_request(format!("state={state}: expected one of {names}"))
+        })
+    });
+    let before = query.after.filter(|after| !after.is_empty());
+    let before = before.map(|after| number(&after).map_err(|_| no_cursor(&after)));
+    let device = match query.device.filter(|device| !device.is_empty()) {
+        Some(device) => Some(platform.inventory.find(device).await?.endpoint_id),
+        None => None,
+    };
+    let query_of_store = OperationQuery {
+        device,
+        state: state.transpose()?,
+        before: before.transpose()?.map(|number| number.0),
+    };
+    let limit = query.limit.unwrap_or(PAGE_OPERATIONS);
+    let listing = platform.operations.list(query_of_store, limit).await?;
+    Ok(Json(Page {
+        operations: listing.operations.into_iter().map(shown).collect(),
+        next: listing.next.map(|number| Number(number).to_string()),
+    }))
+}
+
+pub(super) async fn show(
+    State(platform): State<Arc<Platform>>,
+    id: Result<Path<String>, PathRejection>,
+) -> Answer<Json<Shown>> {
+    let Path(id) = id.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let row = find(&platform.operations, number(&id)?).await?;
+    Ok(Json(shown(row)))
+}
+
+pub(super) async fn cancel(
+    State(platform): State<Arc<Platform>>,
+    id: Result<Path<String>, PathRejection>,
+) -> Answer<Json<Shown>> {
+    let Path(id) = id.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let number = number(&id)?;
+    let is_cancelled = platform.operations.cancel(number).await;
+    let row = shown(find(&platform.operations, number).await?);
+    match is_cancelled {
+        true => Ok(Json(row)),
+        false => {
+            let detail = format!(
+                "{id} is {}; only what is queued can be cancelled",
+                row.state
+            );
+            Err(Problem::new(StatusCode::CONFLICT, detail))
+        }
+    }
+}
+
+/// The answer to one who does not wait: 202 while it goes on, 200 where an earlier one of this key has ended.
+async fn acknowledge(operations: &Operations, accepted: Accepted) -> Answer<Response> {
+    let row = match accepted {
+        Accepted::Known(row) => *row,
+        Accepted::New(number, ..) => find(operations, number).await?,
+    };
+    let status = match row.state.is_some_and(|state| !state.is_end()) {
+        true => StatusCode::ACCEPTED,
+        false => StatusCode::OK,
+    };
+    let number = Number(row.number);
+    let mut response = (status, Json(shown(row))).into_response();
+    let location = format!("/api/v1/operations/{number}");
+    if let Ok(location) = HeaderValue::from_str(&location) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    Ok(named(response, number))
+}
+
+/// The answer to one who waits.
+async fn outcome(
+    operations: &Operations,
+    accepted: Accepted,
+    patience: Duration,
+) -> Answer<Response> {
+    let (number, ended) = match accepted {
+        Accepted::New(number, ended) => (number, Some(ended)),
+        Accepted::Known(row) => {
+            let number = Number(row.number);
+            (number, operations.follow(number))
+        }
+    };
+    let Some(ended) = ended else {
+        let row = find(operations, number).await?;
+        return Ok(named(kept(row), number));
+    };
+    // It is bounded by itself, but for one that was queued earlier under the same key.
+    match timeout(patience + OPERATION_TIMEOUT, ended).await {
+        Ok(Ok(end)) => Ok(told(number, &end)),
+        Ok(Err(_)) => Err(Problem::from(NotAccepted::Shut)),
+        Err(_) => {
+            let detail =
+                format!("{number} has not ended yet; /api/v1/operations/{number} tells when");
+            Ok(named(
+                Problem::new(StatusCode::GATEWAY_TIMEOUT, detail).into_response(),
+                number,
+            ))
+        }
+    }
+}
+
+fn told(number: Number, end: &End) -> Response {
+    let response = match end {
+        Ok(outcome) => Json(outcome).into_response(),
+        Err(failure) => Problem::from(failure.clone()).into_response(),
+    };
+    named(response, number)
+}
+
+/// What came of one that has ended, from its row.
+fn kept(row: usphere_store::Operation) -> Response {
+    let json = row.outcome.as_deref().map(serde_json::from_str::<Value>);
+    match (json, row.error) {
+        (Some(Ok(outcome)), _) => Json(outcome).into_response(),
+        (_, Some(error)) => Problem::from(Failure::from_json(&error)).into_response(),
+        (None, None) if row.outcome_bytes > 0 => {
+            let detail = "the operation is done; what came of it was too large to be kept";
+            Problem::new(StatusCode::CONFLICT, detail).into_response()
+        }
+        (Some(Err(_)) | None, None) => Problem::from(Failure::Damaged).into_response(),
+    }
+}
+
+fn named(mut response: Response, number: Number) -> Response {
+    if let Ok(id) = HeaderValue::from_str(&number.to_string()) {
+        response.headers_mut().insert(OPERATION_ID, id);
+    }
+    response
+}
+
+/// Whatever is in the row, it can be shown.
+fn shown(row: usphere_store::Operation) -> Shown {
+    let damaged = || Failure::Damaged.to_json();
+    let is_kept = row.outcome.is_some();
+    let json = |text: &String| serde_json::from_str(text).ok();
+    let error = match (row.state, &row.error) {
+        (None, _) => Some(damaged()),
+        (Some(_), error) => error
+            .as_ref()
+            .map(|error| json(error).unwrap_or_else(damaged)),
+    };
+    Shown {
+        id: Number(row.number).to_string(),
+        device: row.device,
+        kind: row.kind,
+        request: json(&row.request).unwrap_or_default(),
+        state: row.state.unwrap_or(OperationState::Failed).name(),
+        created: row.created,
+        updated: row.updated,
+        expires: row.expires,
+        attempts: row.attempts,
+        outcome: row.outcome.as_ref().and_then(json),
+        outcome_bytes: (row.outcome_bytes > 0 && !is_kept).then_some(row.outcome_bytes),
+        error,
+    }
+}
+
+async fn find(operations: &Operations, number: Number) -> Answer<usphere_store::Operation> {
+    let row = operations.find(number).await?;
+    row.ok_or_else(|| no_operation(&number.to_string()))
+}
+
+fn number(id: &str) -> Answer<Number> {
+    Number::from_str(id).map_err(|_| no_operation(id))
+}
+
+fn no_operation(id: &str) -> Problem {
+    let detail = format!("{id}: there is no such operation, or it is kept no longer");
+    Problem::new(StatusCode::NOT_FOUND, detail)
+}
+
+fn no_cursor(after: &str) -> Problem {
+    Problem::bad_request(format!("after={after}: the ID of an operation is expected"))
+}
+
+fn duration(manner: &Manner) -> Answer<Duration> {
+    match manner.timeout {
         None => Ok(OPERATION_TIMEOUT),
         Some(seconds @ 1..=OPERATION_SECONDS_MAX) => Ok(Duration::from_secs(seconds)),
         Some(seconds) => Err(Problem::bad_request(format!(
@@ -59,21 +334,36 @@ fn duration(patience: Patience) -> Answer<Duration> {
     }
 }
 
-/// Reads the body that belongs to a verb. An empty body is an empty object.
-fn operation(kind: OperationKind, body: &[u8]) -> Answer<Operation> {
-    let body = if body.trim_ascii().is_empty() {
-        b"{}"
-    } else {
-        body
+/// How long it may wait for its device; none where its caller waits for it.
+fn expiry(manner: &Manner, headers: &HeaderMap) -> Answer<Option<Duration>> {
+    let preferred = headers.get_all(PREFER).iter().any(|value| {
+        let mut wishes = value.to_str().unwrap_or_default().split(',');
+        wishes.any(|wish| wish.trim().eq_ignore_ascii_case("respond-async"))
+    });
+    let is_awaited = manner.wait.unwrap_or(!preferred);
+    match manner.expires {
+        None if is_awaited => Ok(None),
+        None => Ok(Some(Duration::from_secs(EXPIRY_SECONDS))),
+        Some(_) if is_awaited => Err(Problem::bad_request(
+            "expires: goes with wait=false only; who waits for the answer is told at once that the device is away",
+        )),
+        Some(seconds @ 1..=EXPIRY_SECONDS_MAX) => Ok(Some(Duration::from_secs(seconds))),
+        Some(seconds) => Err(Problem::bad_request(format!(
+            "expires={seconds}: 1 to {EXPIRY_SECONDS_MAX} seconds are allowed"
+        ))),
+    }
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Answer<Option<String>> {
+    let Some(key) = headers.get(IDEMPOTENCY_KEY) else {
+        return Ok(None);
     };
-    Ok(match kind {
-        OperationKind::Add => Operation::Add(read(body)?),
-        OperationKind::Delete => Operation::Delete(read(body)?),
-        OperationKind::Get => Operation::Get(read(body)?),
-        OperationKind::Instances => Operation::Instances(read(body)?),
-        OperationKind::Operate => Operation::Operate(read(body)?),
-        OperationKind::Set => Operation::Set(read(body)?),
-        OperationKind::SupportedModel => Operation::SupportedModel(read(body)?),
-        OperationKind::SupportedProtocol => Operation::SupportedProtocol(read(body)?),
-    })
+    let key = key.to_str().ok().map(str::trim);
+    key.filter(|key| (1..=OPERATION_KEY_BYTES_MAX).contains(&key.len()))
+        .map(|key| Some(key.to_owned()))
+        .ok_or_else(|| {
+            Problem::bad_request(format!(
+                "Idempotency-Key: 1 to {OPERATION_KEY_BYTES_MAX} visible ASCII characters are expected"
+            ))
+        })
 }

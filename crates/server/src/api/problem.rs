@@ -6,6 +6,9 @@ use serde::Serialize;
 use usphere_datamodel::operation::OperationError;
 use usphere_store::StoreError;
 
+use crate::limits::OPERATIONS_PER_DEVICE_MAX;
+use crate::operations::{Failure, Full, NotAccepted};
+
 /// An error and the status that it is answered with.
 ///
 /// Its JSON has `title`, `status` and `detail`. An error of an Operation adds the fields of
@@ -65,6 +68,47 @@ impl From<OperationError> for Problem {
         Self {
             error: Some(Box::new(error.clone())),
             ..Self::new(status, error.to_string())
+        }
+    }
+}
+
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Self {
+        let status = match failure {
+            Failure::Device(error) => return error.into(),
+            Failure::Cancelled => StatusCode::CONFLICT,
+            Failure::Damaged => StatusCode::INTERNAL_SERVER_ERROR,
+            Failure::Expired(_) | Failure::Uncompleted => StatusCode::GATEWAY_TIMEOUT,
+            Failure::Interrupted => StatusCode::BAD_GATEWAY,
+            Failure::Unsent => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        Self::new(status, failure.to_string())
+    }
+}
+
+impl From<NotAccepted> for Problem {
+    fn from(refusal: NotAccepted) -> Self {
+        match refusal {
+            NotAccepted::Full(Full::Device) => OperationError::Overloaded {
+                limit: OPERATIONS_PER_DEVICE_MAX,
+            }
+            .into(),
+            NotAccepted::Full(Full::Server) => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "as many operations as may wait do so already; try again when some have ended",
+            ),
+            NotAccepted::NotConnected => OperationError::NotConnected.into(),
+            NotAccepted::OtherRequest(number) => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                format!(
+                    "the Idempotency-Key belongs to {number}, which asks for something else; use another"
+                ),
+            ),
+            NotAccepted::Shut => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the server is shutting down",
+            ),
+            NotAccepted::Store(error) => error.into(),
         }
     }
 }

@@ -5,6 +5,7 @@
 //! FULL costs are shared by all writes that wait together.
 
 mod events;
+mod operations;
 mod schema;
 mod statements;
 #[cfg(test)]
@@ -21,7 +22,10 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use self::writer::Writer;
 use crate::limits::READERS_MAX;
-use crate::{Description, Device, Event, Listing, Milliseconds, NewEvent, Sighting, StoreError};
+use crate::{
+    Description, Device, Event, Listing, Milliseconds, NewEvent, Operation, OperationListing,
+    OperationQuery, OperationWrite, OperationWritten, Sighting, StoreError,
+};
 
 /// How long a connection waits for another process, a backup for example.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -109,6 +113,47 @@ impl Sqlite {
 
     pub(crate) fn last_event(&self) -> Result<i64, StoreError> {
         self.read(events::last)
+    }
+
+    pub(crate) fn write_operations(
+        &self,
+        writes: Vec<OperationWrite>,
+    ) -> Result<Vec<OperationWritten>, StoreError> {
+        self.writer
+            .write(move |connection| operations::write(connection, &writes))
+    }
+
+    pub(crate) fn prune_operations(&self, now: Milliseconds) -> Result<usize, StoreError> {
+        self.writer
+            .write(move |connection| operations::prune(connection, now))
+    }
+
+    pub(crate) fn operation(&self, number: i64) -> Result<Option<Operation>, StoreError> {
+        self.read(|connection| operations::find(connection, number))
+    }
+
+    pub(crate) fn operation_by_key(&self, key: &str) -> Result<Option<Operation>, StoreError> {
+        self.read(|connection| operations::find_key(connection, key))
+    }
+
+    pub(crate) fn operations(
+        &self,
+        query: &OperationQuery,
+        limit: u32,
+    ) -> Result<OperationListing, StoreError> {
+        self.read(|connection| operations::list(connection, query, limit))
+    }
+
+    pub(crate) fn open_operations(
+        &self,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<Operation>, StoreError> {
+        self.read(|connection| operations::open(connection, after, limit))
+    }
+
+    pub(crate) fn last_operation(&self) -> Result<i64, StoreError> {
+        self.read(operations::last)
     }
 
     pub(crate) fn set_setting(&self, key: String, value: Option<String>) -> Result<(), StoreError> {

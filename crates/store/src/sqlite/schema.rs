@@ -44,6 +44,32 @@ const STEPS: &[&str] = &[
     CREATE INDEX events_of_device ON events (device, id, bytes);
     CREATE INDEX events_by_name ON events (device, msg_id);
 ",
+    "
+    CREATE TABLE operations (
+        number          INTEGER PRIMARY KEY,
+        device          TEXT NOT NULL,
+        kind            TEXT NOT NULL,
+        request         TEXT NOT NULL,
+        idempotency_key TEXT UNIQUE,
+        command_key     TEXT,
+        is_awaited      INTEGER NOT NULL,
+        patience        INTEGER NOT NULL,
+        created         INTEGER NOT NULL,
+        expires         INTEGER NOT NULL,
+        state           TEXT NOT NULL,
+        updated         INTEGER NOT NULL,
+        ended           INTEGER,
+        attempts        INTEGER NOT NULL,
+        outcome         TEXT,
+        outcome_bytes   INTEGER NOT NULL,
+        error           TEXT,
+        bytes           INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX operations_of_device ON operations (device, number);
+    CREATE INDEX operations_by_state ON operations (state, number);
+    CREATE INDEX operations_open ON operations (number) WHERE ended IS NULL;
+    CREATE INDEX operations_ended ON operations (ended, number, bytes) WHERE ended IS NOT NULL;
+",
 ];
 
 /// Checks the file and brings it to the version of this software.

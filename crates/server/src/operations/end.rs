@@ -1,0 +1,149 @@
+//! How Operations end.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use usphere_datamodel::operation::{
+    Completion, OperateOutcome, OperateStatus, OperationError, Outcome,
+};
+
+/// What comes of an Operation.
+pub(crate) type End = Result<Outcome, Failure>;
+
+/// Why nothing came of an Operation.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub(crate) enum Failure {
+    /// Somebody took it back before it was sent.
+    #[error("it was cancelled before it was sent")]
+    Cancelled,
+    /// What is kept of it cannot be read.
+    #[error("what was kept of it is damaged")]
+    Damaged,
+    /// The device, or the way to it.
+    #[error(transparent)]
+    Device(#[from] OperationError),
+    /// It waited too long to be sent.
+    #[error("it could not be sent in time: {0}")]
+    Expired(Obstacle),
+    /// The server ended after it was sent and before the answer came.
+    #[error(
+        "the server ended before the answer came; whether the device carried the operation out is not known"
+    )]
+    Interrupted,
+    /// The device began to carry it out, and did not tell of the end of a command.
+    #[error("the device did not tell in time how the command ended")]
+    Uncompleted,
+    /// The server ended before it was sent, and nobody waits for it any more.
+    #[error("the server ended before it was sent; the device was not asked")]
+    Unsent,
+}
+
+/// What kept an Operation from being sent.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Obstacle {
+    /// The device was away.
+    Away,
+    /// Others were before it.
+    Others,
+}
+
+impl std::fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Away => "the device was away",
+            Self::Others => "other operations on the device were before it",
+        })
+    }
+}
+
+impl Failure {
+    /// Its JSON: `error` with the name of the variant, `detail` for people, and the fields of an
+    /// [`OperationError`].
+    pub(crate) fn to_json(&self) -> Value {
+        let mut json = match self {
+            Self::Cancelled => json!({"error": "cancelled"}),
+            Self::Damaged => json!({"error": "damaged"}),
+            Self::Device(error) => serde_json::to_value(error).unwrap_or_default(),
+            Self::Expired(_) => json!({"error": "expired"}),
+            Self::Interrupted => json!({"error": "interrupted"}),
+            Self::Uncompleted => json!({"error": "uncompleted"}),
+            Self::Unsent => json!({"error": "unsent"}),
+        };
+        json["detail"] = Value::String(self.to_string());
+        json
+    }
+
+    /// Reads the JSON back. What cannot be read is damaged.
+    pub(crate) fn from_json(json: &str) -> Self {
+        let Ok(value) = serde_json::from_str::<Value>(json) else {
+            return Self::Damaged;
+        };
+        match value["error"].as_str() {
+            Some("cancelled") => Self::Cancelled,
+            Some("expired") => Self::Expired(Obstacle::Away),
+            Some("interrupted") => Self::Interrupted,
+            Some("uncompleted") => Self::Uncompleted,
+            Some("unsent") => Self::Unsent,
+            _ => serde_json::from_value(value).map_or(Self::Damaged, Self::Device),
+        }
+    }
+}
+
+/// What a device tells of the end of a command.
+#[derive(Clone, Debug)]
+pub(crate) struct CommandEnd {
+    /// The command, with the object that has it.
+    pub(crate) command: String,
+    pub(crate) completion: Completion,
+}
+
+/// Whether a command that was started has not ended yet.
+pub(super) fn is_running(outcome: &OperateOutcome) -> bool {
+    outcome.results.iter().any(|result| started(&result.status))
+}
+
+/// Takes down how a command ended: the one that is told of, or the only one that runs. Whether there was one.
+pub(super) fn complete(outcome: &mut OperateOutcome, end: &CommandEnd) -> bool {
+    let running = outcome.results.iter();
+    let is_only = running.filter(|result| started(&result.status)).count() == 1;
+    let result = outcome
+        .results
+        .iter_mut()
+        .find(|result| started(&result.status) && (is_only || result.command == end.command));
+    let Some(result) = result else {
+        return false;
+    };
+    result.status = match &end.completion {
+        Completion::Completed(output) => OperateStatus::Completed(BTreeMap::clone(output)),
+        Completion::Failed(failure) => OperateStatus::Failed(failure.clone()),
+    };
+    true
+}
+
+fn started(status: &OperateStatus) -> bool {
+    matches!(status, OperateStatus::Started(_))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_read_back_from_what_is_kept() {
+        let refused = OperationError::NotConnected;
+        let failures = [
+            Failure::Cancelled,
+            Failure::Device(refused),
+            Failure::Device(OperationError::Overloaded { limit: 7 }),
+            Failure::Expired(Obstacle::Away),
+            Failure::Interrupted,
+            Failure::Uncompleted,
+            Failure::Unsent,
+        ];
+        for failure in failures {
+            assert_eq!(Failure::from_json(&failure.to_json().to_string()), failure);
+        }
+        assert_eq!(Failure::from_json("garbage"), Failure::Damaged);
+        assert_eq!(Failure::from_json("{\"error\": 7}"), Failure::Damaged);
+    }
+}
