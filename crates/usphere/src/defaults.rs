@@ -41,6 +41,12 @@ pub const CERTIFICATE_DAYS: u32 = 730;
 /// Who a verb is to an Agent that it asks without a server.
 pub const CONTROLLER_ID: &str = "self::usphere-cli";
 
+/// What the endpoint IDs of simulated devices begin with.
+pub const SIM_PREFIX: &str = "os::012345-SIM";
+
+/// How often a simulated fleet tells how it is.
+pub const SIM_PROGRESS: Duration = Duration::from_secs(2);
+
 /// How long each step of a verb may take.
 pub const TIMEOUT: Duration = Duration::from_secs(30);
 

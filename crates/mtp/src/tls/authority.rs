@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 use usphere_proto::{EndpointId, Scheme};
 
 use super::files;
-use super::identity::{IdentityError, certificates};
+use super::identity::{Identity, IdentityError, certificates};
 
 /// Most characters of a common name. (RFC 5280, ub-common-name)
 const COMMON_NAME_MAX: usize = 64;
@@ -149,6 +149,14 @@ impl Issued {
             certificate: certificate.pem(),
             key: key.serialize_pem(),
         })
+    }
+
+    /// Both as an identity, without any file.
+    ///
+    /// # Errors
+    /// [`IdentityError`] when they are not those of an Endpoint.
+    pub fn identity(&self) -> Result<Identity, IdentityError> {
+        Identity::from_pem(self.certificate.as_bytes(), self.key.as_bytes())
     }
 
     /// Writes both to files that are wholly there or not at all: the certificate for all to read, the

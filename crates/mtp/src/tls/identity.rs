@@ -94,6 +94,21 @@ impl Identity {
         })
     }
 
+    /// A certificate and its key, both PEM, as they were just made.
+    ///
+    /// # Errors
+    /// [`IdentityError::Unmade`].
+    pub(super) fn from_pem(certificate: &[u8], key: &[u8]) -> Result<Self, IdentityError> {
+        let unmade = |error: &dyn fmt::Display| IdentityError::Unmade(error.to_string());
+        let chain = CertificateDer::pem_slice_iter(certificate).collect::<Result<_, _>>();
+        let chain = chain.map_err(|error| unmade(&error))?;
+        let private = PrivateKeyDer::from_pem_slice(key).map_err(|error| unmade(&error))?;
+        let certified = CertifiedKey::from_der(chain, private, &provider());
+        Ok(Self {
+            key: Arc::new(certified.map_err(|error| unmade(&error))?),
+        })
+    }
+
     /// The self-signed identity of `id` that is kept in `path`; it is made if there is none, or one
     /// of another Endpoint. It has no end. (R-SEC.5)
     ///

@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::error::{Error, ProtocolError};
 use tokio_tungstenite::tungstenite::handshake::client::{Request, Response};
 use tokio_tungstenite::tungstenite::http::header::{
-    HeaderMap, HeaderValue, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL,
+    HeaderMap, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL,
 };
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use usphere_proto::EndpointId;
@@ -90,6 +90,8 @@ pub enum DialError {
         status: u16,
         /// The beginning of the body, if it is text.
         reason: String,
+        /// For how long it does not want to see us, where it says so in seconds. (RFC 9110 10.2.3)
+        retry_after: Option<Duration>,
     },
     /// The name of the host could not be resolved.
     #[error("{host}: cannot resolve the name: {source}")]
@@ -255,5 +257,12 @@ fn refused(response: &Response) -> DialError {
     DialError::Refused {
         status: response.status().as_u16(),
         reason: reason.trim().to_owned(),
+        retry_after: retry_after(response.headers()),
     }
+}
+
+/// The time of `Retry-After`, where it is one in seconds; a date is of no use to who may have no clock.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?;
+    value.trim().parse().ok().map(Duration::from_secs)
 }

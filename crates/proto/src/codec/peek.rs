@@ -14,6 +14,8 @@ pub struct MsgPeek<'a> {
     /// Whether it is a request: by its body, or by its header where the body does not tell. A Message
     /// that holds a response or an error is none, so that errors are never answered by errors.
     pub is_request: bool,
+    /// What the header says it is, where that is known.
+    pub msg_type: Option<MsgType>,
 }
 
 impl<'a> MsgPeek<'a> {
@@ -41,14 +43,12 @@ impl<'a> MsgPeek<'a> {
                 _ => {}
             }
         }
-        let named_request = || {
-            let named = named.and_then(|named| MsgType::try_from(named).ok());
-            named.is_some_and(MsgType::is_request)
-        };
-        let is_request = !has_other && (has_request || named_request());
+        let msg_type = named.and_then(|named| MsgType::try_from(named).ok());
+        let named_request = msg_type.is_some_and(MsgType::is_request);
         Self {
             msg_id: msg_id.filter(|id| !id.is_empty()),
-            is_request,
+            is_request: !has_other && (has_request || named_request),
+            msg_type,
         }
     }
 }

@@ -63,6 +63,8 @@ enum Verb {
     Decode(verbs::decode::Options),
     /// Make and show certificates for TLS
     Certs(verbs::certs::Options),
+    /// Simulate many devices, to see how a server bears them
+    Sim(verbs::sim::Options),
 }
 
 pub(crate) fn run() -> ExitCode {
@@ -108,6 +110,7 @@ impl Verb {
             Self::Protocol(options) => options.run(),
             Self::Schema(options) => options.run(),
             Self::Set(options) => options.run(),
+            Self::Sim(options) => options.run(),
             Self::Watch(options) => options.run(),
         }
     }

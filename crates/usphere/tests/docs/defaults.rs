@@ -7,11 +7,12 @@ use usphere::defaults::{
     AGENT_ROLE, ANSWER_BYTES_MAX, API_URL, API_VARIABLE, CA_DAYS, CERTIFICATE_DAYS, CERTS_ROLE,
     COMPLETION_WAIT, CONTROLLER_ID, DATA_VARIABLE, DECODE_BYTES_MAX, ENDPOINT_ID_FILE,
     FIRST_USE_FILE, IDENTITY_FILE, LOG_COMMANDS, LOG_DAEMONS, LOG_VARIABLE, ROWS_FILE, SERVER_ROLE,
-    SPINNER_AFTER, TIMEOUT, TOKEN_FILE, TOKEN_VARIABLE, WATCH_LEASE,
+    SIM_PREFIX, SPINNER_AFTER, TIMEOUT, TOKEN_FILE, TOKEN_VARIABLE, WATCH_LEASE,
 };
 use usphere_mtp::limits as mtp;
 use usphere_runtime::agent_host::STORE_FILE;
 use usphere_server::{Config, limits as server};
+use usphere_sim::limits::STARTS_PER_SECOND;
 use usphere_store::limits as store;
 
 /// `| what | default | changed by |`
@@ -172,6 +173,16 @@ fn manners() -> Vec<Row> {
             "time after which a device forgets a `watch` that was killed",
             seconds(WATCH_LEASE),
             "not",
+        ),
+        row(
+            "endpoint IDs of simulated devices begin with",
+            code(SIM_PREFIX),
+            "`sim usp --prefix`",
+        ),
+        row(
+            "simulated devices begin",
+            format!("{STARTS_PER_SECOND} a second"),
+            "`sim usp --rate`",
         ),
         row(
             "a verb shows that it waits, on a terminal",

@@ -12,7 +12,7 @@ use std::{env, fs};
 use usphere::Exit;
 
 /// Every command whose help is printed, by its words.
-const COMMANDS: [&[&str]; 22] = [
+const COMMANDS: [&[&str]; 24] = [
     &[],
     &["server"],
     &["agent"],
@@ -35,6 +35,8 @@ const COMMANDS: [&[&str]; 22] = [
     &["certs", "ca"],
     &["certs", "issue"],
     &["certs", "show"],
+    &["sim"],
+    &["sim", "usp"],
 ];
 
 #[test]

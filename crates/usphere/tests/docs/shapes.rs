@@ -90,6 +90,11 @@ pub(crate) fn all() -> String {
         shown(),
     );
     section(
+        "sim usp --json",
+        "Printed at the end. `online` and `connecting` are those of the end, all else counts from the start. `all_online_after` is `null` where that never was.",
+        simulated(),
+    );
+    section(
         "what the device refused whole",
         "With `--json` any verb on a device prints this to stdout when nothing came of it; `error` is one of `disconnected`, `invalid_answer`, `not_connected`, `overloaded`, `refused`, `timed_out`, `unsupported`.",
         json(refused()),
@@ -382,6 +387,29 @@ fn record() -> Value {
     };
     let payload = Msg::request("1", get).to_payload();
     json!({ "record": Record::no_session(&id("self::to"), &id("self::from"), payload).to_readable_json() })
+}
+
+fn simulated() -> Value {
+    json!({
+        "server": "self::server.example",
+        "devices": 2,
+        "seed": 1,
+        "seconds": 60.0,
+        "all_online_after": 0.3,
+        "online": 2,
+        "connecting": 0,
+        "started": 2,
+        "links": 2,
+        "received": 12,
+        "sent": 14,
+        "notifies": 2,
+        "changes": 4,
+        "losses": 0,
+        "reboots": 0,
+        "refused": 0,
+        "lost": 0,
+        "errors": 0,
+    })
 }
 
 fn made() -> Value {

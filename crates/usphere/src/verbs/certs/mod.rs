@@ -204,6 +204,25 @@ impl Made {
     }
 }
 
+/// Where the CA of a folder keeps its certificate.
+pub(crate) fn ca_certificate(folder: &Path) -> PathBuf {
+    folder.join(CA_CERTIFICATE)
+}
+
+/// The CA of a folder, where it has one, and the usual term of what it issues.
+///
+/// # Errors
+/// Its key cannot be used.
+pub(crate) fn authority(folder: &Path) -> Result<Option<(Authority, Term)>, Failure> {
+    let (certificate, key) = (folder.join(CA_CERTIFICATE), folder.join(CA_KEY));
+    if !key.exists() {
+        return Ok(None);
+    }
+    let authority = Authority::from_files(&certificate, &key).map_err(Failure::local)?;
+    let term = within(term(CERTIFICATE_DAYS)?, &certificate)?;
+    Ok(Some((authority, term)))
+}
+
 /// The files of an Endpoint that was issued a certificate into the default folder, if all are there.
 pub(crate) fn kept(id: &EndpointId) -> Option<TlsFiles> {
     let folder = folder(None);
@@ -218,7 +237,8 @@ pub(crate) fn kept(id: &EndpointId) -> Option<TlsFiles> {
     })
 }
 
-fn folder(given: Option<PathBuf>) -> PathBuf {
+/// The folder of the CA and of what it issues.
+pub(crate) fn folder(given: Option<PathBuf>) -> PathBuf {
     given.unwrap_or_else(|| data::default_folder(CERTS_ROLE))
 }
 
@@ -228,7 +248,7 @@ fn make_folder(folder: &Path) -> Result<(), Failure> {
 }
 
 /// The certificate and key of an Endpoint. What a shell or a file system could misread becomes `_`.
-fn files(folder: &Path, id: &EndpointId) -> (PathBuf, PathBuf) {
+pub(crate) fn files(folder: &Path, id: &EndpointId) -> (PathBuf, PathBuf) {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._%".contains(c);
     let name: String = id
         .as_str()
