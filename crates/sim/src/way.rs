@@ -41,7 +41,7 @@ pub enum Identities {
         /// Where they are, if they are there.
         files: FilesOf,
         /// Who makes them otherwise, and for how long.
-        authority: Option<(Authority, Term)>,
+        authority: Option<Box<(Authority, Term)>>,
     },
     /// One certificate for all, with a wildcard in its name.
     Shared(Identity),
@@ -136,7 +136,8 @@ impl Identities {
                 let (certificate, key) = files(id);
                 match authority.as_ref().filter(|_| !certificate.exists()) {
                     None => Identity::from_files(&certificate, &key),
-                    Some((authority, term)) => {
+                    Some(ca) => {
+                        let (authority, term) = &**ca;
                         let holder = Holder {
                             endpoints: vec![id.clone()],
                             ..Holder::default()

@@ -279,7 +279,7 @@ fn issued(folder: &Path) -> Result<Identities, Failure> {
     let of = folder.to_owned();
     Ok(Identities::Own {
         files: Box::new(move |id| certs::files(&of, id)),
-        authority: certs::authority(folder)?,
+        authority: certs::authority(folder)?.map(Box::new),
     })
 }
 
