@@ -5,6 +5,7 @@
 
 mod agent;
 mod bench;
+mod console;
 mod demo;
 mod fuzz;
 mod lint;
@@ -40,6 +41,8 @@ enum Command {
     Demo(demo::Options),
     /// Everything that must hold before a commit: format, clippy, tests, docs, lint, trace
     Test(test::Options),
+    /// Build the web console into console/dist (needs Node.js), for the server to serve
+    Console,
     /// Check what no compiler checks: floors, file sizes, habits, the data model against TR-181
     Lint {
         /// Folder with the TR-181 XML components; without it that comparison is left out
@@ -84,6 +87,7 @@ fn run(command: Command) -> Outcome {
     match command {
         Command::Demo(options) => demo::run(&project, &options),
         Command::Test(options) => test::run(&project, &options),
+        Command::Console => console::run(&project),
         Command::Lint { tr181 } => lint::run(&project, tr181.as_deref()),
         Command::Trace(options) => trace::run(&project, &options),
         Command::Bench { filter } => bench::run(&project, filter.as_deref()),

@@ -1,5 +1,6 @@
 //! Debian packages that tests need and a plain machine lacks: installed where we may, named where not.
 
+use std::ffi::OsString;
 use std::process::Command;
 
 use crate::shell;
@@ -33,13 +34,40 @@ const NEEDED: &[Package] = &[
     },
 ];
 
+/// Debian's Chromium.
+const BROWSER: &str = "/usr/bin/chromium";
+
+/// For the tests of the console.
+const BROWSERS: &[Package] = &[Package {
+    name: "chromium",
+    program: BROWSER,
+    arguments: &["--version"],
+}];
+
 /// Installs what is missing, as root or through sudo.
 ///
 /// # Errors
 /// When nobody here may install packages, or the installation failed: the packages, and the command that
 /// brings them.
 pub(crate) fn ensure() -> Result<(), String> {
-    let missing: Vec<&str> = missing().collect();
+    ensure_all(NEEDED)
+}
+
+/// As [`ensure`], for the browser that the console is tested in.
+pub(crate) fn ensure_browser() -> Result<(), String> {
+    match std::env::var_os("CHROMIUM") {
+        Some(_) => Ok(()),
+        None => ensure_all(BROWSERS),
+    }
+}
+
+/// The browser that the console is tested in: the one that `CHROMIUM` names, or Debian's.
+pub(crate) fn browser() -> OsString {
+    std::env::var_os("CHROMIUM").unwrap_or_else(|| BROWSER.into())
+}
+
+fn ensure_all(packages: &'static [Package]) -> Result<(), String> {
+    let missing: Vec<&str> = lacking(packages).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -57,15 +85,15 @@ pub(crate) fn ensure() -> Result<(), String> {
         Ok(()) => format!("{error}; {advice}"),
         Err(lists) => format!("{lists}; {error}; {advice}"),
     })?;
-    match self::missing().next() {
+    match lacking(packages).next() {
         None => Ok(()),
         Some(still) => Err(format!("{still} is installed and does not run")),
     }
 }
 
-fn missing() -> impl Iterator<Item = &'static str> {
+fn lacking(packages: &'static [Package]) -> impl Iterator<Item = &'static str> {
     let lacks = |package: &&Package| !shell::works(package.program, package.arguments);
-    NEEDED.iter().filter(lacks).map(|package| package.name)
+    packages.iter().filter(lacks).map(|package| package.name)
 }
 
 /// Makes commands that run apt-get with the rights it needs; `None` where nobody gives them.

@@ -14,7 +14,7 @@ use clap::Args;
 use crate::project::{Project, cargo};
 use crate::results::{self, CargoTest, Results};
 use crate::shell::{self, step};
-use crate::{Outcome, lint, packages, trace};
+use crate::{Outcome, console, lint, packages, trace};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -77,6 +77,7 @@ fn steps(project: &Project, options: &Options, count: &mut Count) -> Result<(), 
         let mut doc = cargo_command(root, "doc --workspace --no-deps --quiet");
         shell::run(doc.env("RUSTDOCFLAGS", "-D warnings"))
     })?;
+    step("console", || console(project, count))?;
     step("lint", || lint::check(project, options.tr181.as_deref()))?;
     step("trace", || trace::summary(project))
 }
@@ -233,6 +234,15 @@ fn doc_tests(root: &Path, count: &mut Count) -> Result<(), String> {
     } else {
         Err("doc tests failed".to_owned())
     }
+}
+
+/// The console, where there is Node.js to build and test it.
+fn console(project: &Project, count: &mut Count) -> Result<(), String> {
+    match console::check_node() {
+        Ok(()) => count.passed += console::test(project)?,
+        Err(missing) => println!("the console was left out: {missing}"),
+    }
+    Ok(())
 }
 
 fn cargo_command(root: &Path, arguments: &str) -> Command {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use usphere_store::{Description, Device, Listing, Protocol, Sighting, Store, StoreError};
+use usphere_store::{Description, Device, Filter, Listing, Protocol, Sighting, Store, StoreError};
 
 use crate::tracker::Progress;
 
@@ -70,6 +70,24 @@ impl Inventory {
     ) -> Result<Listing, StoreError> {
         self.call(move |store| store.list(after.as_deref(), limit))
             .await
+    }
+
+    /// As [`list`](Self::list), but only devices in which all words of `text` occur and that `keep` wants.
+    pub(crate) async fn search(
+        &self,
+        after: Option<String>,
+        limit: u32,
+        text: String,
+        keep: impl Fn(&str) -> bool + Send + 'static,
+    ) -> Result<Listing, StoreError> {
+        self.call(move |store| {
+            let filter = Filter {
+                text: &text,
+                keep: &keep,
+            };
+            store.search(after.as_deref(), limit, &filter)
+        })
+        .await
     }
 
     pub(crate) async fn find(&self, text: String) -> Result<Device, StoreError> {

@@ -6,6 +6,7 @@
 
 mod api;
 mod config;
+mod console;
 mod data_folder;
 mod descriptors;
 mod events;

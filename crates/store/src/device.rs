@@ -1,8 +1,12 @@
 //! What the inventory knows about a device.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
-use crate::limits::{ALIAS_CHARACTERS_MAX, ENDPOINT_ID_BYTES_MAX, TEXT_BYTES_MAX};
+use crate::limits::{
+    ALIAS_CHARACTERS_MAX, ENDPOINT_ID_BYTES_MAX, SEARCH_WORDS_MAX, TEXT_BYTES_MAX,
+};
 use crate::{Milliseconds, StoreError};
 
 /// One device. Whether it is connected is not stored: that is known where its link is.
@@ -77,6 +81,32 @@ pub struct Listing {
     pub devices: Vec<Device>,
     /// Where the next page begins; none after the last.
     pub next: Option<String>,
+}
+
+/// Which devices a search is to find.
+#[derive(Clone, Copy)]
+pub struct Filter<'a> {
+    /// Words that all have to occur in the Endpoint ID, the alias, the address, or what the device said about
+    /// itself (ASCII letters in either case).
+    pub text: &'a str,
+    /// Whether the device with this Endpoint ID is wanted: for what the store does not know.
+    pub keep: &'a (dyn Fn(&str) -> bool + 'a),
+}
+
+impl fmt::Debug for Filter<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Filter")
+            .field("text", &self.text)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Filter<'_> {
+    /// The words as they are compared.
+    pub(crate) fn words(&self) -> Vec<String> {
+        let words = self.text.split_whitespace().take(SEARCH_WORDS_MAX);
+        words.map(str::to_ascii_lowercase).collect()
+    }
 }
 
 impl Protocol {

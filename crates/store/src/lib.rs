@@ -17,7 +17,7 @@ mod sqlite;
 use std::path::Path;
 use std::sync::Arc;
 
-pub use self::device::{Description, Device, Listing, Protocol, Sighting};
+pub use self::device::{Description, Device, Filter, Listing, Protocol, Sighting};
 pub use self::error::StoreError;
 pub use self::event::{Event, NewEvent};
 pub use self::operation::{
@@ -115,6 +115,23 @@ impl Store {
         let limit = limit.clamp(1, limits::PAGE_DEVICES_MAX);
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.list(after.unwrap_or_default(), limit),
+        }
+    }
+
+    /// As [`Store::list`], but only the devices that fit `filter`. It looks at one device after the other
+    /// until the page is full: a matter of the number of devices, not of those that fit.
+    ///
+    /// # Errors
+    /// What the backend says.
+    pub fn search(
+        &self,
+        after: Option<&str>,
+        limit: u32,
+        filter: &Filter<'_>,
+    ) -> Result<Listing, StoreError> {
+        let limit = limit.clamp(1, limits::PAGE_DEVICES_MAX);
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.search(after.unwrap_or_default(), limit, filter),
         }
     }
 

@@ -6,6 +6,9 @@ pub const PAGE_DEVICES_MAX: u32 = 1000;
 /// Most candidates that an ambiguous search names.
 pub const CANDIDATES_MAX: u32 = 10;
 
+/// Most words of a search; further ones are not looked for.
+pub const SEARCH_WORDS_MAX: usize = 8;
+
 /// Longest Endpoint ID that is taken, in bytes.
 pub const ENDPOINT_ID_BYTES_MAX: usize = 512;
 

@@ -14,9 +14,9 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use crate::Outcome;
 use crate::project::{Project, cargo};
 use crate::shell;
+use crate::{Outcome, console};
 
 use self::process::{Child, StopSignal};
 
@@ -46,6 +46,8 @@ pub(crate) struct Options {
 
 /// What the steps of the demo share.
 pub(crate) struct Demo {
+    /// Whether the server has the web console.
+    has_console: bool,
     root: PathBuf,
     folder: PathBuf,
     binary: PathBuf,
@@ -71,7 +73,9 @@ pub(crate) fn run(project: &Project, options: &Options) -> Outcome {
             ])
             .current_dir(&project.root),
     )?;
+    let has_console = build_console(project);
     let demo = Demo {
+        has_console,
         root: project.root.clone(),
         folder: project.root.join(FOLDER),
         binary: project.target.join("debug/usphere"),
@@ -152,7 +156,17 @@ impl Demo {
         for line in self.next_commands(&device) {
             println!("    {line}");
         }
-        println!("\nCtrl-C ends both.");
+        println!("\nCtrl-C ends both.\n");
+        if self.has_console {
+            println!("The console, in a browser:\n");
+            println!("    http://{}/", self.api);
+            println!("    the token to log in with: {FOLDER}/server/{TOKEN_FILE}");
+        } else {
+            println!(
+                "There is no web console at http://{}/; that page says how to get it.",
+                self.api
+            );
+        }
         while !stop.was_given() {
             server.check()?;
             agent.check()?;
@@ -244,6 +258,18 @@ impl Demo {
             ),
         ]
     }
+}
+
+/// The console is built where that can be done; without it the demo shows the rest.
+fn build_console(project: &Project) -> bool {
+    let built = console::check_node().and_then(|()| {
+        println!("building the web console");
+        console::build(project)
+    });
+    if let Err(error) = built {
+        println!("the web console was not built: {error}");
+    }
+    console::is_built(project)
 }
 
 /// The endpoint ID of the first device that is connected, in what `devices list --json` prints.

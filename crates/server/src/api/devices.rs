@@ -1,5 +1,6 @@
 //! The inventory.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use axum::Json;
@@ -39,6 +40,10 @@ pub(super) struct Page {
 pub(super) struct PageQuery {
     after: Option<String>,
     limit: Option<u32>,
+    /// Words that all have to occur in what is known of the device.
+    search: Option<String>,
+    /// Only those that can be asked now, or only the others.
+    online: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -52,10 +57,20 @@ pub(super) async fn list(
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Answer<Json<Page>> {
     let Query(query) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
-    let listing = platform
-        .inventory
-        .list(query.after, query.limit.unwrap_or(PAGE_DEVICES))
-        .await?;
+    let (limit, text) = (
+        query.limit.unwrap_or(PAGE_DEVICES),
+        query.search.unwrap_or_default(),
+    );
+    let inventory = &platform.inventory;
+    let listing = match query.online {
+        None if text.trim().is_empty() => inventory.list(query.after, limit).await?,
+        None => inventory.search(query.after, limit, text, |_| true).await?,
+        Some(wanted) => {
+            let online = online(&platform);
+            let keep = move |id: &str| online.contains(id) == wanted;
+            inventory.search(query.after, limit, text, keep).await?
+        }
+    };
     let devices = listing.devices.into_iter();
     Ok(Json(Page {
         devices: devices.map(|device| shown(&platform, device)).collect(),
@@ -106,6 +121,12 @@ pub(super) async fn remove(
         platform.controller.dismiss(agent);
     }
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Who can be asked now.
+fn online(platform: &Platform) -> HashSet<String> {
+    let online = platform.controller.online().into_iter();
+    online.map(|each| each.agent.as_str().to_owned()).collect()
 }
 
 fn shown(platform: &Platform, device: Device) -> Shown {

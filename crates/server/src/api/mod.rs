@@ -1,10 +1,10 @@
-//! The REST API. Every answer is JSON; every error is `application/problem+json`.
+//! The REST API, and the console beside it. Every answer is JSON; every error is `application/problem+json`.
 //!
 //! | method and path | answer |
 //! |---|---|
 //! | `GET /api/v1/health` | `{"status": "ok"}`; the only one without token |
 //! | `GET /api/v1/server` | the server: Endpoint ID, version, addresses, numbers of devices |
-//! | `GET /api/v1/devices?after=ID&limit=N` | a page of the inventory |
+//! | `GET /api/v1/devices?after=ID&limit=N&search=WORDS&online=BOOL` | a page of the inventory; of those in which all words occur, and that are online or not |
 //! | `GET /api/v1/devices/{device}` | one device |
 //! | `PATCH /api/v1/devices/{device}` | `{"alias": "name"}` gives an alias, `null` takes it away; the device |
 //! | `DELETE /api/v1/devices/{device}` | 204; forgets the device with its alias, see below |
@@ -50,7 +50,9 @@ use tokio::time::timeout;
 use usphere_proto::EndpointId;
 use usphere_runtime::controller_host::ControllerHandle;
 
-use self::problem::{Answer, Problem};
+use self::problem::Answer;
+pub(crate) use self::problem::Problem;
+use crate::console;
 use crate::data_folder::Token;
 use crate::events::Events;
 use crate::inventory::Inventory;
@@ -103,6 +105,7 @@ pub(crate) fn router(platform: Arc<Platform>) -> Router {
     Router::new()
         .route("/api/v1/health", get(health))
         .merge(guarded)
+        .merge(console::router())
         .fallback(|uri: Uri| async move { Problem::no_such_page(uri.path()) })
         .method_not_allowed_fallback(|| async {
             Problem::new(

@@ -222,8 +222,10 @@ pub(crate) async fn raw(
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     let body = if body.is_empty() {
         Value::Null
-    } else {
+    } else if head.to_ascii_lowercase().contains("json") {
         serde_json::from_str(body).unwrap()
+    } else {
+        Value::String(body.to_owned())
     };
     Answer {
         status,

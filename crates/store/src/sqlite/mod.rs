@@ -23,7 +23,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use self::writer::Writer;
 use crate::limits::READERS_MAX;
 use crate::{
-    Description, Device, Event, Listing, Milliseconds, NewEvent, Operation, OperationListing,
+    Description, Device, Event, Filter, Listing, Milliseconds, NewEvent, Operation, OperationListing,
     OperationQuery, OperationWrite, OperationWritten, Sighting, StoreError,
 };
 
@@ -172,6 +172,15 @@ impl Sqlite {
 
     pub(crate) fn list(&self, after: &str, limit: u32) -> Result<Listing, StoreError> {
         self.read(|connection| statements::list(connection, after, limit))
+    }
+
+    pub(crate) fn search(
+        &self,
+        after: &str,
+        limit: u32,
+        filter: &Filter<'_>,
+    ) -> Result<Listing, StoreError> {
+        self.read(|connection| statements::search(connection, after, limit, filter))
     }
 
     pub(crate) fn find(&self, text: &str) -> Result<Device, StoreError> {

@@ -1,14 +1,21 @@
 //! Every statement of the SQLite backend.
 
-use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params, params_from_iter};
 
 use super::Refusal;
 use crate::limits::CANDIDATES_MAX;
-use crate::{Description, Device, Listing, Milliseconds, Protocol, Sighting, StoreError};
+use crate::{Description, Device, Filter, Listing, Milliseconds, Protocol, Sighting, StoreError};
 
 const COLUMNS: &str = "endpoint_id, alias, protocol, manufacturer, oui, product_class, \
     serial_number, hardware_version, software_version, protocol_versions, first_seen, last_seen, \
     remote_address, last_mtp";
+
+/// What a search looks at: all that people know a device by.
+const TEXT: &str = "lower(endpoint_id || char(10) || coalesce(alias, '') || char(10) \
+    || coalesce(manufacturer, '') || char(10) || coalesce(oui, '') || char(10) \
+    || coalesce(product_class, '') || char(10) || coalesce(serial_number, '') || char(10) \
+    || coalesce(hardware_version, '') || char(10) || coalesce(software_version, '') || char(10) \
+    || coalesce(remote_address, ''))";
 
 pub(super) type Done<T = ()> = Result<T, Refusal>;
 
@@ -117,6 +124,37 @@ pub(super) fn list(connection: &Connection, after: &str, limit: u32) -> Done<Lis
         .last()
         .filter(|_| more)
         .map(|last| last.endpoint_id.clone());
+    Ok(Listing { devices, next })
+}
+
+/// As [`list`], but only devices in which every word of the filter occurs and that it keeps. Rows are looked at
+/// until the page is full; those that are not kept are not copied.
+pub(super) fn search(
+    connection: &Connection,
+    after: &str,
+    limit: u32,
+    filter: &Filter<'_>,
+) -> Done<Listing> {
+    let words = filter.words();
+    let fits: String = (2..words.len() + 2)
+        .map(|place| format!(" AND instr({TEXT}, ?{place}) > 0"))
+        .collect();
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM devices WHERE endpoint_id > ?1{fits} ORDER BY endpoint_id"
+    ))?;
+    let values = std::iter::once(after).chain(words.iter().map(String::as_str));
+    let mut rows = statement.query(params_from_iter(values))?;
+    let (mut devices, mut next) = (Vec::<Device>::new(), None);
+    while let Some(row) = rows.next()? {
+        if !(filter.keep)(row.get_ref(0)?.as_str().unwrap_or_default()) {
+            continue;
+        }
+        if devices.len() == limit as usize {
+            next = devices.last().map(|last| last.endpoint_id.clone());
+            break;
+        }
+        devices.push(device(row)?);
+    }
     Ok(Listing { devices, next })
 }
 

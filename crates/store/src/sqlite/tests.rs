@@ -51,6 +51,46 @@ fn a_new_store_is_empty_and_private() {
 }
 
 #[test]
+fn a_search_finds_all_words_anywhere_page_by_page() {
+    let folder = folder();
+    let store = store(&folder);
+    let names = ["os::A-1", "os::A-2", "os::B-1", "os::B-2"];
+    store
+        .seen(names.iter().map(|name| sighting(name, 1)).collect())
+        .unwrap();
+    store.set_alias("os::B-2", Some("Kitchen 100%")).unwrap();
+    let said = Description {
+        manufacturer: Some("Acme".to_owned()),
+        ..Description::default()
+    };
+    store.describe("os::A-2", said.clone()).unwrap();
+    store.describe("os::B-2", said).unwrap();
+    let search = |text: &str, after: Option<&str>, limit: u32| {
+        let keep = |id: &str| id != "os::A-1";
+        let filter = Filter { text, keep: &keep };
+        store.search(after, limit, &filter).unwrap()
+    };
+    assert_eq!(ids(&search("", None, 9)), names[1..]);
+    assert_eq!(ids(&search(" acme  KITCHEN ", None, 9)), ["os::B-2"]);
+    assert_eq!(
+        ids(&search("192.0.2.1 b-", None, 9)),
+        ["os::B-1", "os::B-2"]
+    );
+    // No character means anything else than itself, and no word spans two fields.
+    assert_eq!(ids(&search("100%", None, 9)), ["os::B-2"]);
+    assert_eq!(ids(&search("%", None, 9)), ["os::B-2"]);
+    assert_eq!(ids(&search("_", None, 9)), [] as [&str; 0]);
+
+    let first = search("acme", None, 1);
+    assert_eq!(
+        (ids(&first), first.next.as_deref()),
+        (vec!["os::A-2"], Some("os::A-2"))
+    );
+    let last = search("acme", first.next.as_deref(), 1);
+    assert_eq!((ids(&last), &last.next), (vec!["os::B-2"], &None));
+}
+
+#[test]
 fn every_connection_is_durable_and_bounded_in_patience() {
     let folder = folder();
     let path = folder.path().join("server.db");

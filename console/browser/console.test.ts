@@ -1,0 +1,277 @@
+/** The built console in a real browser, on a real server with a real Agent. */
+
+import { mkdirSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { afterAll, beforeAll, expect, it } from "vitest";
+
+import { House } from "./house";
+
+const BINARY = process.env.USPHERE_BINARY ?? new URL("../../target/debug/usphere", import.meta.url).pathname;
+const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
+const SHOTS = new URL("../shots/", import.meta.url).pathname;
+const FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+
+/** Longer than anything here takes, in milliseconds. */
+const PATIENCE = 15_000;
+
+const WIDTHS = [1440, 390];
+const THEMES = ["light", "dark"] as const;
+
+let house: House;
+let browser: Browser;
+let context: BrowserContext;
+let page: Page;
+let agent: Awaited<ReturnType<House["agent"]>>;
+/** What the pages did that they must not do: errors, what the policy forbids, requests to elsewhere. */
+const complaints: string[] = [];
+
+beforeAll(async () => {
+  mkdirSync(SHOTS, { recursive: true });
+  [house, browser] = await Promise.all([House.open(BINARY), chromium.launch({ executablePath: CHROMIUM, args: FLAGS })]);
+  agent = await house.agent("agent");
+  context = await browser.newContext({ viewport: { width: 1440, height: 900 }, locale: "en-GB", reducedMotion: "reduce" });
+  page = await opened(context);
+}, 60_000);
+
+afterAll(async () => {
+  await browser.close();
+  await house.close();
+});
+
+async function opened(where: BrowserContext): Promise<Page> {
+  const fresh = await where.newPage();
+  fresh.setDefaultTimeout(PATIENCE);
+  fresh.on("pageerror", (error) => complaints.push(String(error)));
+  fresh.on("console", (message) => {
+    // That a request was refused is tested where it is shown.
+    if (message.type() === "error" && !message.text().includes("Failed to load resource")) complaints.push(message.text());
+  });
+  fresh.on("request", (request) => {
+    if (!request.url().startsWith(house.url)) complaints.push(`asks ${request.url()}`);
+  });
+  return fresh;
+}
+
+/** Pictures of what is shown now, for people to look at; and what a machine can see of it. */
+async function look(name: string): Promise<void> {
+  for (const theme of THEMES) {
+    await page.emulateMedia({ colorScheme: theme });
+    for (const width of WIDTHS) {
+      await page.setViewportSize({ width, height: width > 720 ? 900 : 844 });
+      await page.screenshot({ path: `${SHOTS}${name}-${width}-${theme}.png` });
+      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      expect(overflow, `${name} is wider than ${width} pixels`).toBeLessThanOrEqual(0);
+    }
+    await page.setViewportSize({ width: 1440, height: 900 });
+    expect(await barriers(), `${name}, ${theme}`).toEqual([]);
+  }
+  await page.emulateMedia({ colorScheme: "light" });
+}
+
+/** What axe-core finds that WCAG 2.1 AA forbids. */
+async function barriers(): Promise<string[]> {
+  const source = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+  await page.evaluate(source);
+  return page.evaluate(async () => {
+    const axe = (window as unknown as { axe: { run: (options: object) => Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> } }).axe;
+    const found = await axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21aa"] });
+    return found.violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html.slice(0, 200)}`));
+  });
+}
+
+function row(parameter: string) {
+  return page.locator("table.values tr", { has: page.getByRole("rowheader", { name: parameter, exact: true }) });
+}
+
+async function goTo(path: string): Promise<void> {
+  await page.getByLabel("Path to go to").fill(path);
+  await page.getByRole("button", { name: "Go", exact: true }).click();
+  await page.locator(`section[aria-label="${path}"]`).waitFor();
+}
+
+it("lets in whoever has the token", async () => {
+  await page.goto(house.url);
+  await page.getByLabel("API token").fill("x".repeat(43));
+  await page.getByRole("button", { name: "Log in" }).click();
+  await page.getByText("The server does not know this token.").waitFor();
+  await look("login");
+  await page.getByLabel("API token").fill(house.token);
+  await page.keyboard.press("Enter");
+  await page.getByRole("table", { name: "Devices" }).waitFor();
+});
+
+it("finds the device", async () => {
+  await page.getByRole("link", { name: agent.id }).waitFor();
+  await look("devices");
+  await page.getByLabel("Search devices").fill("no such device");
+  await page.getByText("No device fits").waitFor();
+  await page.getByLabel("Search devices").fill(agent.id.slice(-12).toUpperCase());
+  await page.getByText("1 device", { exact: true }).waitFor();
+  await page.getByRole("button", { name: "Offline" }).click();
+  await page.getByText("No device fits").waitFor();
+  await page.getByRole("button", { name: "Online", exact: true }).click();
+  await page.getByRole("link", { name: agent.id }).click();
+  await page.getByRole("heading", { name: agent.id }).waitFor();
+});
+
+it("changes a value and hears of it", async () => {
+  await page.getByRole("treeitem", { name: "DeviceInfo" }).click();
+  await page.getByRole("button", { name: "Watch", exact: true }).click();
+  await page.getByRole("button", { name: "Watched", exact: true }).waitFor();
+  await page.getByRole("button", { name: "Change ProvisioningCode" }).click();
+  await page.getByRole("textbox", { name: "ProvisioningCode" }).fill("set-in-the-console");
+  await page.keyboard.press("Enter");
+  await row("ProvisioningCode").getByText("set-in-the-console").waitFor();
+  await look("model");
+
+  await page.getByRole("link", { name: /^Events/ }).click();
+  const told = page.locator(".event-list li", { hasText: "set-in-the-console" });
+  await told.getByText("Device.DeviceInfo.ProvisioningCode").waitFor();
+  await told.getByText("ValueChange").waitFor();
+  await look("events");
+  await page.getByRole("button", { name: "Watch Device.DeviceInfo. no longer" }).click();
+  await page.getByRole("list", { name: "Watched objects" }).waitFor({ state: "detached" });
+});
+
+it("shows what the device says against a value, at the value", async () => {
+  await page.getByRole("link", { name: "Data model" }).click();
+  await goTo("Device.DeviceInfo.");
+  await page.getByRole("button", { name: "Change ProvisioningCode" }).click();
+  await page.getByRole("textbox", { name: "ProvisioningCode" }).fill("x".repeat(100));
+  await page.keyboard.press("Enter");
+  await row("ProvisioningCode").getByRole("alert").getByText(/^7\d{3}: /).waitFor();
+  await look("refused");
+  await page.keyboard.press("Escape");
+  await row("ProvisioningCode").getByText("set-in-the-console").waitFor();
+});
+
+it("adds a row, switches it and deletes it", async () => {
+  const table = "Device.LocalAgent.ControllerTrust.Role.";
+  await goTo(table);
+  await page.getByRole("button", { name: "Add a row" }).click();
+  await page.getByRole("textbox", { name: /^Name/ }).fill("from-the-console");
+  await look("add");
+  await page.getByRole("button", { name: "Add", exact: true }).click();
+  await row("Name").getByText("from-the-console").waitFor();
+  await page.getByRole("treeitem", { name: /from-the-console|cpe-/, selected: true }).waitFor();
+  const enabled = page.getByRole("switch", { name: "Enable" });
+  const before = await enabled.getAttribute("aria-checked");
+  await enabled.click();
+  await page.locator(`[role=switch][aria-label=Enable][aria-checked=${before === "true" ? "false" : "true"}]`).waitFor();
+  await look("row");
+  await page.getByRole("button", { name: "Delete this row" }).click();
+  await page.getByRole("button", { name: "Delete", exact: true }).click();
+  await page.locator(`section[aria-label="${table}"]`).waitFor();
+  expect(await page.getByText("from-the-console").count()).toBe(0);
+});
+
+it("checks a number before it is sent", async () => {
+  await goTo("Device.LocalAgent.Controller.1.");
+  await page.getByRole("button", { name: "Change PeriodicNotifInterval" }).click();
+  await page.getByRole("textbox", { name: "PeriodicNotifInterval" }).fill("-1");
+  await page.getByText("0 to 4294967295 is expected").waitFor();
+  expect(await page.getByRole("button", { name: "Save" }).isDisabled()).toBe(true);
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "Change PeriodicNotifInterval" }).waitFor();
+});
+
+it("runs a command and waits for its end", async () => {
+  await goTo("Device.");
+  await page.getByText("ScheduleTimer()").click();
+  await page.getByLabel("DelaySeconds").fill("1");
+  await page.getByRole("button", { name: "Run" }).click();
+  await page.locator(".runs").getByText("running …").waitFor();
+  await page.locator(".runs").getByText("completed").waitFor();
+  await look("command");
+  await page.getByLabel("DelaySeconds").fill("soon");
+  await page.getByRole("button", { name: "Run" }).click();
+  await page.locator(".runs").getByText(/^7\d{3}: /).waitFor();
+  await page.getByRole("link", { name: /^Events/ }).click();
+  await page.locator(".event-list li", { hasText: "OperationComplete" }).first().waitFor();
+});
+
+it("goes through the tree by keyboard", async () => {
+  await page.getByRole("link", { name: "Data model" }).click();
+  await goTo("Device.DeviceInfo.");
+  await page.getByRole("tree").focus();
+  await page.keyboard.press("ArrowRight");
+  await page.keyboard.press("ArrowRight");
+  await page.locator('section[aria-label="Device.DeviceInfo.MemoryStatus."]').waitFor();
+  await page.keyboard.press("ArrowLeft");
+  await page.locator('section[aria-label="Device.DeviceInfo."]').waitFor();
+});
+
+it("renames a device, and shows that it went and came back", async () => {
+  await page.getByRole("link", { name: "About" }).click();
+  await page.getByRole("button", { name: "Rename" }).click();
+  await page.getByLabel("Alias").fill("test bench");
+  await page.getByRole("button", { name: "Rename" }).last().click();
+  await page.getByRole("heading", { name: "test bench" }).waitFor();
+  await look("about");
+  await agent.end();
+  await page.locator(".device-head").getByText("offline").waitFor();
+  await page.getByRole("link", { name: "Devices" }).click();
+  await page.getByRole("row", { name: /test bench.*offline/ }).waitFor();
+  await house.agent("agent");
+  await page.getByRole("row", { name: /test bench.*online/ }).waitFor();
+});
+
+it("keeps a theme, and forgets the token", async () => {
+  await page.getByRole("button", { name: "Theme: Auto" }).click();
+  await page.getByRole("button", { name: "Theme: Light" }).click();
+  await page.reload();
+  await page.getByRole("button", { name: "Theme: Dark" }).waitFor();
+  expect(await page.evaluate(() => document.documentElement.dataset.theme)).toBe("dark");
+  await page.getByRole("button", { name: "Theme: Dark" }).click();
+  await page.getByRole("link", { name: "Doctor" }).click();
+  await page.getByRole("heading", { name: /keeps no refused contacts|Nobody was refused/ }).or(page.locator(".contacts li").first()).waitFor();
+  await look("doctor");
+  await page.getByRole("button", { name: "Log out" }).click();
+  await page.getByLabel("API token").waitFor();
+  expect(await page.evaluate(() => sessionStorage.length)).toBe(0);
+});
+
+it("takes a hundred thousand devices", async () => {
+  const many = await opened(context);
+  const total = 100_000;
+  const id = (number: number) => `os::00D09E-${String(number).padStart(6, "0")}`;
+  await many.route("**/api/v1/devices?*", async (route) => {
+    const words = new URL(route.request().url()).searchParams;
+    const begin = words.has("after") ? Number(words.get("after")?.split("-")[1]) + 1 : 0;
+    const end = Math.min(begin + Number(words.get("limit")), total);
+    const devices = [];
+    for (let number = begin; number < end; number += 1) {
+      devices.push({
+        endpoint_id: id(number), alias: null, protocol: "usp", manufacturer: "Acme", oui: "00D09E", product_class: "Gateway",
+        serial_number: String(number), hardware_version: "1", software_version: "2.1", protocol_versions: "1.4", first_seen: 0,
+        last_seen: Date.now() - number * 1000, remote_address: "192.0.2.1:4711", last_mtp: "WebSocket", online: number % 7 !== 0,
+      });
+    }
+    await route.fulfill({ json: end < total ? { devices, next: id(end - 1) } : { devices } });
+  });
+  await many.goto(house.url);
+  await many.getByLabel("API token").fill(house.token);
+  await many.keyboard.press("Enter");
+  await many.getByText(id(3)).waitFor();
+  await many.screenshot({ path: `${SHOTS}fleet-1440-light.png` });
+  const list = many.locator(".scroll");
+  await many.evaluate(() => {
+    const scroller = document.querySelector(".scroll");
+    const down = setInterval(() => {
+      if (document.querySelector(".foot")?.textContent === "100,000 devices") clearInterval(down);
+      scroller?.scrollTo(0, scroller.scrollHeight);
+    }, 10);
+  });
+  await many.getByText("100,000 devices", { exact: true }).waitFor({ timeout: 60_000 });
+  await list.evaluate((element) => element.scrollTo(0, element.scrollHeight));
+  await many.getByText(id(total - 1)).waitFor();
+  expect(await many.locator(".spacer .row").count()).toBeLessThan(100);
+  await many.close();
+}, 90_000);
+
+it("did nothing that it must not do", () => {
+  expect(complaints).toEqual([]);
+});

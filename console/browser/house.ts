@@ -1,0 +1,91 @@
+/** A server and an Agent as a user starts them, on free ports and in a folder of their own. */
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/** How long a program may take to be there, in milliseconds. */
+const START_MAX = 20_000;
+const POLL = 50;
+
+export class House {
+  private readonly running: ChildProcess[] = [];
+
+  private constructor(
+    private readonly binary: string,
+    private readonly folder: string,
+    readonly url: string,
+    private readonly ws: string,
+    public token = "",
+  ) {}
+
+  /** Starts a server. */
+  static async open(binary: string): Promise<House> {
+    const folder = await mkdtemp(join(tmpdir(), "usphere-console-"));
+    const [api, ws] = [await freePort(), await freePort()];
+    const house = new House(binary, folder, `http://127.0.0.1:${api}`, `127.0.0.1:${ws}`);
+    const data = join(folder, "server");
+    house.start(["server", "--data", data, "--api", `127.0.0.1:${api}`, "--ws", house.ws]);
+    await until("the server to answer", async () => (await fetch(`${house.url}/api/v1/health`)).ok);
+    house.token = (await readFile(join(data, "token"), "utf8")).trim();
+    return house;
+  }
+
+  /** Starts an Agent and waits until it is on board: its Endpoint ID, and how to end it. */
+  async agent(name: string): Promise<{ id: string; end: () => Promise<void> }> {
+    const known = new Set(await this.devices());
+    const controller = (await readFile(join(this.folder, "server/endpoint-id"), "utf8")).trim();
+    const agent = this.start(["agent", "--data", join(this.folder, name), "--controller", `${controller}=ws://${this.ws}/usp`]);
+    let id: string | undefined;
+    await until("the Agent to be on board", async () => {
+      id = (await this.devices()).find((each) => !known.has(each));
+      return id !== undefined;
+    });
+    return { id: id ?? "", end: () => stop(agent) };
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.running.map(stop));
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  private async devices(): Promise<string[]> {
+    const answer = await fetch(`${this.url}/api/v1/devices`, { headers: { Authorization: `Bearer ${this.token}` } });
+    const { devices } = (await answer.json()) as { devices: { endpoint_id: string; online: boolean }[] };
+    return devices.filter((device) => device.online).map((device) => device.endpoint_id);
+  }
+
+  private start(words: string[]): ChildProcess {
+    const started = spawn(this.binary, words, { stdio: "ignore" });
+    this.running.push(started);
+    return started;
+  }
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  child.kill("SIGTERM");
+  await ended;
+}
+
+async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
+  const begun = Date.now();
+  while (!(await holds().catch(() => false))) {
+    if (Date.now() - begun > START_MAX) throw new Error(`waited in vain for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, POLL));
+  }
+}
+
+async function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => (typeof address === "object" && address ? resolve(address.port) : reject(new Error("no port"))));
+    });
+  });
+}

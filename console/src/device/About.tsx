@@ -1,0 +1,34 @@
+import type { Device } from "../api/types";
+import { whole } from "../ui/Time";
+
+/** What the inventory knows about a device. */
+export function About({ device }: { device: Device }) {
+  const facts: [string, string | null][] = [
+    ["Endpoint ID", device.endpoint_id],
+    ["Alias", device.alias],
+    ["Manufacturer", device.manufacturer],
+    ["OUI", device.oui],
+    ["Product class", device.product_class],
+    ["Serial number", device.serial_number],
+    ["Hardware version", device.hardware_version],
+    ["Software version", device.software_version],
+    ["Protocol", device.protocol.toUpperCase()],
+    ["Protocol versions", device.protocol_versions?.replaceAll(",", ", ") ?? null],
+    ["Address", device.remote_address],
+    ["Transport", device.last_mtp],
+    ["First seen", whole(device.first_seen)],
+    ["Last seen", device.online ? "online now" : whole(device.last_seen)],
+    ...(device.tags && device.tags.length > 0 ? [["Tags", device.tags.join(", ")] satisfies [string, string]] : []),
+    ...(device.state ? [["State", device.state] satisfies [string, string]] : []),
+  ];
+  return (
+    <dl className="facts">
+      {facts.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{value === null || value === "" ? <span className="muted">not told</span> : value}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}

@@ -1,0 +1,90 @@
+/** One command: its arguments, running it, and how its runs ended. */
+
+import { type SubmitEvent, useState } from "react";
+
+import type { SupportedCommand, Values } from "../api/types";
+import { Clock } from "../ui/Time";
+import { type Run, useRuns } from "./runs";
+
+interface Props {
+  device: string;
+  object: string;
+  command: SupportedCommand;
+}
+
+export function Command({ object, command }: Props) {
+  const path = `${object}${command.name}`;
+  const { runs, start } = useRuns();
+  const [isOpen, setOpen] = useState(false);
+  const [args, setArgs] = useState<Values>({});
+  const ours = runs.filter((run) => run.command === path);
+  const submit = (event: SubmitEvent) => {
+    event.preventDefault();
+    const given = Object.entries(args).filter(([, value]) => value !== "");
+    void start(path, command.kind !== "sync", Object.fromEntries(given));
+  };
+  return (
+    <details className="command" open={isOpen} onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <summary>
+        <span className="name">{command.name}</span>
+        <span className="muted">{command.kind === "async" ? "takes a while" : ""}</span>
+      </summary>
+      <form className="fields" onSubmit={submit}>
+        {command.inputs.map((name) => (
+          <label key={name}>
+            <span>{name}</span>
+            <input
+              value={args[name] ?? ""}
+              spellCheck={false}
+              autoCapitalize="off"
+              onChange={(event) => setArgs({ ...args, [name]: event.target.value })}
+            />
+          </label>
+        ))}
+        <div className="actions">
+          <button type="submit" className="primary" disabled={ours[0]?.state === "sent"}>
+            Run
+          </button>
+          {command.inputs.length > 0 && <span className="muted">An argument that is left empty is not sent.</span>}
+        </div>
+      </form>
+      {ours.length > 0 && (
+        <ol className="runs" aria-live="polite">
+          {ours.map((run) => (
+            <RunView key={run.key} run={run} />
+          ))}
+        </ol>
+      )}
+    </details>
+  );
+}
+
+const STATES: Record<Run["state"], string> = { sent: "sent …", running: "running …", completed: "completed", failed: "failed" };
+
+function RunView({ run }: { run: Run }) {
+  const outputs = Object.entries(run.outputs ?? {});
+  return (
+    <li>
+      <p>
+        <Clock at={run.at} /> <span className={run.state === "failed" ? "tag bad" : run.state === "completed" ? "tag good" : "tag"}>{STATES[run.state]}</span>
+        {run.failure && (
+          <span className="complaint">
+            {run.failure.code}: {run.failure.text}
+          </span>
+        )}
+        {run.note && <span className="complaint">{run.note}</span>}
+        {run.state === "completed" && outputs.length === 0 && <span className="muted">without outputs</span>}
+      </p>
+      {outputs.length > 0 && (
+        <dl className="outputs">
+          {outputs.map(([name, value]) => (
+            <div key={name}>
+              <dt>{name}</dt>
+              <dd>{value === "" ? <span className="muted">empty</span> : value}</dd>
+            </div>
+          ))}
+        </dl>
+      )}
+    </li>
+  );
+}
