@@ -5,7 +5,10 @@ import { createRoot } from "react-dom/client";
 import { Problem } from "./api/client";
 import { App } from "./App";
 import { SessionGate } from "./session";
-import "./style.css";
+import "./style/base.css";
+import "./style/frame.css";
+import "./style/devices.css";
+import "./style/device.css";
 
 const queries = new QueryClient({
   defaultOptions: {

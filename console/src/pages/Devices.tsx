@@ -80,6 +80,8 @@ function List({ search, online }: Filter) {
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (page) => page.next,
     placeholderData: keepPreviousData,
+    // To compare all that was loaded with itself, on each page, takes longer than to draw what is visible.
+    structuralSharing: false,
   });
   const devices = useMemo(() => data?.pages.flatMap((page) => page.devices) ?? [], [data]);
 
