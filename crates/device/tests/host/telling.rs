@@ -27,10 +27,9 @@ const TRIES: usize = 5;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Everything below, as the files tell it.
-const WATCHED: [&str; 5] = [
+const WATCHED: [&str; 4] = [
     "Device.DHCPv4.Client.",
     "Device.DNS.Client.",
-    "Device.Hosts.Host.",
     "Device.Time.",
     "Device.Users.",
 ];
@@ -50,7 +49,7 @@ struct Change {
     values: [&'static str; 2],
 }
 
-const CHANGES: [Change; 5] = [
+const CHANGES: [Change; 4] = [
     Change {
         file: "etc/TZ",
         contents: ["UTC0\n", "JST-9\n"],
@@ -77,15 +76,6 @@ const CHANGES: [Change; 5] = [
         ],
         path: "Device.DHCPv4.Client.1.IPAddress",
         values: ["192.0.2.11", "192.0.2.12"],
-    },
-    Change {
-        file: "var/lib/misc/dnsmasq.leases",
-        contents: [
-            "1767225600 02:00:5e:00:53:77 192.0.2.77 table *\n",
-            "1767225600 02:00:5e:00:53:77 192.0.2.77 chair *\n",
-        ],
-        path: "Device.Hosts.Host.1.HostName",
-        values: ["table", "chair"],
     },
 ];
 
