@@ -190,6 +190,9 @@ fn an_agent_lets_nobody_in_by_a_ca_that_was_taken_from_it() {
     let mut options = certificates.options(AGENT);
     options.extend(["--listen".to_owned(), url.clone()]);
     options.extend(["--controller".to_owned(), CLI.to_owned()]);
+    // Somebody else keeps a way to give rights: without TLS, so without the CA. It need not be there.
+    let other = format!("self::other=ws://127.0.0.1:{}/usp", free_port());
+    options.extend(["--controller".to_owned(), other]);
     let mut agent = agent(data.path(), &options);
     agent.wait_for("listening");
     let ask = |verb: &str, what: &str| {
