@@ -8,8 +8,8 @@
 //! | plain, beyond this host | who it says it is | a known Controller with the untrusted role; never a stranger |
 //!
 //! A session is judged when it is learnt who is there, and again whenever something of what is trusted has
-//! changed, or a certificate has expired. Requests wait until what follows from it is in force, so none is carried out with roles
-//! that are not.
+//! changed, or a certificate has expired. Requests wait until what follows from it is in force, so none is
+//! carried out with roles that are not.
 
 mod admit;
 pub(crate) mod store;
