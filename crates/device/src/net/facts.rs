@@ -587,7 +587,7 @@ fn port_vlans(content: &[u8]) -> Vec<PortVlan> {
     found
 }
 
-fn ip(family: u8, value: &[u8]) -> Option<IpAddr> {
+pub(super) fn ip(family: u8, value: &[u8]) -> Option<IpAddr> {
     match family {
         AF_INET => Some(IpAddr::from(<[u8; 4]>::try_from(value).ok()?)),
         AF_INET6 => Some(IpAddr::from(<[u8; 16]>::try_from(value).ok()?)),
