@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use tokio::sync::broadcast;
-use usphere_datamodel::operation::Notified;
+use usphere_datamodel::operation::{NotificationKind, Notified};
 use usphere_runtime::controller_host::{Delivery, Notifications};
 use usphere_store::{Milliseconds, NewEvent, Store, StoreError};
 
@@ -120,13 +120,15 @@ impl Events {
                 return;
             }
         };
+        let is_heard = self.operations.heard(&deliveries).await;
         for (delivery, id) in deliveries.into_iter().zip(ids) {
             if let Some(id) = id {
                 let device = delivery.agent.as_str().into();
                 // Nobody has to follow.
                 drop(self.announce.send(Announcement { device, id }));
             }
-            if self.operations.heard(&delivery).await {
+            let kind = delivery.notified.notification.kind();
+            if is_heard || kind != NotificationKind::OperationComplete {
                 delivery.taken();
             }
         }

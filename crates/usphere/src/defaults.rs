@@ -47,6 +47,9 @@ pub const SIM_PREFIX: &str = "os::012345-SIM";
 /// How often a simulated fleet tells how it is.
 pub const SIM_PROGRESS: Duration = Duration::from_secs(2);
 
+/// Operations that are listed where no limit is given.
+pub const OPERATIONS_LISTED: usize = 100;
+
 /// How long each step of a verb may take.
 pub const TIMEOUT: Duration = Duration::from_secs(30);
 

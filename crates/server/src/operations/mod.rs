@@ -19,6 +19,9 @@
 //! processed, and nothing more), so that a second Set could undo what somebody else has set since, or find other objects
 //! by its search. They end as failed, and the error says that it is not known whether the device did it.
 //!
+//! Each time it is sent it has a msg_id of its own, which begins with what is random in each life of the server: a late
+//! answer to an earlier try is not taken for one to this.
+//!
 //! **Order.** What waits for a device is sent in the order in which it was accepted. Only reads whose callers wait
 //! overtake.
 //!

@@ -243,22 +243,24 @@ impl Operations {
             .drive(&mut state, Input::Removed(device.to_owned()));
     }
 
-    /// Takes down the end of a command that a device tells. Whether that is durable, where it means an Operation.
-    pub(crate) async fn heard(&self, delivery: &Delivery) -> bool {
-        let Notification::OperationComplete {
-            path,
-            command,
-            command_key,
-            completion,
-        } = &delivery.notified.notification
-        else {
-            return true;
-        };
-        {
+    /// Takes down the ends of commands that devices tell. Whether that is durable, where they mean Operations.
+    pub(crate) async fn heard(&self, deliveries: &[Delivery]) -> bool {
+        let mut is_ours = false;
+        for delivery in deliveries {
+            let Notification::OperationComplete {
+                path,
+                command,
+                command_key,
+                completion,
+            } = &delivery.notified.notification
+            else {
+                continue;
+            };
             let mut state = self.shared.lock();
             if !state.core.expects(delivery.agent.as_str(), command_key) {
-                return true;
+                continue;
             }
+            is_ours = true;
             let input = Input::Completed {
                 device: delivery.agent.as_str().to_owned(),
                 key: command_key.clone(),
@@ -269,7 +271,7 @@ impl Operations {
             };
             self.shared.drive(&mut state, input);
         }
-        self.shared.queue.flush().await
+        !is_ours || self.shared.queue.flush().await
     }
 
     /// Takes nothing more, and waits until what was asked is written, but not for long. To be called when no device

@@ -59,6 +59,8 @@ enum Verb {
     Schema(verbs::schema::Options),
     /// Show which versions of USP the device speaks
     Protocol(verbs::protocol::Options),
+    /// List, show and cancel what was asked of devices through the server
+    Operations(verbs::operations::Options),
     /// Make a Record or Message readable
     Decode(verbs::decode::Options),
     /// Make and show certificates for TLS
@@ -107,6 +109,7 @@ impl Verb {
             Self::Get(options) => options.run(),
             Self::Instances(options) => options.run(),
             Self::Operate(options) => options.run(),
+            Self::Operations(options) => options.run(),
             Self::Protocol(options) => options.run(),
             Self::Schema(options) => options.run(),
             Self::Set(options) => options.run(),

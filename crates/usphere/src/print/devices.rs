@@ -109,7 +109,8 @@ fn shown(text: &Option<String>) -> String {
     text.as_deref().map(clean).unwrap_or_default()
 }
 
-fn ago(milliseconds: i64) -> String {
+/// How long ago that is.
+pub(super) fn ago(milliseconds: i64) -> String {
     let seconds = milliseconds.max(0) / 1000;
     match seconds {
         ..120 => format!("{seconds} s ago"),

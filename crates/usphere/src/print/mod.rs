@@ -6,6 +6,7 @@
 mod changes;
 pub(crate) mod devices;
 pub(crate) mod notifications;
+pub(crate) mod operations;
 mod schema;
 mod values;
 

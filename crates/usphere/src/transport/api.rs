@@ -25,6 +25,9 @@ use crate::print;
 /// What the server itself may take on top of the device's time.
 const SERVER_PATIENCE: Duration = Duration::from_secs(5);
 
+/// Operations that are asked for at a time.
+const OPERATIONS_PAGE: usize = 100;
+
 /// What stands in a path segment as it is; everything else is percent-encoded.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
@@ -53,6 +56,21 @@ struct Problem {
 struct Page {
     devices: Vec<Value>,
     next: Option<String>,
+}
+
+/// A page of Operations.
+#[derive(Deserialize)]
+struct OperationsPage {
+    operations: Vec<Value>,
+    next: Option<String>,
+}
+
+/// Which Operations are to be listed.
+#[derive(Debug)]
+pub(crate) struct Listed {
+    pub(crate) device: Option<String>,
+    pub(crate) state: Option<String>,
+    pub(crate) limit: usize,
 }
 
 /// The way to one live stream, which may be opened again and again.
@@ -160,6 +178,65 @@ impl Api {
             Ok(error) => Err(AskError::Operation(error)),
             Err(_) => Err(AskError::Other(self.place.refused(status, &answer))),
         }
+    }
+
+    /// Has a device carry an Operation out as soon as it can; the Operation as the server keeps it.
+    pub(crate) async fn submit(
+        &mut self,
+        device: &str,
+        operation: &Operation,
+        expires: Option<Duration>,
+    ) -> Result<Value, Failure> {
+        let seconds = self.patience.as_millis().div_ceil(1000);
+        let kind = operation.kind();
+        let mut path = format!(
+            "{}/{kind}?timeout={seconds}&wait=false",
+            device_path(device)
+        );
+        if let Some(expires) = expires {
+            path += &format!("&expires={}", expires.as_millis().div_ceil(1000));
+        }
+        let body = body_of(operation)?;
+        self.json(Method::POST, &path, Some(&body)).await
+    }
+
+    /// Operations, the newest first.
+    pub(crate) async fn operations(&mut self, wanted: &Listed) -> Result<Vec<Value>, Failure> {
+        let mut operations = Vec::new();
+        let mut after = None;
+        loop {
+            let limit = (wanted.limit - operations.len()).min(OPERATIONS_PAGE);
+            let mut path = format!("{API_PATH}/operations?limit={limit}");
+            let filters = [
+                ("device", &wanted.device),
+                ("state", &wanted.state),
+                ("after", &after),
+            ];
+            for (name, value) in filters {
+                if let Some(value) = value {
+                    path += &format!("&{name}={}", utf8_percent_encode(value, SEGMENT));
+                }
+            }
+            let page = self.json(Method::GET, &path, None).await?;
+            let page: OperationsPage =
+                serde_json::from_value(page).map_err(|error| self.place.misunderstood(&error))?;
+            operations.extend(page.operations);
+            after = page.next;
+            if after.is_none() || operations.len() >= wanted.limit {
+                operations.truncate(wanted.limit);
+                return Ok(operations);
+            }
+        }
+    }
+
+    /// One Operation.
+    pub(crate) async fn operation(&mut self, id: &str) -> Result<Value, Failure> {
+        self.json(Method::GET, &operation_path(id), None).await
+    }
+
+    /// Takes an Operation back; the Operation as it is then.
+    pub(crate) async fn cancel(&mut self, id: &str) -> Result<Value, Failure> {
+        self.json(Method::DELETE, &operation_path(id), None).await
     }
 
     /// All devices of the server.
@@ -360,6 +437,10 @@ fn device_path(device: &str) -> String {
         "{API_PATH}/devices/{}",
         utf8_percent_encode(device, SEGMENT)
     )
+}
+
+fn operation_path(id: &str) -> String {
+    format!("{API_PATH}/operations/{}", utf8_percent_encode(id, SEGMENT))
 }
 
 /// The arguments of an Operation; its verb stands in the path.

@@ -4,6 +4,7 @@ use clap::Args;
 use usphere_datamodel::operation::{Add, ObjectSettings, Operation, Setting};
 
 use super::assignment;
+use super::operations::Later;
 use crate::cli::reach::Reach;
 use crate::failure::{Exit, Failure};
 
@@ -24,6 +25,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "PARAM")]
     optional: Vec<String>,
     #[command(flatten)]
+    later: Later,
+    #[command(flatten)]
     reach: Reach,
 }
 
@@ -34,7 +37,7 @@ impl Options {
             objects: vec![row(&words, &self.optional)?],
             allow_partial: self.allow_partial,
         });
-        super::ask(way, self.reach.manner, operation)
+        self.later.ask(way, self.reach.manner, operation)
     }
 }
 

@@ -3,6 +3,7 @@
 use clap::Args;
 use usphere_datamodel::operation::{Get, Operation};
 
+use super::operations::Later;
 use crate::cli::reach::Reach;
 use crate::failure::{Exit, Failure};
 
@@ -20,6 +21,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N", default_value_t = 0)]
     max_depth: u32,
     #[command(flatten)]
+    later: Later,
+    #[command(flatten)]
     reach: Reach,
 }
 
@@ -31,6 +34,6 @@ impl Options {
             paths,
             max_depth: self.max_depth,
         });
-        super::ask(way, self.reach.manner, operation)
+        self.later.ask(way, self.reach.manner, operation)
     }
 }

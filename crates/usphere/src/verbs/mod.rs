@@ -9,6 +9,7 @@ pub(crate) mod devices;
 pub(crate) mod get;
 pub(crate) mod instances;
 pub(crate) mod operate;
+pub(crate) mod operations;
 pub(crate) mod protocol;
 pub(crate) mod schema;
 pub(crate) mod set;

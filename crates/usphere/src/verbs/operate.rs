@@ -12,6 +12,7 @@ use usphere_datamodel::operation::{
     OperationError, Outcome,
 };
 
+use super::operations::Later;
 use super::subscription::Subscriptions;
 use super::{assignment, block_on, conclude};
 use crate::cli::reach::{Manner, Reach, Way, read_time};
@@ -47,6 +48,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = read_time, conflicts_with = "no_wait")]
     wait: Duration,
     #[command(flatten)]
+    later: Later,
+    #[command(flatten)]
     reach: Reach,
 }
 
@@ -55,13 +58,13 @@ impl Options {
         let (way, words) = self.reach.way(self.words)?;
         let operate = operate(&words)?;
         let manner = self.reach.manner;
-        if self.no_wait {
+        if self.no_wait || self.later.is_wanted() {
             let command_key = self.command_key.unwrap_or_default();
             let operation = Operation::Operate(Operate {
                 command_key,
                 ..operate
             });
-            return super::ask(way, manner, operation);
+            return self.later.ask(way, manner, operation);
         }
         let operate = Operate {
             command_key: self.command_key.unwrap_or_else(random_key),

@@ -3,6 +3,7 @@
 use clap::Args;
 use usphere_datamodel::operation::{Operation, SupportedProtocol};
 
+use super::operations::Later;
 use crate::cli::reach::Reach;
 use crate::failure::{Exit, Failure};
 
@@ -14,6 +15,8 @@ pub(crate) struct Options {
     /// The device
     #[arg(value_name = "DEVICE")]
     device: Option<String>,
+    #[command(flatten)]
+    later: Later,
     #[command(flatten)]
     reach: Reach,
 }
@@ -27,6 +30,6 @@ impl Options {
             )));
         }
         let operation = Operation::SupportedProtocol(SupportedProtocol::default());
-        super::ask(way, self.reach.manner, operation)
+        self.later.ask(way, self.reach.manner, operation)
     }
 }

@@ -3,6 +3,7 @@
 use clap::Args;
 use usphere_datamodel::operation::{Operation, SupportedModel};
 
+use super::operations::Later;
 use crate::cli::reach::Reach;
 use crate::failure::{Exit, Failure};
 
@@ -20,6 +21,8 @@ pub(crate) struct Options {
     #[arg(long)]
     first_level: bool,
     #[command(flatten)]
+    later: Later,
+    #[command(flatten)]
     reach: Reach,
 }
 
@@ -30,6 +33,6 @@ impl Options {
             first_level_only: self.first_level,
             ..SupportedModel::all(super::at_least_one(paths, "PATH", USAGE)?)
         });
-        super::ask(way, self.reach.manner, operation)
+        self.later.ask(way, self.reach.manner, operation)
     }
 }

@@ -4,6 +4,7 @@ use clap::Args;
 use usphere_datamodel::operation::{ObjectSettings, Operation, Set, Setting};
 
 use super::assignment;
+use super::operations::Later;
 use crate::cli::reach::Reach;
 use crate::failure::{Exit, Failure};
 
@@ -24,6 +25,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "PATH")]
     optional: Vec<String>,
     #[command(flatten)]
+    later: Later,
+    #[command(flatten)]
     reach: Reach,
 }
 
@@ -35,7 +38,7 @@ impl Options {
             objects: objects(&words, &self.optional)?,
             allow_partial: self.allow_partial,
         });
-        super::ask(way, self.reach.manner, operation)
+        self.later.ask(way, self.reach.manner, operation)
     }
 }
 

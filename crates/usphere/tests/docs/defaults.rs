@@ -165,6 +165,25 @@ fn manners() -> Vec<Row> {
             "`?timeout=SECONDS`",
         ),
         row(
+            "time that an operation with `--later` waits for its device",
+            seconds(Duration::from_secs(server::EXPIRY_SECONDS)),
+            &format!(
+                "`--expires`, `?expires=SECONDS`, at most {} s",
+                server::EXPIRY_SECONDS_MAX
+            ),
+        ),
+        row(
+            "operations that are kept after their end",
+            format!(
+                "{} days; {} in all, {} of one device, {} of requests and outcomes",
+                store::OPERATIONS_TIME / 86_400_000,
+                store::OPERATIONS_MAX,
+                store::OPERATIONS_PER_DEVICE_MAX,
+                size(store::OPERATIONS_BYTES_MAX as usize)
+            ),
+            "not",
+        ),
+        row(
             "time that `operate` waits for a command to complete",
             seconds(COMPLETION_WAIT),
             "`--wait`, `--no-wait`",
@@ -278,8 +297,20 @@ fn limits() -> Vec<Row> {
             ),
         ),
         not(
-            "operations that wait on one device",
+            "requests that wait for the answers of one device",
             usphere_controller::limits::OUTSTANDING_MAX.to_string(),
+        ),
+        not(
+            "operations that have not ended",
+            format!(
+                "{}, on one device {}",
+                server::OPERATIONS_MAX,
+                server::OPERATIONS_PER_DEVICE_MAX
+            ),
+        ),
+        not(
+            "bytes of an outcome that are kept",
+            format!("{} KiB", server::OUTCOME_BYTES_MAX >> 10),
         ),
         not(
             "requests of one Controller that wait in an Agent",

@@ -12,7 +12,7 @@ use std::{env, fs};
 use usphere::Exit;
 
 /// Every command whose help is printed, by its words.
-const COMMANDS: [&[&str]; 24] = [
+const COMMANDS: [&[&str]; 28] = [
     &[],
     &["server"],
     &["agent"],
@@ -26,6 +26,10 @@ const COMMANDS: [&[&str]; 24] = [
     &["add"],
     &["delete"],
     &["operate"],
+    &["operations"],
+    &["operations", "list"],
+    &["operations", "show"],
+    &["operations", "cancel"],
     &["watch"],
     &["instances"],
     &["schema"],

@@ -75,6 +75,16 @@ pub(crate) fn all() -> String {
         device(),
     );
     section(
+        "operations list --json",
+        "A list, the newest first. Times are milliseconds since 1970. `state` is `queued`, `sent`, `waiting`, `done`, `failed` or `expired`; `outcome`, `outcome_bytes` (where the outcome was too large to be kept) and `error` are left out where there is none.",
+        json!([operation()]),
+    );
+    section(
+        "operations show --json, operations cancel --json, and any verb with --later --json",
+        "One operation.",
+        operation(),
+    );
+    section(
         "decode --json",
         "`record` or `msg`, with the names of the USP schema. The payload of a Record is the Message itself, where that can be read.",
         record(),
@@ -375,6 +385,21 @@ fn device() -> Value {
     let mut json = json(device);
     json["online"] = true.into();
     json
+}
+
+fn operation() -> Value {
+    json!({
+        "id": "op-018bcfe568000001",
+        "device": "os::00256D-0123456789",
+        "kind": "get",
+        "request": {"paths": ["Device.Time.Enable"], "max_depth": 0},
+        "state": "failed",
+        "created": 1_700_000_000_000_i64,
+        "updated": 1_700_000_000_100_i64,
+        "expires": 1_700_086_400_000_i64,
+        "attempts": 1,
+        "error": {"error": "timed_out", "detail": "the device did not answer in time"},
+    })
 }
 
 fn record() -> Value {

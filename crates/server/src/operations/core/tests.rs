@@ -10,6 +10,7 @@ use usphere_datamodel::operation::{Completion, Get, Operate, OperateResult, Oper
 use usphere_store::Operation as Row;
 
 use super::*;
+use crate::limits::{ATTEMPTS_MAX, COMPLETION_TIME};
 
 const DEVICE: &str = "self::device";
 const PATIENCE: i64 = 30_000;

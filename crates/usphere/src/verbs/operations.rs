@@ -1,0 +1,160 @@
+//! `usphere operations`: what was asked of devices through the server, and `--later`, which does not wait for it.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use clap::{Args, Subcommand};
+use usphere_datamodel::operation::Operation;
+
+use super::{ask, block_on};
+use crate::cli::reach::{Manner, ServerReach, Way, read_time};
+use crate::defaults::OPERATIONS_LISTED;
+use crate::failure::{Exit, Failure};
+use crate::print;
+use crate::print::operations::Kept;
+use crate::transport::api::{Api, Listed};
+
+#[derive(Args, Debug)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// List them, the newest first
+    List {
+        /// Only those on this device
+        #[arg(long, value_name = "DEVICE")]
+        device: Option<String>,
+        /// Only those that are queued, sent, waiting, done, failed or expired
+        #[arg(long, value_name = "STATE")]
+        state: Option<String>,
+        /// At most so many
+        #[arg(long, value_name = "N", default_value_t = OPERATIONS_LISTED)]
+        limit: usize,
+        #[command(flatten)]
+        server: ServerReach,
+        #[command(flatten)]
+        manner: Manner,
+    },
+    /// Show one, with what was asked and what came of it
+    Show {
+        /// Its ID, such as op-0065f0c1a2b30001
+        #[arg(value_name = "ID")]
+        id: String,
+        #[command(flatten)]
+        server: ServerReach,
+        #[command(flatten)]
+        manner: Manner,
+    },
+    /// Take one back that is queued
+    Cancel {
+        /// Its ID, such as op-0065f0c1a2b30001
+        #[arg(value_name = "ID")]
+        id: String,
+        #[command(flatten)]
+        server: ServerReach,
+        #[command(flatten)]
+        manner: Manner,
+    },
+}
+
+/// Whether a verb waits for its answer.
+#[derive(Args, Clone, Copy, Debug, Default)]
+#[command(next_help_heading = "The server")]
+pub(crate) struct Later {
+    /// Do not wait for the answer, but print the ID of the operation: the server keeps it for a device that is away
+    #[arg(long, conflicts_with_all = ["agent", "listen"])]
+    later: bool,
+    /// How long it may wait for the device. Seconds, or with ms, s, m, h; a day where not given
+    #[arg(long, value_name = "TIME", value_parser = read_time, requires = "later")]
+    expires: Option<Duration>,
+}
+
+impl Options {
+    pub(crate) fn run(self) -> Result<Exit, Failure> {
+        block_on(self.action.run())
+    }
+}
+
+impl Later {
+    /// Whether it is asked for.
+    pub(crate) fn is_wanted(self) -> bool {
+        self.later
+    }
+
+    /// Has an Operation carried out, now or later, and prints what came of it so far.
+    pub(crate) fn ask(
+        self,
+        way: Way,
+        manner: Manner,
+        operation: Operation,
+    ) -> Result<Exit, Failure> {
+        match way {
+            Way::Server { server, device } if self.later => block_on(async {
+                let mut api = connect(&server, manner).await?;
+                let kept = api.submit(&device, &operation, self.expires).await?;
+                if manner.json {
+                    return print::json(&kept);
+                }
+                let kept = Kept::read(kept)?;
+                print::text(&format!("{}\n", print::clean(&kept.id)))
+            }),
+            way => ask(way, manner, operation),
+        }
+    }
+}
+
+impl Action {
+    async fn run(self) -> Result<Exit, Failure> {
+        match self {
+            Self::List {
+                device,
+                state,
+                limit,
+                server,
+                manner,
+            } => {
+                let wanted = Listed {
+                    device,
+                    state,
+                    limit,
+                };
+                let kept = connect(&server, manner).await?.operations(&wanted).await?;
+                if manner.json {
+                    return print::json(&kept);
+                }
+                let kept = kept.into_iter().map(Kept::read);
+                let kept = kept.collect::<Result<Vec<_>, _>>()?;
+                print::text(&print::operations::table(&kept, now()))
+            }
+            Self::Show { id, server, manner } => {
+                let kept = connect(&server, manner).await?.operation(&id).await?;
+                show(kept, manner)
+            }
+            Self::Cancel { id, server, manner } => {
+                let mut api = connect(&server, manner).await?;
+                show(api.cancel(&id).await?, manner)
+            }
+        }
+    }
+}
+
+async fn connect(server: &ServerReach, manner: Manner) -> Result<Api, Failure> {
+    Api::connect(server, manner.timeout).await
+}
+
+fn show(kept: serde_json::Value, manner: Manner) -> Result<Exit, Failure> {
+    if manner.json {
+        return print::json(&kept);
+    }
+    print::text(&print::operations::card(&Kept::read(kept)?, now()))
+}
+
+/// Milliseconds since 1970.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| {
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    })
+}
