@@ -61,6 +61,7 @@ async function look(name: string): Promise<void> {
     await page.emulateMedia({ colorScheme: theme });
     for (const width of WIDTHS) {
       await page.setViewportSize({ width, height: width > 720 ? 900 : 844 });
+      await page.evaluate(() => document.activeElement?.scrollIntoView({ block: "center" }));
       await page.screenshot({ path: `${SHOTS}${name}-${width}-${theme}.png` });
       const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
       expect(overflow, `${name} is wider than ${width} pixels`).toBeLessThanOrEqual(0);
@@ -178,6 +179,20 @@ it("shows what the device says against a value, at the value", async () => {
   await look("refused");
   await page.keyboard.press("Escape");
   await row("ProvisioningCode").getByText("set-in-the-console").waitFor();
+});
+
+it("shows the rows of a table, and the tree on a phone", async () => {
+  await goTo("Device.IP.Interface.");
+  await page.getByRole("button", { name: /^Interface\.\d+$/ }).first().waitFor();
+  await look("rows");
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.getByRole("button", { name: "Show the tree" }).click();
+  await look("tree");
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.getByRole("treeitem", { name: "Time" }).click();
+  await page.locator('section[aria-label="Device.Time."]').waitFor();
+  await page.getByRole("button", { name: "Show the tree" }).waitFor();
+  await page.setViewportSize({ width: 1440, height: 900 });
 });
 
 it("adds a row, switches it and deletes it", async () => {

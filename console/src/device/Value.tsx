@@ -156,7 +156,12 @@ function useSave(device: string, object: string, name: string) {
   const api = useApi();
   const queries = useQueryClient();
   return useMutation({
-    mutationFn: async (value: string) => checked(await api.set(device, object, [{ name, value }])),
+    mutationFn: async (value: string) => {
+      const outcome = await api.set(device, object, [{ name, value }]).catch((error: unknown) => {
+        throw ofParameter(error, `${object}${name}`);
+      });
+      checked(outcome);
+    },
     onSettled: () => queries.invalidateQueries({ queryKey: ["get", device, object] }),
   });
 }
@@ -166,4 +171,11 @@ function checked(outcome: SetOutcome): void {
   if (!result) throw new Problem(0, "the device did not say what it did");
   const cause = result.failed?.objects?.[0]?.failures[0] ?? result.updated?.[0]?.failures?.[0] ?? result.failed;
   if (cause) throw refused(cause);
+}
+
+/** Where a device refused the whole request for the sake of this parameter: what it said of the parameter. */
+function ofParameter(error: unknown, path: string): unknown {
+  if (!(error instanceof Problem)) return error;
+  const cause = error.refusal?.parameters?.find((each) => each.parameter === path);
+  return cause ? refused(cause) : error;
 }

@@ -14,13 +14,13 @@ import { Ago } from "../ui/Time";
 import { useMedia, useNow } from "../ui/hooks";
 
 /** Devices of one page of the API. */
-const PAGE = 200;
+const PAGE = 500;
 /** How often the devices in view are asked for again, in milliseconds. */
-const INTERVAL = 3_000;
+const INTERVAL = 5_000;
 /** How long somebody pauses before what was typed is searched for, in milliseconds. */
 const PAUSE = 200;
 /** Heights of a row, in pixels, as the style sheet has them. */
-const ROW = { wide: 40, narrow: 64 };
+const ROW = { wide: 34, narrow: 60 };
 
 interface Filter {
   search: string;
