@@ -258,11 +258,15 @@ it("renames a device, and shows that it went and came back", async () => {
   await page.getByRole("button", { name: "Rename" }).last().click();
   await page.getByRole("heading", { name: "test bench" }).waitFor();
   await look("about");
+  await page.getByRole("link", { name: "Data model" }).click();
+  await row("RootDataModelVersion").getByText("2.").waitFor();
   await agent.end();
   await page.locator(".device-head").getByText("offline").waitFor();
+  await page.getByText("The device is offline").waitFor();
+  await look("offline");
   await page.getByRole("link", { name: "Devices" }).click();
   await page.getByRole("row", { name: /test bench.*offline/ }).waitFor();
-  await house.agent("agent");
+  agent = await house.agent("agent");
   await page.getByRole("row", { name: /test bench.*online/ }).waitFor();
 });
 

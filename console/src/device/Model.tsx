@@ -10,6 +10,7 @@ import { childObjects, kindOf, type Line, type TreeNode, visibleLines } from "..
 import { go } from "../route";
 import { useApi } from "../session";
 import { ProblemNote } from "../ui/Note";
+import { useLive } from "./live";
 import { ObjectView } from "./ObjectView";
 import { instancesQuery, schemaQuery } from "./queries";
 
@@ -24,6 +25,7 @@ export function Model({ device, path }: { device: string; path: string }) {
     go({ page: "device", id: device, tab: "model", path: chosen });
     setTreeShown(false);
   };
+  const { online } = useLive();
   if (schema.error) return <ProblemNote error={schema.error} retry={() => void schema.refetch()} />;
   return (
     <div className={isTreeShown ? "model tree-shown" : "model"}>
@@ -35,6 +37,11 @@ export function Model({ device, path }: { device: string; path: string }) {
         {schema.data && <Tree device={device} path={path} objects={schema.data} onChoose={choose} />}
       </div>
       <div className="chosen" aria-busy={schema.isPending}>
+        {online === false && (
+          <p className="note bad" role="status">
+            The device is offline: what is shown was read before, and nothing can be changed until it is back.
+          </p>
+        )}
         {schema.data ? (
           <ObjectView key={path} device={device} path={path} objects={schema.data} onChoose={choose} />
         ) : (

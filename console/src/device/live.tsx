@@ -14,6 +14,9 @@ const EVENTS_MAX = 500;
 /** Pauses between two tries to take up the stream, in milliseconds. */
 const PAUSE = { first: 500, most: 15_000 };
 
+/** The first words of the keys of what is asked of a device. */
+const ASKED = ["schema", "get", "instances", "watches"];
+
 export type Stream = "connecting" | "live" | "lost";
 
 export interface Live {
@@ -48,6 +51,7 @@ export function LiveProvider({ device, children }: { device: string; children: R
     // What is kept from before comes first; after a cut, what came meanwhile.
     let last = 0;
     let pause = PAUSE.first;
+    let wasAway = false;
 
     const follow = async () => {
       for await (const event of events(await api.live(device, last, ended.signal))) {
@@ -57,6 +61,11 @@ export function LiveProvider({ device, children }: { device: string; children: R
         if (event.name === "presence") {
           const isOnline = (JSON.parse(event.data) as { online: boolean }).online;
           setOnline(isOnline);
+          if (isOnline && wasAway) {
+            // It may be another by now: new firmware, other rows, no Subscription of ours.
+            for (const asked of ASKED) void queries.invalidateQueries({ queryKey: [asked, device] });
+          }
+          wasAway = !isOnline;
           void queries.invalidateQueries({ queryKey: ["device", device] });
         } else if (event.name === "message") {
           const heard = JSON.parse(event.data) as DeviceEvent;
