@@ -270,6 +270,55 @@ it("renames a device, and shows that it went and came back", async () => {
   await page.getByRole("row", { name: /test bench.*online/ }).waitFor();
 });
 
+it("takes the stream up again when it was cut, or not looked at", async () => {
+  await page.getByRole("link", { name: "test bench" }).click();
+  await page.getByRole("link", { name: /^Events/ }).click();
+  const stream = page.locator(".events [role=status]");
+  await stream.getByText("live").waitFor();
+  const told = await page.locator(".event-list li").count();
+  await house.stopServing();
+  await stream.getByText("connection lost").waitFor();
+  await page.getByText("Server does not answer").waitFor();
+  await house.serve();
+  await stream.getByText("live").waitFor();
+  expect(await page.locator(".event-list li").count()).toBe(told);
+
+  const asked = page.waitForRequest("**/events/live");
+  await page.evaluate(() => {
+    for (const hidden of [true, false]) {
+      Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }
+  });
+  const after = (await asked).headers()["last-event-id"];
+  expect(Number(after)).toBeGreaterThan(0);
+  await stream.getByText("live").waitFor();
+  expect(await page.locator(".event-list li").count()).toBe(told);
+});
+
+it("shows who was refused and what mends it", async () => {
+  const contact = (id: number, reason: string, detail: string, advice: string) => ({
+    id,
+    at: Date.now() - id * 60_000,
+    remote: `192.0.2.${id}:50112`,
+    mtp: "WebSocket",
+    endpoint_id: `os::00D09E-00000${id}`,
+    reason,
+    detail,
+    advice,
+  });
+  const contacts = [
+    contact(1, "unknown_ca", "The certificate was issued by CN=Old CA, which is not among tls_ca.", "Add that CA to the file of tls_ca, or give the device a certificate of one that is there."),
+    contact(2, "wrong_path", "GET /ws: Agents connect at /usp.", "Set Controller.{i}.MTP.{i}.WebSocket.Path of the device to /usp."),
+  ];
+  await page.route("**/api/v1/contacts", (route) => route.fulfill({ json: { contacts } }));
+  await page.getByRole("link", { name: "Doctor" }).click();
+  await page.getByText("unknown ca").waitFor();
+  await page.getByText("Agents connect at /usp").waitFor();
+  await look("doctor-refused");
+  await page.unroute("**/api/v1/contacts");
+});
+
 it("keeps a theme, and forgets the token", async () => {
   await page.getByRole("button", { name: "Theme: Auto" }).click();
   await page.getByRole("button", { name: "Theme: Light" }).click();

@@ -12,6 +12,7 @@ const POLL = 50;
 
 export class House {
   private readonly running: ChildProcess[] = [];
+  private server: ChildProcess | undefined;
 
   private constructor(
     private readonly binary: string,
@@ -26,11 +27,19 @@ export class House {
     const folder = await mkdtemp(join(tmpdir(), "usphere-console-"));
     const [api, ws] = [await freePort(), await freePort()];
     const house = new House(binary, folder, `http://127.0.0.1:${api}`, `127.0.0.1:${ws}`);
-    const data = join(folder, "server");
-    house.start(["server", "--data", data, "--api", `127.0.0.1:${api}`, "--ws", house.ws]);
-    await until("the server to answer", async () => (await fetch(`${house.url}/api/v1/health`)).ok);
-    house.token = (await readFile(join(data, "token"), "utf8")).trim();
+    await house.serve();
+    house.token = (await readFile(join(folder, "server/token"), "utf8")).trim();
     return house;
+  }
+
+  /** Ends the server; it is back when `serve` is. */
+  async stopServing(): Promise<void> {
+    if (this.server) await stop(this.server);
+  }
+
+  async serve(): Promise<void> {
+    this.server = this.start(["server", "--data", join(this.folder, "server"), "--api", new URL(this.url).host, "--ws", this.ws]);
+    await until("the server to answer", async () => (await fetch(`${this.url}/api/v1/health`)).ok);
   }
 
   /** Starts an Agent and waits until it is on board: its Endpoint ID, and how to end it. */

@@ -53,8 +53,8 @@ export function LiveProvider({ device, children }: { device: string; children: R
     let pause = PAUSE.first;
     let wasAway = false;
 
-    const follow = async () => {
-      for await (const event of events(await api.live(device, last, ended.signal))) {
+    const follow = async (signal: AbortSignal) => {
+      for await (const event of events(await api.live(device, last, signal))) {
         setStream("live");
         setComplaint("");
         pause = PAUSE.first;
@@ -85,13 +85,21 @@ export function LiveProvider({ device, children }: { device: string; children: R
     const isOver = () => ended.signal.aborted;
     const keepFollowing = async () => {
       for (;;) {
+        await shown(ended.signal);
+        // A browser has few connections to one server: a page that nobody sees gives its one back.
+        const hidden = new AbortController();
+        const onChange = () => document.hidden && hidden.abort();
+        document.addEventListener("visibilitychange", onChange);
         try {
-          await follow();
+          await follow(AbortSignal.any([ended.signal, hidden.signal]));
         } catch (error) {
           if (isOver()) return;
+          if (hidden.signal.aborted) continue;
           setComplaint(error instanceof Error ? error.message : String(error));
           // The token is gone, or the device is.
           if (error instanceof Problem && [401, 403, 404].includes(error.status)) pause = PAUSE.most;
+        } finally {
+          document.removeEventListener("visibilitychange", onChange);
         }
         if (isOver()) return;
         setStream("lost");
@@ -118,5 +126,18 @@ function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
       clearTimeout(timer);
       resolve();
     }, { once: true });
+  });
+}
+
+/** Waits until the page is seen. */
+function shown(signal: AbortSignal): Promise<void> {
+  if (!document.hidden) return Promise.resolve();
+  return new Promise((resolve) => {
+    const onChange = () => {
+      document.removeEventListener("visibilitychange", onChange);
+      resolve();
+    };
+    document.addEventListener("visibilitychange", onChange);
+    signal.addEventListener("abort", onChange, { once: true });
   });
 }
