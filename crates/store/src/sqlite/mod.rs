@@ -23,8 +23,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use self::writer::Writer;
 use crate::limits::READERS_MAX;
 use crate::{
-    Description, Device, Event, Filter, Listing, Milliseconds, NewEvent, Operation, OperationListing,
-    OperationQuery, OperationWrite, OperationWritten, Sighting, StoreError,
+    Description, Device, Event, Filter, Listing, Milliseconds, NewEvent, Operation,
+    OperationListing, OperationQuery, OperationWrite, OperationWritten, Sighting, StoreError,
 };
 
 /// How long a connection waits for another process, a backup for example.
