@@ -10,7 +10,7 @@ use usphere_datamodel::model::{OwnerError, Snapshot, SnapshotObject};
 use usphere_datamodel::types::UNKNOWN_TIME;
 
 use crate::config::HostPaths;
-use crate::files;
+use crate::files::{self, Unread};
 use crate::objects::TIME;
 use crate::text::fit;
 use crate::time::TimeClient;
@@ -40,8 +40,11 @@ impl Clock {
     }
 
     /// Everything about the clock.
-    pub(crate) fn fetch(&mut self, paths: &HostPaths) -> Snapshot {
-        self.refresh(paths);
+    ///
+    /// # Errors
+    /// When the time zone cannot be read.
+    pub(crate) fn fetch(&mut self, paths: &HostPaths) -> Result<Snapshot, Unread> {
+        self.refresh(paths)?;
         let is_kept = self.is_kept(paths);
         let status = match (is_kept, self.is_right(paths)) {
             (false, _) => "Disabled",
@@ -54,13 +57,13 @@ impl Clock {
             ("CurrentLocalTime".into(), self.zone.show(unix_now())),
             ("LocalTimeZone".into(), self.zone.posix.clone()),
         ];
-        Snapshot {
+        Ok(Snapshot {
             objects: vec![SnapshotObject {
                 path: TIME.path.into(),
                 keys: Vec::new(),
                 values,
             }],
-        }
+        })
     }
 
     /// Whether a time client that is known here runs.
@@ -82,12 +85,13 @@ impl Clock {
         date_time(unix_now())
     }
 
-    fn refresh(&mut self, paths: &HostPaths) {
-        let text = files::bytes(&paths.etc.join(ZONE_TEXT));
+    fn refresh(&mut self, paths: &HostPaths) -> Result<(), Unread> {
+        let text = files::bytes(&paths.etc.join(ZONE_TEXT))?;
         let is_text = text.is_some();
-        let source = text
-            .or_else(|| files::bytes(&paths.etc.join("localtime")))
-            .unwrap_or_default();
+        let source = match text {
+            Some(text) => text,
+            None => files::bytes(&paths.etc.join("localtime"))?.unwrap_or_default(),
+        };
         if source != self.zone.source {
             let zone = if is_text {
                 Zone::from_text(&source)
@@ -96,6 +100,7 @@ impl Clock {
             };
             self.zone = zone.unwrap_or_else(|| Zone::utc(source));
         }
+        Ok(())
     }
 }
 

@@ -28,7 +28,7 @@ impl Cpu {
     /// When the host does not tell.
     pub(crate) fn fetch(&mut self, proc: &Path) -> Result<Snapshot, OwnerError> {
         let path = proc.join("stat");
-        let report = files::text(&path).unwrap_or_default();
+        let report = files::text(&path)?.unwrap_or_default();
         let now = Counters::parse(&report).ok_or_else(|| {
             OwnerError::failed(format!(
                 "{} does not tell of the processors",

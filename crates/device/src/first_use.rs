@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use usphere_datamodel::model::OwnerError;
 use usphere_datamodel::types::{DATE_TIME, UNKNOWN_TIME};
 
 use crate::files;
@@ -24,22 +25,31 @@ impl FirstUse {
     }
 
     /// The date that is kept. When there is none yet and the clock is right, `now` becomes it.
-    pub(crate) fn date(&mut self, is_clock_right: bool, now: impl FnOnce() -> String) -> String {
-        self.known = self.known.take().or_else(|| self.kept());
+    ///
+    /// # Errors
+    /// When what is kept cannot be read, which must not be replaced then.
+    pub(crate) fn date(
+        &mut self,
+        is_clock_right: bool,
+        now: impl FnOnce() -> String,
+    ) -> Result<String, OwnerError> {
+        if self.known.is_none() {
+            self.known = self.kept()?;
+        }
         if self.known.is_none() && is_clock_right {
             self.keep(now());
         }
-        self.known
-            .clone()
-            .unwrap_or_else(|| UNKNOWN_TIME.to_owned())
+        let known = self.known.clone();
+        Ok(known.unwrap_or_else(|| UNKNOWN_TIME.to_owned()))
     }
 
-    fn kept(&self) -> Option<String> {
-        let text = files::text(self.file.as_deref()?)?;
-        DATE_TIME
-            .canonical(text.trim())
-            .ok()
-            .map(|date| date.into_owned())
+    fn kept(&self) -> Result<Option<String>, OwnerError> {
+        let text = match &self.file {
+            Some(file) => files::text(file)?.unwrap_or_default(),
+            None => return Ok(None),
+        };
+        let date = DATE_TIME.canonical(text.trim()).ok();
+        Ok(date.map(|date| date.into_owned()))
     }
 
     /// A date that cannot be kept is not told either, for it would be another one after a restart.
@@ -68,17 +78,22 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = Some(folder.path().join("first-use"));
         let mut first_use = FirstUse::new(file.clone());
-        assert_eq!(first_use.date(false, || unreachable!()), UNKNOWN_TIME);
         assert_eq!(
-            first_use.date(true, || "2026-01-02T03:04:05Z".into()),
+            first_use.date(false, || unreachable!()).unwrap(),
+            UNKNOWN_TIME
+        );
+        assert_eq!(
+            first_use
+                .date(true, || "2026-01-02T03:04:05Z".into())
+                .unwrap(),
             "2026-01-02T03:04:05Z"
         );
         assert_eq!(
-            first_use.date(true, || unreachable!()),
+            first_use.date(true, || unreachable!()).unwrap(),
             "2026-01-02T03:04:05Z"
         );
         assert_eq!(
-            FirstUse::new(file).date(false, || unreachable!()),
+            FirstUse::new(file).date(false, || unreachable!()).unwrap(),
             "2026-01-02T03:04:05Z"
         );
     }
@@ -86,9 +101,11 @@ mod tests {
     #[test]
     fn without_a_place_to_keep_it_stays_unknown() {
         let now = || "2026-01-02T03:04:05Z".to_owned();
-        assert_eq!(FirstUse::new(None).date(true, now), UNKNOWN_TIME);
+        assert_eq!(FirstUse::new(None).date(true, now).unwrap(), UNKNOWN_TIME);
         assert_eq!(
-            FirstUse::new(Some("/proc/none/first-use".into())).date(true, now),
+            FirstUse::new(Some("/proc/none/first-use".into()))
+                .date(true, now)
+                .unwrap(),
             UNKNOWN_TIME
         );
     }
@@ -99,9 +116,14 @@ mod tests {
         let file = folder.path().join("first-use");
         std::fs::write(&file, b"\xff yesterday").unwrap();
         let mut first_use = FirstUse::new(Some(file));
-        assert_eq!(first_use.date(false, || unreachable!()), UNKNOWN_TIME);
         assert_eq!(
-            first_use.date(true, || "2026-01-02T03:04:05Z".into()),
+            first_use.date(false, || unreachable!()).unwrap(),
+            UNKNOWN_TIME
+        );
+        assert_eq!(
+            first_use
+                .date(true, || "2026-01-02T03:04:05Z".into())
+                .unwrap(),
             "2026-01-02T03:04:05Z"
         );
     }

@@ -44,7 +44,12 @@ impl Host {
         Ok(Self {
             clock: Clock::new(config.clock_marker.clone()),
             cpu: Cpu::default(),
-            dns: DnsClient::new(config.dns.write_to.clone(), config.rows_file.clone()),
+            dns: DnsClient::new(config.dns.write_to.clone(), config.rows_file.clone()).map_err(
+                |unread| ConfigError {
+                    name: "rows_file".to_owned(),
+                    reason: unread.to_string(),
+                },
+            )?,
             first_use: FirstUse::new(config.first_use_file.clone()),
             processes: Processes::new(&paths.proc),
             time: TimeClients::new(config.time.write_to.clone(), &paths)?,
@@ -153,31 +158,32 @@ impl Owner for Host {
 
     fn fetch(&mut self, unit: &str) -> Result<Snapshot, OwnerError> {
         match unit {
-            name if name == IDENTITY.name => Ok(identity::fetch(&self.config, &self.paths)),
+            name if name == IDENTITY.name => Ok(identity::fetch(&self.config, &self.paths)?),
             name if name == SYSTEM.name => {
-                Ok(system::fetch(&self.paths, &self.clock, &mut self.first_use))
+                system::fetch(&self.paths, &self.clock, &mut self.first_use)
             }
             name if name == MEMORY.name => memory::fetch(&self.paths.proc),
             name if name == CPU.name => self.cpu.fetch(&self.paths.proc),
             name if name == PROCESSES.name => self.processes.fetch(),
-            name if name == CLOCK.name => Ok(self.clock.fetch(&self.paths)),
+            name if name == CLOCK.name => Ok(self.clock.fetch(&self.paths)?),
             name if name == dns::UNIT.name => {
-                let origins = dhcp::origins(&Leases::read(&self.paths), unix_now());
+                let now = unix_now();
+                let origins = dhcp::origins(&Leases::read(&self.paths, now)?, now);
                 self.dns.fetch(&self.paths, &origins)
             }
-            name if name == dhcp::UNIT.name => Ok(dhcp::fetch(
-                &Leases::read(&self.paths),
-                &self.config.interfaces,
-                unix_now(),
-            )),
+            name if name == dhcp::UNIT.name => {
+                let now = unix_now();
+                let leases = Leases::read(&self.paths, now)?;
+                Ok(dhcp::fetch(&leases, &self.config.interfaces, now))
+            }
             name if name == network_properties::UNIT.name => {
-                Ok(network_properties::fetch(&self.paths.proc))
+                Ok(network_properties::fetch(&self.paths.proc)?)
             }
             name if name == security::UNIT.name => {
-                Ok(security::fetch(&self.config.security.certificates))
+                Ok(security::fetch(&self.config.security.certificates)?)
             }
-            name if name == time::UNIT.name => Ok(self.time.fetch(&self.paths, &self.clock)),
-            name if name == users::UNIT.name => Ok(users::fetch(&self.paths)),
+            name if name == time::UNIT.name => Ok(self.time.fetch(&self.paths, &self.clock)?),
+            name if name == users::UNIT.name => users::fetch(&self.paths),
             _ => Err(OwnerError::failed(format!(
                 "the host knows nothing of {unit}"
             ))),
@@ -212,7 +218,7 @@ impl Owner for Host {
         let work: CommandWork = match command {
             "Device.DNS.Diagnostics.NSLookupDiagnostics()" => {
                 let lookup = Lookup::read(arguments, device)?;
-                let resolver = Resolver::of(&self.paths);
+                let resolver = Resolver::of(&self.paths)?;
                 Box::new(move || Ok(lookup.run(&resolver, &|| cancelled.is_set())))
             }
             "Device.IP.Diagnostics.IPPing()" => {
@@ -221,7 +227,7 @@ impl Owner for Host {
             }
             "Device.IP.Diagnostics.TraceRoute()" => {
                 let trace = TraceRoute::read(arguments, device)?;
-                let resolver = Resolver::of(&self.paths);
+                let resolver = Resolver::of(&self.paths)?;
                 Box::new(move || Ok(trace.run(&resolver, &|| cancelled.is_set())))
             }
             "Device.SelfTestDiagnostics()" => {

@@ -10,10 +10,13 @@ use crate::files;
 use crate::limits::HOST_NAME_BYTES_MAX;
 use crate::text::fit;
 
-/// The name now; empty where the host does not tell.
-pub(crate) fn read(paths: &HostPaths) -> String {
-    let name = files::bytes(&paths.proc.join(KERNEL)).unwrap_or_default();
-    fit(&name, 255)
+/// The name now; empty where the host has none.
+///
+/// # Errors
+/// When it cannot be read.
+pub(crate) fn read(paths: &HostPaths) -> Result<String, OwnerError> {
+    let name = files::bytes(&paths.proc.join(KERNEL))?.unwrap_or_default();
+    Ok(fit(&name, 255))
 }
 
 /// Whether the host could be called `name`. (RFC 1123 2.1, and what Linux takes)
@@ -46,7 +49,7 @@ pub(crate) fn check(name: &str) -> Result<(), OwnerError> {
 /// When the host does not let us.
 pub(crate) fn write(paths: &HostPaths, name: &str) -> Result<(), OwnerError> {
     let kernel = paths.proc.join(KERNEL);
-    let before = read(paths);
+    let before = read(paths)?;
     fs::write(&kernel, name)
         .map_err(|error| OwnerError::failed(format!("{}: {error}", kernel.display())))?;
     let file = paths.etc.join("hostname");

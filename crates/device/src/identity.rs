@@ -1,19 +1,22 @@
 //! What the host is: its firmware's tables, its device tree, its first network card, its release.
 
-use std::fs;
 use std::path::Path;
 
 use usphere_datamodel::model::{Snapshot, SnapshotObject};
 use usphere_datamodel::types::list;
 
 use crate::config::{DeviceConfig, HostPaths};
-use crate::files;
+use crate::files::{self, Reading, Unread, if_told};
+use crate::limits::FILES_MAX;
 use crate::objects::{DEVICE_INFO, OUI_UNKNOWN, VERSIONS, VERSIONS_MAX};
 use crate::text::fit;
 
 /// What is configured, and where nothing is, what the host tells; empty where it does not.
-pub(crate) fn fetch(config: &DeviceConfig, paths: &HostPaths) -> Snapshot {
-    let mut facts = Facts::read(paths).into_values();
+///
+/// # Errors
+/// When something that tells of it cannot be read for now.
+pub(crate) fn fetch(config: &DeviceConfig, paths: &HostPaths) -> Result<Snapshot, Unread> {
+    let mut facts = Facts::read(paths)?.into_values();
     for (name, value) in config.overrides() {
         if let Some(value) = value {
             facts.retain(|(known, _)| *known != name);
@@ -23,13 +26,13 @@ pub(crate) fn fetch(config: &DeviceConfig, paths: &HostPaths) -> Snapshot {
     let categories = list::join(config.device_category.iter().map(String::as_str));
     facts.push(("DeviceCategory", categories));
     let values = facts.into_iter().map(|(name, value)| (name.into(), value));
-    Snapshot {
+    Ok(Snapshot {
         objects: vec![SnapshotObject {
             path: DEVICE_INFO.path.into(),
             keys: Vec::new(),
             values: values.collect(),
         }],
-    }
+    })
 }
 
 /// What the host tells about itself.
@@ -47,30 +50,31 @@ struct Facts {
 }
 
 impl Facts {
-    fn read(paths: &HostPaths) -> Self {
+    fn read(paths: &HostPaths) -> Result<Self, Unread> {
         let dmi = |names: &[&str]| first(&paths.sys.join("class/dmi/id"), names);
         let tree = |name: &str| first(&paths.sys.join("firmware/devicetree/base"), &[name]);
         let (tree_vendor, tree_number) =
-            compatible(&paths.sys.join("firmware/devicetree/base/compatible"));
-        let card = mac_address(&paths.sys.join("class/net"));
+            compatible(&paths.sys.join("firmware/devicetree/base/compatible"))?;
+        let card = mac_address(&paths.sys.join("class/net"))?;
         let card_serial = || card.map(|mac| mac.map(|byte| format!("{byte:02X}")).concat());
-        Self {
-            manufacturer: dmi(&["sys_vendor", "board_vendor", "chassis_vendor"])
+        let model = dmi(&["product_name", "board_name"])?;
+        let serial = dmi(&["product_serial", "board_serial", "chassis_serial"])?;
+        let (tree_model, tree_serial) = (tree("model")?, tree("serial-number")?);
+        Ok(Self {
+            manufacturer: dmi(&["sys_vendor", "board_vendor", "chassis_vendor"])?
                 .unwrap_or(tree_vendor),
             oui: card.and_then(oui),
-            model: dmi(&["product_name", "board_name"])
-                .or_else(|| tree("model"))
-                .unwrap_or_default(),
-            model_number: dmi(&["product_sku"]).unwrap_or(tree_number),
-            serial: dmi(&["product_serial", "board_serial", "chassis_serial"])
-                .or_else(|| tree("serial-number"))
+            model: model.or(tree_model).unwrap_or_default(),
+            model_number: dmi(&["product_sku"])?.unwrap_or(tree_number),
+            serial: serial
+                .or(tree_serial)
                 .or_else(card_serial)
                 .unwrap_or_default(),
-            hardware: dmi(&["product_version", "board_version"]).unwrap_or_default(),
-            bios: dmi(&["bios_version"]).unwrap_or_default(),
-            kernel: first(&paths.proc.join("sys/kernel"), &["osrelease"]).unwrap_or_default(),
-            release: Release::read(&paths.etc.join("os-release")),
-        }
+            hardware: dmi(&["product_version", "board_version"])?.unwrap_or_default(),
+            bios: dmi(&["bios_version"])?.unwrap_or_default(),
+            kernel: first(&paths.proc.join("sys/kernel"), &["osrelease"])?.unwrap_or_default(),
+            release: Release::read(&paths.etc.join("os-release"))?,
+        })
     }
 
     fn into_values(self) -> Vec<(&'static str, String)> {
@@ -118,11 +122,16 @@ fn versions(of: &[(&str, &str)]) -> String {
 }
 
 /// The first of the files in `folder` that tells something.
-fn first(folder: &Path, names: &[&str]) -> Option<String> {
-    names.iter().find_map(|name| {
-        let text = fit(&files::bytes(&folder.join(name))?, 64);
-        (!is_placeholder(&text)).then_some(text)
-    })
+fn first(folder: &Path, names: &[&str]) -> Reading<String> {
+    for name in names {
+        // Serial numbers are for root only.
+        let content = if_told(files::bytes(&folder.join(name)))?;
+        let text = fit(&content.unwrap_or_default(), 64);
+        if !is_placeholder(&text) {
+            return Ok(Some(text));
+        }
+    }
+    Ok(None)
 }
 
 /// What makers of mainboards leave in fields that they did not fill.
@@ -149,33 +158,29 @@ fn is_placeholder(text: &str) -> bool {
 }
 
 /// Vendor and model of a device tree's `compatible`: NUL-separated, `vendor,model` each, the most exact first.
-fn compatible(path: &Path) -> (String, String) {
-    let content = files::bytes(path).unwrap_or_default();
+fn compatible(path: &Path) -> Result<(String, String), Unread> {
+    let content = if_told(files::bytes(path))?.unwrap_or_default();
     let exact = content.split(|byte| *byte == 0).next().unwrap_or_default();
     let exact = fit(exact, 129);
     let (vendor, model) = exact.split_once(',').unwrap_or(("", &exact));
-    (fit(vendor.as_bytes(), 64), fit(model.as_bytes(), 64))
+    Ok((fit(vendor.as_bytes(), 64), fit(model.as_bytes(), 64)))
 }
 
 type MacAddress = [u8; 6];
 
 /// The address of the first network card, by name, that is hardware and has an address of its own.
-fn mac_address(cards: &Path) -> Option<MacAddress> {
-    let mut folders: Vec<_> = fs::read_dir(cards)
-        .ok()?
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .collect();
-    folders.sort_unstable();
-    folders.iter().find_map(|card| {
-        if !card.join("device").exists() {
-            return None;
+fn mac_address(cards: &Path) -> Reading<MacAddress> {
+    let cards = if_told(files::list(cards, FILES_MAX))?;
+    for card in cards.iter().filter(|card| card.join("device").exists()) {
+        let kind = if_told(files::text(&card.join("addr_assign_type")))?;
+        let is_own = kind.is_none_or(|kind| kind.trim() == "0");
+        let address = if_told(files::text(&card.join("address")))?;
+        let address = address.and_then(|address| parse_mac_address(address.trim()));
+        if is_own && address.is_some() {
+            return Ok(address);
         }
-        let kind = files::text(&card.join("addr_assign_type"));
-        if kind.is_some_and(|kind| kind.trim() != "0") {
-            return None;
-        }
-        parse_mac_address(files::text(&card.join("address"))?.trim())
-    })
+    }
+    Ok(None)
 }
 
 fn parse_mac_address(text: &str) -> Option<MacAddress> {
@@ -205,22 +210,22 @@ struct Release {
 }
 
 impl Release {
-    fn read(path: &Path) -> Self {
-        let content = files::text(path).unwrap_or_default();
+    fn read(path: &Path) -> Result<Self, Unread> {
+        let content = if_told(files::text(path))?.unwrap_or_default();
         let field = |name: &str| {
             let value = content
                 .lines()
                 .find_map(|line| line.strip_prefix(name)?.strip_prefix('='))?;
             Some(fit(unquote(value.trim()).as_bytes(), 64)).filter(|value| !value.is_empty())
         };
-        Self {
+        Ok(Self {
             name: field("PRETTY_NAME")
                 .or_else(|| field("NAME"))
                 .unwrap_or_default(),
             version: field("VERSION_ID")
                 .or_else(|| field("BUILD_ID"))
                 .unwrap_or_default(),
-        }
+        })
     }
 }
 

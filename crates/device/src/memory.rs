@@ -20,7 +20,7 @@ pub(crate) fn fetch(proc: &Path) -> Result<Snapshot, OwnerError> {
             path.display()
         ))
     };
-    let report = files::text(&path).ok_or_else(untold)?;
+    let report = files::text(&path)?.ok_or_else(untold)?;
     let total = kibibytes(&report, "MemTotal").ok_or_else(untold)?;
     // Linux uses what is free for its caches and gives it back; kernels before 3.14 do not say how much.
     let free = kibibytes(&report, "MemAvailable").or_else(|| kibibytes(&report, "MemFree"));

@@ -7,7 +7,7 @@ use usphere_datamodel::declare::{Object, UNSIGNED_INT, Unit, object, one_of, par
 use usphere_datamodel::model::Snapshot;
 use usphere_datamodel::types::list;
 
-use crate::files;
+use crate::files::{self, Unread};
 use crate::objects::SYSTEM;
 use crate::snapshot::{single, value};
 use crate::text::unsigned_int;
@@ -31,13 +31,16 @@ pub(crate) const NETWORK_PROPERTIES: Object = object("Device.DeviceInfo.NetworkP
         ),
     ]);
 
-/// What the kernel's settings say; zero and empty where they do not.
-pub(crate) fn fetch(proc: &Path) -> Snapshot {
+/// What the kernel's settings say; zero and empty where there are none.
+///
+/// # Errors
+/// When they cannot be read.
+pub(crate) fn fetch(proc: &Path) -> Result<Snapshot, Unread> {
     let folder = proc.join("sys/net/ipv4");
-    let buffers = files::text(&folder.join("tcp_rmem")).unwrap_or_default();
+    let buffers = files::text(&folder.join("tcp_rmem"))?.unwrap_or_default();
     let algorithms =
-        files::text(&folder.join("tcp_available_congestion_control")).unwrap_or_default();
-    Snapshot {
+        files::text(&folder.join("tcp_available_congestion_control"))?.unwrap_or_default();
+    Ok(Snapshot {
         objects: vec![single(
             &NETWORK_PROPERTIES,
             vec![
@@ -48,7 +51,7 @@ pub(crate) fn fetch(proc: &Path) -> Snapshot {
                 ),
             ],
         )],
-    }
+    })
 }
 
 /// The most that a receive buffer grows to: `least default most`.

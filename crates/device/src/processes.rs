@@ -52,7 +52,7 @@ impl Processes {
         let pids = list(&folder, &mut self.listing).map_err(unlisted)?;
         let mut objects = Vec::with_capacity(pids.len());
         for pid in pids {
-            let Some(length) = read_stat(&folder, pid, &mut self.stat) else {
+            let Some(length) = read_stat(&folder, pid, &mut self.stat).map_err(unlisted)? else {
                 continue;
             };
             if let Some(process) = Process::parse(&self.stat[..length]) {
@@ -83,11 +83,16 @@ fn pid(name: &[u8]) -> Option<u32> {
     number(name)
 }
 
-/// Reads the file once; what does not fit is not looked at. None when the process has ended.
-fn read_stat(folder: &OwnedFd, pid: u32, buffer: &mut [u8]) -> Option<usize> {
+/// Reads the file once; what does not fit is not looked at. None when the process has ended, or is kept from
+/// this one.
+fn read_stat(folder: &OwnedFd, pid: u32, buffer: &mut [u8]) -> Result<Option<usize>, Errno> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
-    let file = openat(folder, format!("{pid}/stat"), flags, Mode::empty()).ok()?;
-    read(&file, buffer).ok()
+    let file = openat(folder, format!("{pid}/stat"), flags, Mode::empty());
+    match file.and_then(|file| read(&file, buffer)) {
+        Ok(length) => Ok(Some(length)),
+        Err(shortage @ (Errno::MFILE | Errno::NFILE | Errno::NOMEM)) => Err(shortage),
+        Err(_) => Ok(None),
+    }
 }
 
 /// What one line of `stat` says; see proc_pid_stat(5).

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use usphere_datamodel::model::OwnerError;
 
-use crate::files;
+use crate::files::{self, Unread};
 use crate::limits::ROW_NUMBERS_MAX;
 
 /// Numbers by the names that the host has for the rows of one table. A number is never given twice.
@@ -20,8 +20,14 @@ pub(crate) struct RowNumbers {
 impl RowNumbers {
     /// What was kept in `file`; lines that make no sense are left out. Without a file the numbers are
     /// others after a restart.
-    pub(crate) fn load(file: Option<PathBuf>) -> Self {
-        let text = file.as_deref().and_then(files::text).unwrap_or_default();
+    ///
+    /// # Errors
+    /// When the file is there and cannot be read: its numbers would be given a second time.
+    pub(crate) fn load(file: Option<PathBuf>) -> Result<Self, Unread> {
+        let text = match &file {
+            Some(file) => files::table(file)?.unwrap_or_default(),
+            None => String::new(),
+        };
         let mut numbers = Self {
             file,
             by_name: BTreeMap::new(),
@@ -41,7 +47,7 @@ impl RowNumbers {
                 numbers.by_name.insert(name.to_owned(), number);
             }
         }
-        numbers
+        Ok(numbers)
     }
 
     /// The number of the row called `name`; a new one where it has none.
@@ -113,19 +119,19 @@ mod tests {
     fn numbers_outlive_a_restart_and_are_not_given_twice() {
         let folder = tempfile::tempdir().unwrap();
         let file = Some(folder.path().join("rows"));
-        let mut numbers = RowNumbers::load(file.clone());
+        let mut numbers = RowNumbers::load(file.clone()).unwrap();
         assert_eq!((numbers.number("a"), numbers.number("b")), (1, 2));
         numbers.take(7, "c d");
         assert_eq!(numbers.number("a"), 1);
         numbers.keep(&[]).unwrap();
-        let mut numbers = RowNumbers::load(file);
+        let mut numbers = RowNumbers::load(file).unwrap();
         assert_eq!(numbers.name(7), Some("c d"));
         assert_eq!((numbers.number("b"), numbers.number("e")), (2, 8));
     }
 
     #[test]
     fn names_that_are_away_go_when_there_are_too_many() {
-        let mut numbers = RowNumbers::load(None);
+        let mut numbers = RowNumbers::load(None).unwrap();
         for index in 0..=ROW_NUMBERS_MAX {
             numbers.number(&index.to_string());
         }
@@ -137,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_file_that_cannot_be_written_is_an_error_each_time() {
-        let mut numbers = RowNumbers::load(Some("/proc/none/rows".into()));
+        let mut numbers = RowNumbers::load(Some("/proc/none/rows".into())).unwrap();
         numbers.number("a");
         assert!(numbers.keep(&[]).is_err());
         assert!(numbers.keep(&[]).is_err());

@@ -15,7 +15,7 @@ use usphere_datamodel::types::list;
 use usphere_trust::{Certificate, FingerprintAlgorithm};
 
 use crate::clock::date_time;
-use crate::files;
+use crate::files::{self, Unread, if_told};
 use crate::limits::{CERTIFICATES_MAX, FILES_MAX};
 use crate::objects::SYSTEM;
 use crate::snapshot::{Value, row, value};
@@ -54,23 +54,26 @@ pub(crate) const CERTIFICATE: Object = object("Device.Security.Certificate.{i}."
 pub(crate) const TABLE: &str = "Device.Security.Certificate.";
 
 /// Every certificate in `places`, each once; a folder is looked into, but not the folders in it.
-pub(crate) fn fetch(places: &[PathBuf]) -> Snapshot {
+///
+/// # Errors
+/// When one of the places cannot be read, other than because it is kept from this process.
+pub(crate) fn fetch(places: &[PathBuf]) -> Result<Snapshot, Unread> {
     let mut found = BTreeMap::new();
     for place in places {
         if place.is_dir() {
-            for file in files::list(place, FILES_MAX) {
-                read(&file, &mut found);
+            for file in if_told(files::list(place, FILES_MAX))? {
+                read(&file, &mut found)?;
             }
         } else {
-            read(place, &mut found);
+            read(place, &mut found)?;
         }
     }
     let rows = found.into_iter();
-    Snapshot {
+    Ok(Snapshot {
         objects: rows
             .map(|(key, values)| row(&CERTIFICATE, vec![key], values))
             .collect(),
-    }
+    })
 }
 
 /// Certificates are in use or not as the host is configured: only what is so can be wished.
@@ -89,21 +92,23 @@ pub(crate) fn change(phase: Phase, change: &OwnedChange) -> Result<(), OwnerErro
 }
 
 /// Takes in what is in one file, unless it is no certificate at all.
-fn read(file: &Path, found: &mut BTreeMap<String, Vec<Value>>) {
-    let Some(bytes) = files::long_bytes(file) else {
-        return;
+fn read(file: &Path, found: &mut BTreeMap<String, Vec<Value>>) -> Result<(), Unread> {
+    // A folder in a folder, or a key beside a certificate, is nothing to read.
+    let Some(bytes) = if_told(files::long_bytes(file))? else {
+        return Ok(());
     };
     let modified = fs::metadata(file).and_then(|metadata| metadata.modified());
     let modified = seconds(modified.unwrap_or(UNIX_EPOCH));
     for certificate in certificates(&bytes) {
         if found.len() >= CERTIFICATES_MAX {
-            return;
+            break;
         }
         let key = certificate.fingerprint(FingerprintAlgorithm::Sha256);
         found
             .entry(key)
             .or_insert_with(|| show(&certificate, modified));
     }
+    Ok(())
 }
 
 fn certificates(bytes: &[u8]) -> Vec<Certificate> {

@@ -49,15 +49,18 @@ const NAME_MAX: u32 = 64;
 pub(crate) const TABLE: &str = "Device.Users.User.";
 
 /// Every line of the file that is one.
-pub(crate) fn fetch(paths: &HostPaths) -> Snapshot {
-    let text = files::table(&paths.etc.join("passwd")).unwrap_or_default();
+///
+/// # Errors
+/// When it cannot be read.
+pub(crate) fn fetch(paths: &HostPaths) -> Result<Snapshot, OwnerError> {
+    let text = files::table(&paths.etc.join("passwd"))?.unwrap_or_default();
     let mut seen = BTreeSet::new();
     let mut identifiers = BTreeSet::new();
     let users = text.lines().filter_map(User::parse);
     let users = users.filter(|user| seen.insert(user.name) && identifiers.insert(user.identifier));
-    Snapshot {
+    Ok(Snapshot {
         objects: users.take(USERS_MAX).map(User::show).collect(),
-    }
+    })
 }
 
 /// Why nothing of a user can be changed.

@@ -11,7 +11,7 @@ use std::time::UNIX_EPOCH;
 
 use super::dhclient::{self, Event};
 use crate::config::HostPaths;
-use crate::files;
+use crate::files::{self, Unread, if_told};
 use crate::limits::{FILES_MAX, LEASE_ADDRESSES_MAX};
 
 /// What a client was given over IPv4.
@@ -75,52 +75,85 @@ impl Expiry {
 }
 
 impl Leases {
-    /// Reads every file that there is. Of two about one interface, the later in this order counts:
-    /// dhclient, NetworkManager, systemd-networkd.
-    pub(crate) fn read(paths: &HostPaths) -> Self {
-        let mut leases = Self::default();
+    /// Reads every file that there is and may be read. Of several leases of one interface, one that holds at
+    /// `now`, in seconds since 1970, counts before one that has expired, then the one written last.
+    ///
+    /// # Errors
+    /// When a file cannot be read for now.
+    pub(crate) fn read(paths: &HostPaths, now: i64) -> Result<Self, Unread> {
+        let mut found = Reader::new(now);
         for folder in ["lib/dhcp", "lib/dhclient", "lib/NetworkManager"] {
-            for file in files::list(&paths.var.join(folder), FILES_MAX) {
-                leases.file_of_client(&file);
+            for file in if_told(files::list(&paths.var.join(folder), FILES_MAX))? {
+                found.file_of_client(&file)?;
             }
         }
-        let names = interface_names(paths);
-        for file in files::list(&paths.run.join("systemd/netif/leases"), FILES_MAX) {
+        let names = interface_names(paths)?;
+        let folder = paths.run.join("systemd/netif/leases");
+        for file in if_told(files::list(&folder, FILES_MAX))? {
             let index = file.file_name().and_then(|name| name.to_str());
             if let Some(name) = index.and_then(|index| names.get(index)) {
-                leases.file_of_settings(&file, name);
+                found.file_of_settings(&file, name)?;
             }
         }
-        leases
+        Ok(found.leases())
+    }
+}
+
+/// How much a lease counts: whether it holds, and when the file that it is in was written.
+type Rank = (bool, i64);
+
+/// The best lease of each interface so far.
+#[derive(Debug)]
+struct Reader {
+    now: i64,
+    v4: BTreeMap<String, (Rank, Lease4)>,
+    v6: BTreeMap<String, (Rank, Lease6)>,
+}
+
+impl Reader {
+    fn new(now: i64) -> Self {
+        Self {
+            now,
+            v4: BTreeMap::new(),
+            v6: BTreeMap::new(),
+        }
     }
 
-    fn file_of_client(&mut self, file: &Path) {
+    fn leases(self) -> Leases {
+        let v4 = self.v4.into_iter();
+        let v6 = self.v6.into_iter();
+        Leases {
+            v4: v4.map(|(name, (_, lease))| (name, lease)).collect(),
+            v6: v6.map(|(name, (_, lease))| (name, lease)).collect(),
+        }
+    }
+
+    fn file_of_client(&mut self, file: &Path) -> Result<(), Unread> {
         let Some(name) = file.file_name().and_then(|name| name.to_str()) else {
-            return;
+            return Ok(());
         };
         let is_lease = name.ends_with(".lease") || name.ends_with(".leases");
         if name.starts_with("dhclient") && is_lease {
-            let text = files::table(file).unwrap_or_default();
-            self.take_dhclient(&text);
+            let text = if_told(files::table(file))?.unwrap_or_default();
+            self.take_dhclient(&text, written(file).unwrap_or(0));
         } else if let Some(interface) = interface_of_internal(name) {
-            self.file_of_settings(file, interface);
+            self.file_of_settings(file, interface)?;
         }
+        Ok(())
     }
 
-    fn file_of_settings(&mut self, file: &Path, interface: &str) {
-        let text = files::text(file).unwrap_or_default();
-        let written = fs::metadata(file).and_then(|metadata| metadata.modified());
-        let written = written
-            .ok()
-            .and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-        let written = written.and_then(|since| i64::try_from(since.as_secs()).ok());
+    fn file_of_settings(&mut self, file: &Path, interface: &str) -> Result<(), Unread> {
+        let text = if_told(files::text(file))?.unwrap_or_default();
+        let written = written(file);
         if let Some(lease) = settings_lease(&text, written) {
-            self.v4.insert(interface.to_owned(), lease);
+            let rank = (lease.expiry.holds(self.now), written.unwrap_or(0));
+            take(&mut self.v4, interface, rank, lease);
         }
+        Ok(())
     }
 
-    /// Leases stand one after the other; the last of an interface counts.
-    fn take_dhclient(&mut self, text: &str) {
+    /// Leases stand one after the other, the newest of an interface last; the file was `written` then.
+    fn take_dhclient(&mut self, text: &str, written: i64) {
         let mut at = Vec::new();
         let mut found = Found::default();
         for event in dhclient::events(text) {
@@ -133,23 +166,45 @@ impl Leases {
                 Event::Close => {
                     at.pop();
                     if at.is_empty() {
-                        self.keep(core::mem::take(&mut found));
+                        self.keep(core::mem::take(&mut found), written);
                     }
                 }
             }
         }
     }
 
-    fn keep(&mut self, found: Found) {
+    fn keep(&mut self, found: Found, written: i64) {
         let Some(interface) = found.interface else {
             return;
         };
+        let rank = |expiry: Expiry| (expiry.holds(self.now), written);
         match found.version {
-            Some(Version::V4) => drop(self.v4.insert(interface, found.v4)),
-            Some(Version::V6) => drop(self.v6.insert(interface, found.v6)),
+            Some(Version::V4) => {
+                take(&mut self.v4, &interface, rank(found.v4.expiry), found.v4);
+            }
+            Some(Version::V6) => {
+                take(&mut self.v6, &interface, rank(found.v6.expiry), found.v6);
+            }
             None => {}
         }
     }
+}
+
+/// Keeps `lease` unless the one before counts more.
+fn take<L>(known: &mut BTreeMap<String, (Rank, L)>, interface: &str, rank: Rank, lease: L) {
+    let is_better = known
+        .get(interface)
+        .is_none_or(|(before, _)| *before <= rank);
+    if is_better {
+        known.insert(interface.to_owned(), (rank, lease));
+    }
+}
+
+/// When a file was written, in seconds since 1970.
+fn written(file: &Path) -> Option<i64> {
+    let written = fs::metadata(file).and_then(|metadata| metadata.modified());
+    let since = written.ok()?.duration_since(UNIX_EPOCH).ok()?;
+    i64::try_from(since.as_secs()).ok()
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -280,14 +335,16 @@ fn settings_lease(text: &str, written: Option<i64>) -> Option<Lease4> {
 }
 
 /// The names of interfaces by their index.
-fn interface_names(paths: &HostPaths) -> BTreeMap<String, String> {
-    let interfaces = files::list(&paths.sys.join("class/net"), FILES_MAX);
-    let named = interfaces.iter().filter_map(|interface| {
-        let index = files::text(&interface.join("ifindex"))?;
-        let name = interface.file_name()?.to_str()?;
-        is_interface(name).then(|| (index.trim().to_owned(), name.to_owned()))
-    });
-    named.collect()
+fn interface_names(paths: &HostPaths) -> Result<BTreeMap<String, String>, Unread> {
+    let mut names = BTreeMap::new();
+    for interface in if_told(files::list(&paths.sys.join("class/net"), FILES_MAX))? {
+        let index = if_told(files::text(&interface.join("ifindex")))?;
+        let name = interface.file_name().and_then(|name| name.to_str());
+        if let (Some(index), Some(name)) = (index, name.filter(|name| is_interface(name))) {
+            names.insert(index.trim().to_owned(), name.to_owned());
+        }
+    }
+    Ok(names)
 }
 
 #[cfg(test)]
@@ -331,8 +388,9 @@ lease6 {
 
     #[test]
     fn the_last_lease_of_an_interface_counts() {
-        let mut leases = Leases::default();
-        leases.take_dhclient(DHCLIENT);
+        let mut reader = Reader::new(0);
+        reader.take_dhclient(DHCLIENT, 0);
+        let leases = reader.leases();
         let lease = &leases.v4["eth0"];
         assert_eq!(lease.address, Some(Ipv4Addr::new(192, 0, 2, 11)));
         assert_eq!(lease.mask, Some(Ipv4Addr::new(255, 255, 255, 0)));
@@ -362,6 +420,33 @@ lease6 {
     }
 
     #[test]
+    fn a_lease_that_holds_counts_before_one_that_has_expired_and_the_newer_before_the_older() {
+        let lease = |address: &str, end| {
+            format!(
+                "lease {{ interface \"eth0\"; fixed-address {address}; expire epoch {end}; }}\n"
+            )
+        };
+        let address = |files: &[(&str, i64, i64)]| {
+            let mut reader = Reader::new(1000);
+            for (address, end, written) in files {
+                reader.take_dhclient(&lease(address, *end), *written);
+            }
+            reader.leases().v4["eth0"]
+                .address
+                .map(|address| address.to_string())
+        };
+        let held = ("192.0.2.1", 2000, 500);
+        let newer = ("192.0.2.2", 1500, 900);
+        let expired = ("192.0.2.3", 999, 950);
+        for order in [[held, newer, expired], [expired, newer, held]] {
+            assert_eq!(address(&order).as_deref(), Some("192.0.2.2"));
+        }
+        for order in [[held, expired], [expired, held]] {
+            assert_eq!(address(&order).as_deref(), Some("192.0.2.1"));
+        }
+    }
+
+    #[test]
     fn the_internal_client_names_its_interface_in_the_name_of_the_file() {
         let uuid = "f81d4fae-7dec-11d0-a765-00a0c91e6bf6";
         let name = format!("internal-{uuid}-wlan0.100.lease");
@@ -374,13 +459,13 @@ lease6 {
     proptest! {
         #[test]
         fn no_text_breaks_it(text in "(lease6?|[{};\"#, \n]|interface|option|expire|never|epoch|[0-9a-f:/.])*") {
-            Leases::default().take_dhclient(&text);
+            Reader::new(0).take_dhclient(&text, 0);
             let _ = settings_lease(&text, Some(i64::MAX));
         }
 
         #[test]
         fn no_cut_breaks_it(cut in 0..DHCLIENT.len()) {
-            Leases::default().take_dhclient(&DHCLIENT[..cut]);
+            Reader::new(0).take_dhclient(&DHCLIENT[..cut], 0);
         }
     }
 }

@@ -104,7 +104,7 @@ pub(crate) fn fetch(leases: &Leases, interfaces: &Interfaces, now: i64) -> Snaps
                 .collect();
             list::join(texts.iter().map(String::as_str))
         };
-        let mut values = common(interface, interfaces);
+        let mut values = common(interface, interfaces, holds);
         values.extend([
             value("DHCPStatus", if holds { "Bound" } else { "Init" }),
             value("IPAddress", one(lease.address)),
@@ -120,7 +120,7 @@ pub(crate) fn fetch(leases: &Leases, interfaces: &Interfaces, now: i64) -> Snaps
         row(&DHCPV4_CLIENT, vec![interface.clone()], values)
     });
     let v6 = leases.v6.iter().map(|(interface, lease)| {
-        let mut values = common(interface, interfaces);
+        let mut values = common(interface, interfaces, lease.expiry.holds(now));
         values.extend([
             value("DUID", lease.duid.clone()),
             value("RequestAddresses", lease.asks_addresses.to_string()),
@@ -152,11 +152,12 @@ pub(crate) fn refusal() -> OwnerError {
     )
 }
 
-fn common(interface: &str, interfaces: &Interfaces) -> Vec<crate::snapshot::Value> {
+/// A lease that holds is the only sign of a client that runs.
+fn common(interface: &str, interfaces: &Interfaces, holds: bool) -> Vec<crate::snapshot::Value> {
     vec![
-        value("Enable", "true"),
+        value("Enable", holds.to_string()),
         value("Alias", format!("cpe-{interface}")),
         value("Interface", interfaces.reference(interface)),
-        value("Status", "Enabled"),
+        value("Status", if holds { "Enabled" } else { "Disabled" }),
     ]
 }

@@ -14,7 +14,7 @@ use usphere_datamodel::types::{ALIAS, IP_ADDRESS};
 use super::resolv_conf::{ResolvConf, Server};
 use crate::config::HostPaths;
 use crate::edited::Edited;
-use crate::files;
+use crate::files::{self, Unread};
 use crate::objects::SYSTEM;
 use crate::row_numbers::{self, RowNumbers};
 use crate::snapshot::{row, single, value};
@@ -101,25 +101,28 @@ impl Origins {
 impl DnsClient {
     /// `write_to` is in the form of `resolv.conf`; without it nothing can be changed. The numbers of rows
     /// are kept in the file `numbers`.
-    pub(crate) fn new(write_to: Option<PathBuf>, numbers: Option<PathBuf>) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// When that file cannot be read.
+    pub(crate) fn new(write_to: Option<PathBuf>, numbers: Option<PathBuf>) -> Result<Self, Unread> {
+        Ok(Self {
             edited: write_to.map(Edited::new),
-            numbers: RowNumbers::load(numbers),
+            numbers: RowNumbers::load(numbers)?,
             deleted: Vec::new(),
-        }
+        })
     }
 
     /// Every server that the resolver asks, and those that it could.
     ///
     /// # Errors
-    /// When the numbers of new rows cannot be kept.
+    /// When a file cannot be read, or the numbers of new rows cannot be kept.
     pub(crate) fn fetch(
         &mut self,
         paths: &HostPaths,
         origins: &Origins,
     ) -> Result<Snapshot, OwnerError> {
-        let used = in_use(paths);
-        let mut rows = self.rows(&used, origins);
+        let used = in_use(paths)?;
+        let mut rows = self.rows(&used, origins)?;
         let mut objects = Vec::with_capacity(rows.len() + 1);
         let is_used = used.servers().any(Server::is_used);
         objects.push(single(
@@ -139,10 +142,12 @@ impl DnsClient {
     }
 
     /// First those of the file that may be changed, then what is asked beside them; each address once.
-    fn rows(&self, used: &ResolvConf, origins: &Origins) -> Vec<Row> {
-        let edited = self.edited.as_ref();
-        let ours = edited.and_then(|edited| edited.read().ok());
-        let ours = ResolvConf::parse(&ours.unwrap_or_default());
+    fn rows(&self, used: &ResolvConf, origins: &Origins) -> Result<Vec<Row>, OwnerError> {
+        let ours = match &self.edited {
+            Some(edited) => edited.read()?,
+            None => String::new(),
+        };
+        let ours = ResolvConf::parse(&ours);
         let is_asked = |server: &Server| {
             let mut asked = used.servers().filter(|asked| asked.is_used());
             server.is_used() && asked.any(|asked| asked.address == server.address)
@@ -175,7 +180,7 @@ impl DnsClient {
                 server: server.clone(),
             });
         }
-        rows
+        Ok(rows)
     }
 
     /// Checks, makes or takes back `changes`, each of the client or a row of it. One result for each.
@@ -237,18 +242,19 @@ const OF_HOST: &str = "host ";
 const DELETED_MAX: usize = 64;
 
 /// What the resolver reads. Behind the door of systemd-resolved are the servers that it asks itself.
-pub(super) fn in_use(paths: &HostPaths) -> ResolvConf {
-    let conf = files::text(&paths.etc.join("resolv.conf")).unwrap_or_default();
+///
+/// # Errors
+/// When a file cannot be read.
+pub(super) fn in_use(paths: &HostPaths) -> Result<ResolvConf, Unread> {
+    let conf = files::text(&paths.etc.join("resolv.conf"))?.unwrap_or_default();
     let conf = ResolvConf::parse(&conf);
     let door = [[127, 0, 0, 53], [127, 0, 0, 54]].map(|door| Some(IpAddr::from(door)));
     let is_door = |server: &Server| door.contains(&server.address);
     if conf.servers().next().is_none() || !conf.servers().all(is_door) {
-        return conf;
+        return Ok(conf);
     }
-    match files::text(&paths.run.join("systemd/resolve/resolv.conf")) {
-        Some(behind) => ResolvConf::parse(&behind),
-        None => conf,
-    }
+    let behind = files::text(&paths.run.join("systemd/resolve/resolv.conf"))?;
+    Ok(behind.map_or(conf, |behind| ResolvConf::parse(&behind)))
 }
 
 /// One server as it is shown.
@@ -267,7 +273,12 @@ impl Row {
             .alias
             .unwrap_or_else(|| format!("cpe-{}", self.number));
         let address = server.address.map(|address| address.to_string());
-        let status = if self.is_asked { "Enabled" } else { "Disabled" };
+        let status = match (self.is_asked, server.enable) {
+            (true, _) => "Enabled",
+            // It is to be asked, and the resolver does not.
+            (false, true) => "Error",
+            (false, false) => "Disabled",
+        };
         row(
             &SERVER,
             vec![self.number.to_string()],

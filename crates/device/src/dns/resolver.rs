@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::client::in_use;
 use super::message::{self, Answer, Kind};
 use crate::config::HostPaths;
+use crate::files::Unread;
 use crate::text::fit;
 
 /// The servers of the host, as its files name them now.
@@ -31,15 +32,18 @@ pub(super) enum Outcome {
 
 impl Resolver {
     /// The servers of the host below `paths`.
-    pub(crate) fn of(paths: &HostPaths) -> Self {
-        let conf = in_use(paths);
+    ///
+    /// # Errors
+    /// When its files cannot be read.
+    pub(crate) fn of(paths: &HostPaths) -> Result<Self, Unread> {
+        let conf = in_use(paths)?;
         let servers = conf.servers().filter(|server| server.is_used());
-        Self {
+        Ok(Self {
             servers: servers
                 .filter_map(|server| Some(SocketAddr::new(server.address?, PORT)))
                 .collect(),
             domain: conf.domain().map(str::to_owned),
-        }
+        })
     }
 
     /// The name of `address`, asked of the first server that answers within `time`.

@@ -30,6 +30,9 @@ pub(super) struct Facts {
     pub(super) routes: Vec<Route>,
     /// VLANs that ports of bridges carry, the bridges themselves among them.
     pub(super) vlans: Vec<PortVlan>,
+    /// Whether the kernel has IPv6 at all, and whether it is on.
+    pub(super) has_ipv6: bool,
+    pub(super) is_ipv6: bool,
 }
 
 /// A network device.
@@ -56,6 +59,10 @@ pub(super) struct Link {
     pub(super) counters: Option<Counters>,
     /// How fast it runs, where the kernel was asked and told.
     pub(super) mode: Option<Mode>,
+    /// Whether it is a wireless one, whatever it pretends to be.
+    pub(super) is_wireless: bool,
+    /// Whether IPv6 is on for it.
+    pub(super) is_ipv6: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -149,7 +156,7 @@ pub(super) struct Neighbour {
 }
 
 impl Facts {
-    /// Everything but the counters.
+    /// Everything but the counters, and but what files tell.
     ///
     /// # Errors
     /// When the kernel does not tell.
@@ -165,6 +172,7 @@ impl Facts {
             addresses: read_addresses(kernel)?,
             routes: read_routes(kernel)?,
             vlans,
+            ..Self::default()
         })
     }
 

@@ -152,8 +152,9 @@ impl Net {
         if let Some(ethtool) = &mut self.ethtool {
             ethtool.note_modes(&mut facts.links);
         }
+        self.sources.complete(&mut facts)?;
         self.lifetimes.begin();
-        let world = World::build(&facts, &mut self.state, &self.sources, &mut self.lifetimes);
+        let world = World::build(&facts, &mut self.state, &mut self.lifetimes);
         self.since.note(&world, Instant::now());
         self.config.interfaces.set(world.ip_interfaces(&facts));
         self.keep_numbers();
@@ -170,9 +171,9 @@ impl Net {
             }
         };
         let leases = self.sources.leases(&self.config.leases);
-        let around = (&facts, &world, &self.sources);
         let now = Clock::utc_now();
-        Ok(self.presences.hosts(&seen, &leases, around, &now))
+        let hosts = self.presences.hosts(&seen, &leases, (&facts, &world), &now);
+        Ok(hosts?)
     }
 
     /// Numbers that are told should be the same after a restart. A full disk is no reason to tell nothing: what

@@ -10,9 +10,8 @@ use usphere_datamodel::model::{Snapshot, SnapshotObject};
 use super::facts::{self, Facts, Mac, Neighbour};
 use super::objects::{HOST, HOST_IPV4, HOST_IPV6};
 use super::socket::{KernelError, Netlink};
-use super::sources::Sources;
 use super::world::{World, is_link_local, mac_text};
-use crate::files;
+use crate::files::{self, Unread};
 use crate::limits::{NEIGHBOUR_ADDRESSES_MAX, NEIGHBOURS_MAX};
 use crate::snapshot::{row, value};
 use crate::text::fit;
@@ -88,23 +87,26 @@ impl Seen {
 impl Presences {
     /// Everybody who is there, and who has a lease in one of `leases`, files in the form that dnsmasq writes. `now`
     /// is the time as a dateTime.
+    ///
+    /// # Errors
+    /// When one of them cannot be read; what is known of presences stays as it is.
     pub(super) fn hosts(
         &mut self,
         seen: &Seen,
         leases: &[PathBuf],
-        (facts, world, sources): (&Facts, &World, &Sources),
+        (facts, world): (&Facts, &World),
         now: &str,
-    ) -> Snapshot {
+    ) -> Result<Snapshot, Unread> {
         let mut found = hosts(&seen.neighbours);
         for file in leases {
-            let leases = files::table(file).unwrap_or_default();
+            let leases = files::table(file)?.unwrap_or_default();
             read_leases(&leases, &mut found);
         }
         self.note(&found, now);
         let mut objects = Vec::new();
         for (mac, host) in found {
             let port = host.device.and_then(|at| seen.port(facts, mac, at));
-            let (layer1, kind) = world.layer1(port, facts, sources);
+            let (layer1, kind) = world.layer1(port, facts);
             let places = vec![
                 value("Layer1Interface", layer1),
                 value("Layer3Interface", world.layer3(host.device)),
@@ -114,7 +116,7 @@ impl Presences {
             let since = since.map_or("", |presence| &presence.since);
             show(mac, host, places, since, &mut objects);
         }
-        Snapshot { objects }
+        Ok(Snapshot { objects })
     }
 
     /// Notes who came and who went since the last look.
@@ -266,6 +268,19 @@ mod tests {
         assert_eq!(found[&MAC].name, "desk");
         let away = &found[&[2, 0xfc, 0, 0, 0, 0x99]];
         assert_eq!((away.active, away.name.as_str()), (false, ""));
+    }
+
+    #[test]
+    fn leases_that_cannot_be_read_are_no_reason_to_forget_anybody() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut presences = Presences::default();
+        let mut look = |leases| {
+            let around = (&Facts::default(), &World::default());
+            presences.hosts(&Seen::default(), &[leases], around, "1")
+        };
+        // Reading a folder fails, as reading anything does where no file can be opened any more.
+        assert!(look(folder.path().to_owned()).is_err());
+        assert_eq!(look(folder.path().join("none")).unwrap().objects, []);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 
@@ -71,13 +71,18 @@ fn read_all(sources: &Sources) -> Result<BTreeSet<Port>, OwnerError> {
     let [tcp, tcp6] = sources.ports();
     read(&tcp, &mut ports)
         .map_err(|error| OwnerError::failed(format!("{}: {error}", tcp.display())))?;
-    // There is none where the kernel has no IPv6.
-    let _ = read(&tcp6, &mut ports);
+    match read(&tcp6, &mut ports) {
+        // There is none where the kernel has no IPv6.
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(OwnerError::failed(format!("{}: {error}", tcp6.display())));
+        }
+        _ => {}
+    }
     Ok(ports)
 }
 
 /// Adds the ports of one of the kernel's tables. It has listeners before connections.
-fn read(table: &Path, ports: &mut BTreeSet<Port>) -> std::io::Result<()> {
+fn read(table: &Path, ports: &mut BTreeSet<Port>) -> io::Result<()> {
     let mut table = BufReader::new(File::open(table)?.take(TABLE_BYTES_MAX));
     let mut line = String::new();
     let most = ports.len() + ACTIVE_PORTS_MAX;

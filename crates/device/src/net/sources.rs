@@ -1,11 +1,11 @@
 //! What netlink does not tell: files of procfs and sysfs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::facts::Link;
+use super::facts::{Facts, Link};
 use super::neighbours::lease_files;
 use crate::config::HostPaths;
-use crate::files;
+use crate::files::{self, Unread, if_told};
 
 /// Where the files are.
 #[derive(Clone, Debug)]
@@ -47,32 +47,27 @@ impl Sources {
         lease_files(&self.var, configured)
     }
 
-    /// Whether the device is a wireless one, whatever it pretends to be.
-    pub(super) fn is_wireless(&self, link: &Link) -> bool {
-        self.folder(link)
-            .is_some_and(|folder| folder.join("phy80211").exists())
-    }
-
-    /// How fast a link runs, which nobody knows of one that is down.
-    pub(super) fn mode(&self, link: &Link) -> Mode {
-        if let Some(mode) = link.mode {
-            return mode;
+    /// Adds to `facts` what these files tell.
+    ///
+    /// # Errors
+    /// When one of them cannot be read.
+    pub(super) fn complete(&self, facts: &mut Facts) -> Result<(), Unread> {
+        facts.has_ipv6 = self.proc.join("sys/net/ipv6").exists();
+        facts.is_ipv6 = self.is_ipv6_enabled("all")?;
+        for link in facts.links.values_mut() {
+            link.is_ipv6 = self.is_ipv6_enabled(&link.name)?;
+            let folder = match link.is_ethernet() {
+                true => self.folder(link)?,
+                false => None,
+            };
+            if let Some(folder) = folder {
+                link.is_wireless = folder.join("phy80211").exists();
+                if link.mode.is_none() {
+                    link.mode = Some(mode(&folder)?);
+                }
+            }
         }
-        let text = |name: &str| {
-            let text = files::text(&self.folder(link)?.join(name))?;
-            Some(text.trim().to_owned())
-        };
-        // It is -1 while there is no carrier.
-        let megabits = text("speed").and_then(|speed| speed.parse().ok());
-        let duplex = match text("duplex").as_deref() {
-            Some("full") => "Full",
-            Some("half") => "Half",
-            _ => "Unknown",
-        };
-        Mode {
-            megabits: megabits.unwrap_or(0),
-            duplex,
-        }
+        Ok(())
     }
 
     /// The kernel's tables of TCP, IPv4 and IPv6, in the namespace of the calling thread.
@@ -81,14 +76,10 @@ impl Sources {
         [folder.join("tcp"), folder.join("tcp6")]
     }
 
-    pub(super) fn has_ipv6(&self) -> bool {
-        self.proc.join("sys/net/ipv6").exists()
-    }
-
     /// Whether IPv6 is on for the device, or for `all`.
-    pub(super) fn is_ipv6_enabled(&self, device: &str) -> bool {
-        let text = files::text(&self.ipv6_switch(device));
-        text.is_some_and(|text| text.trim() == "0")
+    fn is_ipv6_enabled(&self, device: &str) -> Result<bool, Unread> {
+        let text = if_told(files::text(&self.ipv6_switch(device)))?;
+        Ok(text.is_some_and(|text| text.trim() == "0"))
     }
 
     /// The file that turns IPv6 off for a device.
@@ -98,9 +89,30 @@ impl Sources {
     }
 
     /// The device's folder, if it is the same device: sysfs may show another namespace.
-    fn folder(&self, link: &Link) -> Option<PathBuf> {
-        let folder = self.sys.as_ref()?.join("class/net").join(&link.name);
-        let index = files::text(&folder.join("ifindex"))?;
-        (index.trim() == link.index.to_string()).then_some(folder)
+    fn folder(&self, link: &Link) -> Result<Option<PathBuf>, Unread> {
+        let Some(sys) = &self.sys else {
+            return Ok(None);
+        };
+        let folder = sys.join("class/net").join(&link.name);
+        let index = if_told(files::text(&folder.join("ifindex")))?;
+        let is_same = index.is_some_and(|index| index.trim() == link.index.to_string());
+        Ok(is_same.then_some(folder))
     }
+}
+
+/// How fast the link of this folder runs, which nobody knows of one that is down.
+fn mode(folder: &Path) -> Result<Mode, Unread> {
+    let text = |name: &str| {
+        let text = if_told(files::text(&folder.join(name)))?;
+        Ok(text.unwrap_or_default().trim().to_owned())
+    };
+    Ok(Mode {
+        // It is -1 while there is no carrier.
+        megabits: text("speed")?.parse().unwrap_or(0),
+        duplex: match &*text("duplex")? {
+            "full" => "Full",
+            "half" => "Half",
+            _ => "Unknown",
+        },
+    })
 }

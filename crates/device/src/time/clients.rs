@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::config::HostPaths;
-use crate::files;
+use crate::files::{self, Unread, if_told};
 use crate::limits::{FILES_MAX, TIME_SERVERS_MAX};
 
 /// A program that keeps the clock.
@@ -69,15 +69,18 @@ impl TimeClient {
     }
 
     /// Its files, in the order in which it reads them.
-    pub(crate) fn sources(self, paths: &HostPaths) -> Vec<Source> {
-        let files = self.files(paths);
-        let texts = files.into_iter().map(|file| {
-            let text = files::text(&file);
-            (file, text)
-        });
-        texts
-            .filter_map(|(file, text)| Some((file, text?)))
-            .collect()
+    /// Those that are kept from this process are left out.
+    ///
+    /// # Errors
+    /// When one cannot be read for another reason.
+    pub(crate) fn sources(self, paths: &HostPaths) -> Result<Vec<Source>, Unread> {
+        let mut sources = Vec::new();
+        for file in self.files(paths)? {
+            if let Some(text) = if_told(files::text(&file))? {
+                sources.push((file, text));
+            }
+        }
+        Ok(sources)
     }
 
     /// Whether it would read `file`, were it there.
@@ -150,12 +153,12 @@ impl TimeClient {
         }
     }
 
-    fn files(self, paths: &HostPaths) -> Vec<PathBuf> {
+    fn files(self, paths: &HostPaths) -> Result<Vec<PathBuf>, Unread> {
         let mains = self.mains(paths).into_iter();
         let mut files: Vec<PathBuf> = mains.filter(|main| main.exists()).take(1).collect();
         let mut dropped: Vec<PathBuf> = Vec::new();
         for (folder, ending) in self.folders(paths) {
-            let mut found = files::list(&folder, FILES_MAX);
+            let mut found = if_told(files::list(&folder, FILES_MAX))?;
             found.retain(|file| file.extension().is_some_and(|known| known == ending));
             // Of drop-ins with one name, the first folder's counts.
             found.retain(|file| {
@@ -170,7 +173,7 @@ impl TimeClient {
             dropped.sort_by(|one, other| one.file_name().cmp(&other.file_name()));
         }
         files.extend(dropped);
-        files
+        Ok(files)
     }
 
     /// The main file is the first of these that there is.

@@ -14,6 +14,7 @@ use usphere_datamodel::types::{ALIAS, list};
 use crate::clock::Clock;
 use crate::config::{ConfigError, HostPaths};
 use crate::edited::Edited;
+use crate::files::Unread;
 use crate::objects::SYSTEM;
 use crate::row_numbers;
 use crate::snapshot::{row, value};
@@ -89,13 +90,17 @@ impl TimeClients {
     }
 
     /// Every client that runs or has files.
-    pub(crate) fn fetch(&self, paths: &HostPaths, clock: &Clock) -> Snapshot {
+    ///
+    /// # Errors
+    /// When a file of one cannot be read.
+    pub(crate) fn fetch(&self, paths: &HostPaths, clock: &Clock) -> Result<Snapshot, Unread> {
         let is_right = clock.is_right(paths);
-        let rows = TimeClient::ALL.into_iter().filter_map(|client| {
-            let sources = client.sources(paths);
+        let mut objects = Vec::new();
+        for client in TimeClient::ALL {
+            let sources = client.sources(paths)?;
             let is_running = client.is_running(paths);
             if sources.is_empty() && !is_running {
-                return None;
+                continue;
             }
             let status = match (is_running, is_right) {
                 (false, _) => "Disabled",
@@ -103,7 +108,7 @@ impl TimeClients {
                 (true, true) => "Synchronized",
             };
             let servers = client.servers(&sources);
-            Some(row(
+            objects.push(row(
                 &TIME_CLIENT,
                 vec![client.number().to_string()],
                 vec![
@@ -112,11 +117,9 @@ impl TimeClients {
                     value("Status", status),
                     value("Servers", list::join(servers.iter().map(String::as_str))),
                 ],
-            ))
-        });
-        Snapshot {
-            objects: rows.collect(),
+            ));
         }
+        Ok(Snapshot { objects })
     }
 
     /// Checks, makes or takes back one change of a row.
@@ -189,7 +192,7 @@ impl TimeClients {
         }
         let (client, edited) = self.edited_of(client)?;
         let text = client.rewritten(paths, edited.path(), &edited.read()?, &wanted);
-        let sources = client.with(paths, client.sources(paths), edited.path(), text.clone());
+        let sources = client.with(paths, client.sources(paths)?, edited.path(), text.clone());
         let found = client.servers(&sources);
         if found != wanted {
             return Err(OwnerError::failed(format!(

@@ -169,7 +169,7 @@ fn a_server_without_an_address_waits_for_one() {
     scene.add(TABLE, &[("Enable", "true")]).unwrap();
     assert_eq!(
         servers(&mut scene, "Status").last().unwrap(),
-        "3.Status=Disabled"
+        "3.Status=Error"
     );
     scene
         .set("Device.DNS.Client.Server.3.DNSServer", "192.0.2.3")
@@ -261,7 +261,7 @@ fn what_the_host_itself_names_is_shown_beside_the_file_and_not_changed() {
     let mut scene = Scene::configured(config, files.paths());
     assert_eq!(
         servers(&mut scene, "Status"),
-        ["1.Status=Disabled", "2.Status=Enabled", "3.Status=Enabled"]
+        ["1.Status=Error", "2.Status=Enabled", "3.Status=Enabled"]
     );
     let fault = scene
         .set("Device.DNS.Client.Server.2.Enable", "false")

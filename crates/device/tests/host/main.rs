@@ -19,6 +19,31 @@ use usphere_datamodel::declare::Object;
 use usphere_device::{DeviceConfig, Host, HostPaths};
 use usphere_runtime::Owner;
 
+/// Reading a folder fails, as reading anything does where no more files can be opened.
+#[test]
+fn what_cannot_be_read_is_not_told_as_empty() {
+    for (path, unit) in [
+        ("etc/TZ", "host.time"),
+        ("etc/passwd", "host.users"),
+        ("etc/resolv.conf", "host.dns"),
+        ("proc/meminfo", "host.memory"),
+        ("proc/stat", "host.cpu"),
+        ("proc/sys/kernel/hostname", "host.system"),
+        ("proc/sys/net/ipv4/tcp_rmem", "host.network-properties"),
+        ("proc/uptime", "host.system"),
+    ] {
+        assert!(units().contains(&unit), "{unit} of {:?}", units());
+        let files = Files::router();
+        let mut host = Host::new(DeviceConfig::default(), files.paths()).unwrap();
+        assert!(host.fetch(unit).is_ok(), "{path}");
+        let path = files.folder().join(path);
+        let _ = fs::remove_file(&path);
+        fs::create_dir(&path).unwrap();
+        let error = host.fetch(unit).unwrap_err();
+        assert!(error.text.contains(path.to_str().unwrap()), "{error}");
+    }
+}
+
 #[test]
 fn a_router_shows_itself() {
     let files = Files::router();

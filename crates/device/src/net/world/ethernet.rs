@@ -41,7 +41,7 @@ impl Builder<'_> {
         values.push(("DuplexMode", "Auto".to_owned()));
         let is_upstream = self.upstream() == Some(link.index);
         values.push(("Upstream", is_upstream.to_string()));
-        let mode = self.sources.mode(link);
+        let mode = link.mode.unwrap_or_default();
         values.push(("CurrentBitRate", mode.megabits.to_string()));
         values.push(("CurrentDuplexMode", mode.duplex.to_owned()));
         values

@@ -33,8 +33,8 @@ impl Builder<'_> {
     /// What the host does with each version of IP.
     fn versions(&mut self) {
         let mut values: Values = Vec::new();
-        let is_capable = self.sources.has_ipv6();
-        let is_enabled = self.sources.is_ipv6_enabled("all");
+        let is_capable = self.facts.has_ipv6;
+        let is_enabled = self.facts.is_ipv6;
         let status = |is_enabled| if is_enabled { "Enabled" } else { "Disabled" };
         values.push(("IPv4Capable", "true".to_owned()));
         values.push(("IPv4Enable", "true".to_owned()));
@@ -62,8 +62,7 @@ impl Builder<'_> {
         };
         let mut values = common(link);
         values.push(("IPv4Enable", "true".to_owned()));
-        let is_ipv6 = self.sources.is_ipv6_enabled(&link.name);
-        values.push(("IPv6Enable", is_ipv6.to_string()));
+        values.push(("IPv6Enable", link.is_ipv6.to_string()));
         let lower = self.world.top_of(link.index);
         values.push(("LowerLayers", path(lower.as_ref())));
         values.push(("MaxMTUSize", link.mtu.clamp(64, 65_535).to_string()));

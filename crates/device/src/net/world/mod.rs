@@ -20,7 +20,6 @@ pub(super) use routing::{Destination, mask_length, mask_text};
 use self::ethernet::path;
 use super::facts::{Facts, Link};
 use super::row::{Row, Table};
-use super::sources::Sources;
 use super::state::State;
 use super::uapi::*;
 
@@ -66,17 +65,11 @@ impl Entry {
 
 impl World {
     /// All rows. Those of the host that are new get a number.
-    pub(super) fn build(
-        facts: &Facts,
-        state: &mut State,
-        sources: &Sources,
-        lifetimes: &mut Lifetimes,
-    ) -> Self {
+    pub(super) fn build(facts: &Facts, state: &mut State, lifetimes: &mut Lifetimes) -> Self {
         state.forget_presence();
         let mut builder = Builder {
             facts,
             state,
-            sources,
             lifetimes,
             world: Self::default(),
         };
@@ -128,17 +121,12 @@ impl World {
     }
 
     /// The path of the interface of layer 1 that a device is, and of which type it is.
-    pub(super) fn layer1(
-        &self,
-        device: Option<u32>,
-        facts: &Facts,
-        sources: &Sources,
-    ) -> (String, &'static str) {
+    pub(super) fn layer1(&self, device: Option<u32>, facts: &Facts) -> (String, &'static str) {
         let link = device.and_then(|index| facts.links.get(&index));
         let base = device.and_then(|index| self.on.base.get(&index));
         match base.filter(|row| row.table == Table::EthernetInterface) {
             Some(row) => (row.to_string(), "Ethernet"),
-            None if link.is_some_and(|link| sources.is_wireless(link)) => (String::new(), "Wi-Fi"),
+            None if link.is_some_and(|link| link.is_wireless) => (String::new(), "Wi-Fi"),
             None => (String::new(), "Other"),
         }
     }
@@ -195,7 +183,6 @@ fn device_name_within(state: &State, row: Row, depth: u32) -> Option<&str> {
 struct Builder<'a> {
     facts: &'a Facts,
     state: &'a mut State,
-    sources: &'a Sources,
     lifetimes: &'a mut Lifetimes,
     world: World,
 }
@@ -207,9 +194,7 @@ impl Builder<'_> {
             let table = match link {
                 link if link.bridge.is_some() => Table::Bridge,
                 link if link.vlan.is_some() => Table::VlanTermination,
-                link if link.is_ethernet() && !self.sources.is_wireless(link) => {
-                    Table::EthernetInterface
-                }
+                link if link.is_ethernet() && !link.is_wireless => Table::EthernetInterface,
                 _ => continue,
             };
             let row = self.row_of_device(table, &link.name);
