@@ -52,6 +52,26 @@ impl Certificates {
     }
 }
 
+/// Two Endpoints whose names look alike in a file system: the second does not get the files of the first.
+#[test]
+fn nobody_gets_the_files_of_another_endpoint() {
+    let data = tempfile::tempdir().unwrap();
+    let certificates = Certificates::new(data.path().join("certs"), &["proto:a:b_c"]);
+    let file = certificates.file("proto_a_b_c.key");
+    let key = fs::read(&file).unwrap();
+    let refused = certificates.issue(&["proto:a_b:c"]);
+    refused.ended(2).says("proto:a:b_c");
+    assert_eq!(fs::read(&file).unwrap(), key);
+    certificates
+        .issue(&["proto:x:y_z", "proto:x_y:z"])
+        .ended(2)
+        .says("proto:x:y_z");
+    assert!(!certificates.file("proto_x_y_z.key").exists());
+    // Its own it does.
+    certificates.issue(&["proto:a:b_c"]).ended(0);
+    assert_ne!(fs::read(&file).unwrap(), key);
+}
+
 fn server(data: &Path, options: &[String]) -> Program {
     let mut command = usphere();
     command.args(["server", "--api", "127.0.0.1:0", "--ws", "127.0.0.1:0"]);

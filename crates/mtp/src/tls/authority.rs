@@ -160,13 +160,13 @@ impl Issued {
     }
 
     /// Writes both to files that are wholly there or not at all: the certificate for all to read, the
-    /// key for its owner only.
+    /// key for its owner only. Where one cannot be written, what was there before is there again.
     ///
     /// # Errors
     /// [`IdentityError`] names the file that could not be written.
     pub fn write(&self, certificate: &Path, key: &Path) -> Result<(), IdentityError> {
-        files::write_private(key, self.key.as_bytes())?;
-        files::write_public(certificate, self.certificate.as_bytes())
+        let public = (certificate, self.certificate.as_bytes());
+        files::write_pair(public, (key, self.key.as_bytes()))
     }
 }
 

@@ -12,7 +12,7 @@ use usphere_mtp::tls::Tls;
 use usphere_mtp::websocket::{self, Door, Listener, ListenerLimits, Settings};
 use usphere_proto::EndpointId;
 
-use super::{AgentHost, Event, tell};
+use super::{AgentHost, Event, descriptors, tell};
 
 impl AgentHost {
     /// Begins one attempt to reach `controller`.
@@ -62,7 +62,14 @@ impl AgentHost {
         let task = tokio::spawn(async move {
             // The address may be one of theirs.
             closed(closing).await;
-            match Listener::bind(door, settings, ListenerLimits::default()).await {
+            let connections_max = descriptors::connections_max();
+            let limits = ListenerLimits {
+                connections_max,
+                // Whoever it is must leave room for others.
+                connections_per_source_max: connections_max.div_ceil(2),
+                ..ListenerLimits::default()
+            };
+            match Listener::bind(door, settings, limits).await {
                 Ok(open) => {
                     tell(&post, Event::Listening(listener, Ok(open.local_addr())));
                     serve(open, listener, &post, stopped).await;

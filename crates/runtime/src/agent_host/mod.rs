@@ -5,6 +5,7 @@
 //! link. This shell decides nothing: it never looks into a Record.
 
 mod clock;
+mod descriptors;
 mod doors;
 mod links;
 mod owners;

@@ -2,10 +2,10 @@
 //!
 //! All of it works on files; nobody is asked.
 
+mod names;
 mod show;
 
 use std::fs::DirBuilder;
-use std::net::IpAddr;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -21,6 +21,7 @@ use crate::data;
 use crate::defaults::{CA_DAYS, CA_NAME, CERTIFICATE_DAYS, CERTS_ROLE};
 use crate::failure::{Exit, Failure};
 use crate::print;
+use names::Reached;
 
 /// How long before now a certificate is valid already: clocks differ.
 const LEEWAY_SECONDS: i64 = 3600;
@@ -71,8 +72,8 @@ struct Issue {
     #[arg(value_name = "ENDPOINT-ID", required = true, value_parser = read_name)]
     endpoints: Vec<EndpointId>,
     /// A host name or address where they are reached, for peers that look at it; may be given again
-    #[arg(long, value_name = "NAME")]
-    dns: Vec<String>,
+    #[arg(long, value_name = "NAME", value_parser = names::read)]
+    dns: Vec<Reached>,
     /// How long it is valid
     #[arg(long, value_name = "DAYS", default_value_t = CERTIFICATE_DAYS, value_parser = days())]
     days: u32,
@@ -147,10 +148,16 @@ impl Issue {
         let term = within(term(self.days)?, &ca)?;
         let (mut addresses, mut dns_names) = (Vec::new(), Vec::new());
         for name in self.dns {
-            match name.parse::<IpAddr>() {
-                Ok(address) => addresses.push(address),
-                Err(_) => dns_names.push(name),
+            match name {
+                Reached::Address(address) => addresses.push(address),
+                Reached::Name(name) => dns_names.push(name),
             }
+        }
+        for (index, id) in self.endpoints.iter().enumerate() {
+            let (certificate, _) = files(&folder, id);
+            let mut before = self.endpoints[..index].iter();
+            let other = before.find(|other| *other != id && files(&folder, other).0 == certificate);
+            not_of_another(&certificate, id, other)?;
         }
         let mut all = Vec::new();
         for id in self.endpoints {
@@ -259,6 +266,39 @@ pub(crate) fn files(folder: &Path, id: &EndpointId) -> (PathBuf, PathBuf) {
         folder.join(format!("{name}.pem")),
         folder.join(format!("{name}.key")),
     )
+}
+
+/// Refuses to replace what another Endpoint was issued: names that a file system could misread look alike in
+/// it. `other` is asked for at once and would have the same file.
+fn not_of_another(
+    certificate: &Path,
+    id: &EndpointId,
+    other: Option<&EndpointId>,
+) -> Result<(), Failure> {
+    let refused = |whose: String| {
+        let certificate = certificate.display();
+        let text = format_args!(
+            "{}: its certificate would be {certificate}, which is that of {whose}",
+            id.as_str()
+        );
+        Err(Failure::usage(text)
+            .advise("--dir DIR with a copy of the CA in it issues into another folder"))
+    };
+    if let Some(other) = other {
+        return refused(other.as_str().to_owned());
+    }
+    if !certificate.exists() {
+        return Ok(());
+    }
+    let kept = authorities(certificate).map_err(Failure::local)?;
+    let names: Vec<&EndpointName> = kept.iter().flat_map(|kept| kept.endpoint_names()).collect();
+    match EndpointName::from_urn(&id.to_urn()) {
+        Some(own) if names.contains(&&own) => Ok(()),
+        _ => {
+            let names = names.iter().map(ToString::to_string);
+            refused(names.collect::<Vec<_>>().join(", "))
+        }
+    }
 }
 
 /// From a little before now on.
