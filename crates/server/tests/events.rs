@@ -68,6 +68,16 @@ async fn a_notification_is_kept_before_it_is_answered_and_only_once() {
     let events = get(&second, &format!("{EVENTS}?after=1")).await.body;
     assert_eq!(events["events"].as_array().map(Vec::len), Some(1));
     assert_eq!(events["events"][0]["value"], "2");
+    for wrong in ["after=abc", "after=-1", "limit=x"] {
+        let refused = get(&second, &format!("{EVENTS}?{wrong}")).await;
+        assert_eq!(refused.status, 400, "{wrong}");
+        let (name, value) = wrong.split_once('=').unwrap();
+        let detail = refused.body["detail"].as_str().unwrap();
+        assert!(
+            detail.starts_with(&format!("{name}: \"{value}\"")),
+            "{detail}"
+        );
+    }
     let limited = get(&second, &format!("{EVENTS}?limit=1")).await.body;
     assert_eq!(limited["events"][0]["value"], "1");
     assert_eq!(

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use usphere_datamodel::limits::Clipped;
 use usphere_datamodel::model::Outputs;
 use usphere_datamodel::{Fault, FaultKind, ObjectId, Transaction};
 use usphere_trust::{Certificate, FingerprintAlgorithm};
@@ -61,8 +62,10 @@ pub(super) fn fingerprint(
 ) -> Result<Outputs, Fault> {
     let name = argument(arguments, "FingerprintAlgorithm");
     let algorithm = FingerprintAlgorithm::from_name(name).ok_or_else(|| {
-        let text =
-            "FingerprintAlgorithm is none of Device.LocalAgent.SupportedFingerprintAlgorithms";
+        let name = Clipped::new(name);
+        let text = format!(
+            "FingerprintAlgorithm: {name} is none of Device.LocalAgent.SupportedFingerprintAlgorithms"
+        );
         Fault::new(FaultKind::ArgumentInvalid, command, text)
     })?;
     let certificate = store::certificate(transaction, row).ok_or_else(|| {

@@ -3,6 +3,7 @@
 //! Whether its recipient may be told what it is about is judged when that happens: the roles may be others
 //! by then, and TP-469 2.20 expects such a Subscription to be accepted.
 
+use usphere_datamodel::limits::Clipped;
 use usphere_datamodel::path::{End, Path};
 use usphere_datamodel::types::list;
 use usphere_datamodel::{Fault, FaultKind, NodeId, ObjectId, Transaction};
@@ -43,7 +44,10 @@ pub(crate) fn check(
             let kind = Kind::parse(transaction.text(object, "NotifType"));
             references_fit(transaction, value, kind)
         }
-        "TriggerConfigSettings" => list::items(value).try_for_each(|item| setting(&item).map(drop)),
+        "TriggerConfigSettings" => list::items(value).try_for_each(|item| {
+            let outcome = setting(&item).map(drop);
+            outcome.map_err(|reason| format!("{}: {reason}", Clipped::new(&item)))
+        }),
         _ => Ok(()),
     };
     outcome.map_err(|text| {
@@ -126,6 +130,6 @@ fn references_fit(
                 .map(drop)
                 .map_err(|error| error.to_string()),
         };
-        outcome.map_err(|reason| format!("{entry}: {reason}"))
+        outcome.map_err(|reason| format!("{}: {reason}", Clipped::new(&entry)))
     })
 }

@@ -1,6 +1,8 @@
 //! What a device said: page by page, or live.
 
 use std::collections::VecDeque;
+use std::fmt::Display;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::Json;
@@ -14,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
+use usphere_datamodel::limits::Clipped;
 use usphere_proto::EndpointId;
 use usphere_runtime::controller_host::{self, ControllerEvent, ControllerHandle};
 
@@ -26,8 +29,8 @@ use crate::limits::{PAGE_EVENTS, STREAM_ALIVE, STREAM_READ_EVENTS, STREAMS_MAX};
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PageQuery {
-    after: Option<i64>,
-    limit: Option<u32>,
+    after: Option<String>,
+    limit: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -38,7 +41,7 @@ pub(super) struct Page {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct StreamQuery {
-    after: Option<i64>,
+    after: Option<String>,
 }
 
 pub(super) async fn list(
@@ -48,11 +51,10 @@ pub(super) async fn list(
 ) -> Answer<Json<Page>> {
     let Path(device) = device.map_err(|error| Problem::bad_request(error.body_text()))?;
     let Query(query) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let after = number("after", query.after.as_deref(), i64::MAX)?;
+    let limit = number("limit", query.limit.as_deref(), u32::MAX)?;
     let known = platform.inventory.find(device).await?;
-    let (after, limit) = (
-        query.after.unwrap_or_default(),
-        query.limit.unwrap_or(PAGE_EVENTS),
-    );
+    let (after, limit) = (after.unwrap_or_default(), limit.unwrap_or(PAGE_EVENTS));
     let events = &platform.events;
     Ok(Json(Page {
         events: events.list(&known.endpoint_id, after, limit).await?.events,
@@ -68,7 +70,8 @@ pub(super) async fn live(
 ) -> Answer<Response> {
     let Path(device) = device.map_err(|error| Problem::bad_request(error.body_text()))?;
     let Query(query) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
-    let after = last_event_id(&headers)?.or(query.after);
+    let after = number("after", query.after.as_deref(), i64::MAX)?;
+    let after = last_event_id(&headers)?.or(after);
     let place = Arc::clone(&platform.streams).try_acquire_owned();
     let place = place.map_err(|_| {
         let detail = format!("{STREAMS_MAX} streams are open, and more are not allowed");
@@ -106,9 +109,25 @@ fn last_event_id(headers: &HeaderMap) -> Answer<Option<i64>> {
     let Some(id) = headers.get("last-event-id") else {
         return Ok(None);
     };
-    let id = id.to_str().ok().and_then(|id| id.trim().parse().ok());
-    let wrong = || Problem::bad_request("Last-Event-ID: a number is expected");
-    id.map(Some).ok_or_else(wrong)
+    let id = String::from_utf8_lossy(id.as_bytes());
+    number("Last-Event-ID", Some(id.trim()), i64::MAX)
+}
+
+/// The number from 0 to `most` that `name` is given as, if it is given at all.
+fn number<T>(name: &str, given: Option<&str>, most: T) -> Answer<Option<T>>
+where
+    T: Display + FromStr + PartialOrd + From<u8>,
+{
+    let Some(given) = given else {
+        return Ok(None);
+    };
+    match given.parse() {
+        Ok(number) if number >= T::from(0) && number <= most => Ok(Some(number)),
+        _ => Err(Problem::bad_request(format!(
+            "{name}: {} is not a number from 0 to {most}",
+            Clipped::new(given)
+        ))),
+    }
 }
 
 /// One stream. It holds no more than one read of the store, however fast events come and however slowly

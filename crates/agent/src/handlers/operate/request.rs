@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use usphere_datamodel::limits::Clipped;
 use usphere_datamodel::model::Outputs;
 use usphere_datamodel::schema::CommandNode;
 use usphere_datamodel::{Fault, FaultKind, ObjectId, Transaction};
@@ -122,7 +123,8 @@ fn delay_of(path: &str, arguments: &BTreeMap<String, String>) -> Result<u32, Fau
     let given = arguments.get("DelaySeconds").map_or("", String::as_str);
     let delay = given.parse().ok().filter(|delay| *delay > 0);
     delay.ok_or_else(|| {
-        let text = "DelaySeconds has to be a number of seconds from 1 to 4294967295";
+        let given = Clipped::new(given);
+        let text = format!("DelaySeconds: {given} is not a number of seconds from 1 to 4294967295");
         Fault::new(FaultKind::ArgumentInvalid, path, text)
     })
 }

@@ -129,7 +129,12 @@ fn settings_are_pairs_of_parameters_and_values() {
     let row = subscribe_to_code(&mut live, "a", &[]);
     for settings in ["nonsense", "Device.LocalAgent.=x", "=x", "Device..x=1"] {
         let error = live.error("a", set(&row, &[("TriggerConfigSettings", settings)]));
-        assert_eq!(error.param_errs[0].err_code, 7012, "{settings}: {error:?}");
+        let refusal = &error.param_errs[0];
+        assert_eq!(refusal.err_code, 7012, "{settings}: {error:?}");
+        assert!(
+            refusal.err_msg.contains(&format!("\"{settings}\"")),
+            "{error:?}"
+        );
     }
     let search = "Device.LocalAgent.Controller.[EndpointID==\"self::a\"].ControllerCode=by key";
     live.response(
