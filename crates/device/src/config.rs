@@ -40,6 +40,8 @@ pub struct DeviceConfig {
     pub dns: DnsConfig,
     /// Which IP interface is which network device.
     pub interfaces: Interfaces,
+    /// The network namespace that diagnostics run in, `/run/netns/NAME`; that of the process if none.
+    pub namespace: Option<PathBuf>,
     /// The certificates.
     pub security: SecurityConfig,
     /// The time client.
@@ -64,6 +66,9 @@ pub struct SecurityConfig {
 /// What a Controller may change of the time client.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct TimeConfig {
+    /// A program and its arguments, run when that file was changed, so that the time client takes it up. None
+    /// is run where it is empty.
+    pub reload: Vec<String>,
     /// A file that the time client reads, in which its servers may be changed. Without one, they may not.
     pub write_to: Option<PathBuf>,
 }

@@ -13,6 +13,7 @@ use crate::dhcp::Leases;
 use crate::diagnostics::{Ping, TraceRoute, target};
 use crate::dns::{DnsClient, Lookup, Resolver};
 use crate::first_use::FirstUse;
+use crate::net::namespace;
 use crate::objects::{CLOCK, CPU, IDENTITY, MEMORY, OWNER, PROCESSES, SYSTEM};
 use crate::processes::Processes;
 use crate::time::TimeClients;
@@ -52,7 +53,7 @@ impl Host {
             )?,
             first_use: FirstUse::new(config.first_use_file.clone()),
             processes: Processes::new(&paths.proc),
-            time: TimeClients::new(config.time.write_to.clone(), &paths)?,
+            time: TimeClients::new(&config.time, &paths)?,
             config,
             paths,
         })
@@ -130,6 +131,19 @@ impl Host {
         device.ok_or_else(|| {
             let text = format!("{interface} is no interface that datagrams could leave through");
             target::wrong("Interface", &text)
+        })
+    }
+
+    /// Work of a command that sends datagrams; it runs in a thread of its own, which enters the network that
+    /// is served.
+    fn in_namespace(&self, work: impl FnOnce() -> Outputs + Send + 'static) -> CommandWork {
+        let namespace = self.config.namespace.clone();
+        Box::new(move || {
+            if let Some(path) = namespace {
+                namespace::enter(&path)
+                    .map_err(|error| OwnerError::failed(format!("{}: {error}", path.display())))?;
+            }
+            Ok(work())
         })
     }
 
@@ -219,16 +233,16 @@ impl Owner for Host {
             "Device.DNS.Diagnostics.NSLookupDiagnostics()" => {
                 let lookup = Lookup::read(arguments, device)?;
                 let resolver = Resolver::of(&self.paths)?;
-                Box::new(move || Ok(lookup.run(&resolver, &|| cancelled.is_set())))
+                self.in_namespace(move || lookup.run(&resolver, &|| cancelled.is_set()))
             }
             "Device.IP.Diagnostics.IPPing()" => {
                 let ping = Ping::read(arguments, device)?;
-                Box::new(move || Ok(ping.run(&|| cancelled.is_set())))
+                self.in_namespace(move || ping.run(&|| cancelled.is_set()))
             }
             "Device.IP.Diagnostics.TraceRoute()" => {
                 let trace = TraceRoute::read(arguments, device)?;
                 let resolver = Resolver::of(&self.paths)?;
-                Box::new(move || Ok(trace.run(&resolver, &|| cancelled.is_set())))
+                self.in_namespace(move || trace.run(&resolver, &|| cancelled.is_set()))
             }
             "Device.SelfTestDiagnostics()" => {
                 let (config, paths) = (self.config.clone(), self.paths.clone());

@@ -51,6 +51,9 @@ pub const LEASE_DEPTH_MAX: usize = 8;
 /// Longest time-out of a diagnostics command, in milliseconds.
 pub const DIAGNOSTICS_TIMEOUT_MAX: u32 = 60_000;
 
+/// Most names that diagnostics have the host's resolver look up at once, those that were cancelled included.
+pub const RESOLVERS_MAX: usize = 8;
+
 /// Most echo requests of one command.
 pub const PINGS_MAX: u32 = 1_000;
 

@@ -4,6 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use usphere_datamodel::declare::{Command, command};
 use usphere_datamodel::model::{Outputs, OwnerError};
 
@@ -77,23 +78,27 @@ impl Ping {
     /// When an argument is out of its range.
     pub(crate) fn read(arguments: &Arguments, device: Option<String>) -> Result<Self, OwnerError> {
         let timeout = number(arguments, "Timeout", 1..=DIAGNOSTICS_TIMEOUT_MAX, 1000)?;
-        let data_bytes = number(arguments, "DataBlockSize", 1..=65_535, 32)?;
+        let version = Version::read(arguments)?;
         let dscp = number(arguments, "DSCP", 0..=63, 0)?;
         Ok(Self {
             host: target::host(arguments, "Host")?,
-            version: Version::read(arguments)?,
+            version,
             device,
             repetitions: number(arguments, "NumberOfRepetitions", 1..=PINGS_MAX, 3)?,
             timeout: Duration::from_millis(timeout.into()),
-            data_bytes: usize::try_from(data_bytes).unwrap_or(usize::MAX),
+            data_bytes: target::data_bytes(arguments, version, 32)?,
             dscp: u8::try_from(dscp).unwrap_or(0),
         })
     }
 
     /// Does it; stops soon after `is_cancelled` says so.
     pub(crate) fn run(&self, is_cancelled: &dyn Fn() -> bool) -> Outputs {
-        let Some(address) = target::resolve(&self.host, self.version) else {
-            return Times::default().outputs("Error_CannotResolveHostName", None);
+        let Some(address) = target::resolve(&self.host, self.version, is_cancelled) else {
+            let status = match is_cancelled() {
+                true => "Canceled",
+                false => "Error_CannotResolveHostName",
+            };
+            return Times::default().outputs(status, None);
         };
         match self.measure(address, is_cancelled) {
             Ok(times) if is_cancelled() => times.outputs("Canceled", Some(address)),
@@ -104,9 +109,7 @@ impl Ping {
             Err(error) if is_no_route(error) => {
                 Times::default().outputs("Error_NoRouteToHost", Some(address))
             }
-            Err(nix::errno::Errno::EMSGSIZE) => {
-                Times::default().outputs("Error_Other", Some(address))
-            }
+            Err(Errno::EMSGSIZE) => Times::default().outputs("Error_Other", Some(address)),
             Err(error) => {
                 tracing::warn!("IPPing() to {address}: {error}");
                 Times::default().outputs("Error_Internal", Some(address))
@@ -145,8 +148,7 @@ impl Ping {
                     let reply = self.reply(&socket, &mut buffer, &is_mine, began, is_cancelled)?;
                     times.note(reply);
                 }
-                Err(error) if is_no_route(error) => times.note(Reply::Unreachable),
-                Err(error) => return Err(error),
+                Err(error) => times.note(unsent(error)?),
             }
             if repetition + 1 < self.repetitions {
                 pause(PERIOD.saturating_sub(began.elapsed()), is_cancelled);
@@ -194,10 +196,20 @@ impl Ping {
     }
 }
 
+/// What a request counts as that could not be sent: one of many that failed, unless none could ever be sent.
+fn unsent(error: Errno) -> nix::Result<Reply> {
+    match error {
+        Errno::EMSGSIZE => Err(error),
+        error if is_no_route(error) => Ok(Reply::Unreachable),
+        // A firewall, a full queue, what a router said of a request before.
+        _ => Ok(Reply::None),
+    }
+}
+
 /// The least time from one request to the next.
 const PERIOD: Duration = Duration::from_millis(200);
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 enum Reply {
     After(Duration),
     None,
@@ -266,4 +278,21 @@ fn data(bytes: usize) -> Vec<u8> {
 /// Eight bytes that nobody can guess.
 fn token() -> [u8; 8] {
     RandomState::new().hash_one(0).to_be_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_that_cannot_be_sent_is_a_failure_among_others() {
+        let mut times = Times::default();
+        for error in [Errno::ECONNREFUSED, Errno::EPERM, Errno::ENOBUFS] {
+            times.note(unsent(error).unwrap());
+        }
+        assert_eq!((times.failures, times.unreachable), (3, 0));
+        times.note(unsent(Errno::EHOSTUNREACH).unwrap());
+        assert_eq!((times.failures, times.unreachable), (4, 1));
+        assert_eq!(unsent(Errno::EMSGSIZE).unwrap_err(), Errno::EMSGSIZE);
+    }
 }

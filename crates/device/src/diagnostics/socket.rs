@@ -159,7 +159,8 @@ impl Socket {
         }
     }
 
-    fn report(&self) -> Result<Option<Report>> {
+    /// What the error queue has, if anything.
+    pub(super) fn report(&self) -> Result<Option<Report>> {
         let mut payload = [0; 64];
         let mut pieces = [IoSliceMut::new(&mut payload)];
         let mut control = vec![0; CONTROL_BYTES];

@@ -3,9 +3,15 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, ToSocketAddrs};
 use std::ops::RangeInclusive;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
 
 use usphere_datamodel::FaultKind;
 use usphere_datamodel::model::{Outputs, OwnerError};
+
+use super::CANCEL_PERIOD;
+use crate::limits::RESOLVERS_MAX;
 
 /// The arguments of a command.
 pub(crate) type Arguments = BTreeMap<String, String>;
@@ -47,12 +53,99 @@ impl Version {
     }
 }
 
-/// An address of the host called `name`, as the host's own resolver gives it; that may take as long as its
-/// servers are silent.
-pub(crate) fn resolve(name: &str, version: Version) -> Option<IpAddr> {
-    let addresses = (name, 0).to_socket_addrs().ok()?;
-    let mut addresses = addresses.map(|address| address.ip());
-    addresses.find(|address| version.fits(address))
+/// An address of the host called `name`, as the host's own resolver gives it. That may take as long as its
+/// servers are silent, but no longer than until `is_cancelled` says so; None then, and where there is none.
+pub(crate) fn resolve(
+    name: &str,
+    version: Version,
+    is_cancelled: &dyn Fn() -> bool,
+) -> Option<IpAddr> {
+    static RESOLVERS: Resolvers = Resolvers(AtomicUsize::new(0));
+    if let Ok(address) = name.parse() {
+        return Some(address).filter(|address| version.fits(address));
+    }
+    let name = name.to_owned();
+    let look_up = move || {
+        let addresses = (name.as_str(), 0).to_socket_addrs();
+        let addresses = addresses.map(|found| found.map(|address| address.ip()).collect());
+        addresses.unwrap_or_default()
+    };
+    let addresses = RESOLVERS.run(look_up, is_cancelled)?;
+    addresses.into_iter().find(|address| version.fits(address))
+}
+
+/// Threads that ask the host's resolver, which nothing can interrupt: what is cancelled is left to end by
+/// itself. At most [`RESOLVERS_MAX`] at once.
+struct Resolvers(AtomicUsize);
+
+impl Resolvers {
+    fn run(
+        &'static self,
+        look_up: impl FnOnce() -> Vec<IpAddr> + Send + 'static,
+        is_cancelled: &dyn Fn() -> bool,
+    ) -> Option<Vec<IpAddr>> {
+        let (found, wanted) = channel();
+        let seat = self.seat()?;
+        // It is in the network namespace of this thread.
+        let started = thread::Builder::new()
+            .name("resolver".to_owned())
+            .spawn(move || {
+                // Nobody may wait for it any more.
+                let _ = found.send(look_up());
+                drop(seat);
+            });
+        if let Err(error) = started {
+            tracing::warn!("no thread can be had to look up a name: {error}");
+            return None;
+        }
+        while !is_cancelled() {
+            match wanted.recv_timeout(CANCEL_PERIOD) {
+                Ok(addresses) => return Some(addresses),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return None,
+            }
+        }
+        None
+    }
+
+    fn seat(&'static self) -> Option<Seat> {
+        let seat = Seat(&self.0);
+        let has_room = self.0.fetch_add(1, Ordering::Relaxed) < RESOLVERS_MAX;
+        if !has_room {
+            tracing::warn!("{RESOLVERS_MAX} names are being looked up already, another is not");
+        }
+        has_room.then_some(seat)
+    }
+}
+
+/// The place of one thread; it is free again when this is dropped.
+struct Seat(&'static AtomicUsize);
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The argument `DataBlockSize`, bytes that one datagram of ICMP or UDP can carry over the `version` of IP;
+/// `otherwise` where it is not given.
+///
+/// # Errors
+/// When it is no number, or one datagram does not hold as much.
+pub(crate) fn data_bytes(
+    arguments: &Arguments,
+    version: Version,
+    otherwise: u32,
+) -> Result<usize, OwnerError> {
+    // Both headers are 8 bytes long. The length of a packet of IPv4 counts its own header of 20 bytes.
+    const V4_MAX: u32 = 65_535 - 20 - 8;
+    const V6_MAX: u32 = 65_535 - 8;
+    let most = match version {
+        Version::Any | Version::V4 => V4_MAX,
+        Version::V6 => V6_MAX,
+    };
+    let bytes = number(arguments, "DataBlockSize", 1..=most, otherwise)?;
+    Ok(usize::try_from(bytes).unwrap_or(usize::MAX))
 }
 
 /// The argument `name`; empty where there is none.
@@ -121,6 +214,8 @@ pub(crate) fn wrong(name: &str, text: &str) -> OwnerError {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use super::*;
 
     fn arguments(name: &str, value: &str) -> Arguments {
@@ -148,11 +243,53 @@ mod tests {
     #[test]
     fn an_address_is_its_own_name() {
         let v4: IpAddr = "192.0.2.1".parse().unwrap();
+        let resolve = |name, version| resolve(name, version, &|| false);
         assert_eq!(resolve("192.0.2.1", Version::Any), Some(v4));
         assert_eq!(resolve("192.0.2.1", Version::V6), None);
         assert_eq!(
             resolve("2001:db8::1", Version::V6).map(|address| address.is_ipv6()),
             Some(true)
         );
+    }
+
+    #[test]
+    fn a_resolver_that_is_silent_is_left_alone_when_it_is_cancelled_and_few_are() {
+        static RESOLVERS: Resolvers = Resolvers(AtomicUsize::new(0));
+        let began = Instant::now();
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let ended = std::sync::Arc::new(std::sync::Mutex::new(ended));
+        for _ in 0..RESOLVERS_MAX {
+            let ended = std::sync::Arc::clone(&ended);
+            let silent = move || {
+                // Until the test lets go.
+                let _ = ended.lock().map(|ended| ended.recv());
+                Vec::new()
+            };
+            assert_eq!(RESOLVERS.run(silent, &|| true), None);
+        }
+        assert_eq!(RESOLVERS.run(Vec::new, &|| false), None, "no more of them");
+        assert!(began.elapsed() < Duration::from_secs(10));
+        drop(end);
+        while RESOLVERS.0.load(Ordering::Relaxed) > 0 {
+            assert!(began.elapsed() < Duration::from_secs(30));
+            thread::sleep(Duration::from_millis(10));
+        }
+        let found = RESOLVERS.run(|| vec![[192, 0, 2, 1].into()], &|| false);
+        assert_eq!(found.map(|found| found.len()), Some(1));
+    }
+
+    #[test]
+    fn a_datagram_holds_as_much_as_its_version_of_ip_lets_it() {
+        let size = |value, version| data_bytes(&arguments("DataBlockSize", value), version, 32);
+        assert_eq!(size("65507", Version::V4), Ok(65_507));
+        assert_eq!(size("65527", Version::V6), Ok(65_527));
+        for (value, version) in [
+            ("65508", Version::Any),
+            ("65508", Version::V4),
+            ("65535", Version::V6),
+        ] {
+            let error = size(value, version).unwrap_err();
+            assert!(error.text.contains(value), "{error}");
+        }
     }
 }

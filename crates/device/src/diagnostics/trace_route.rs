@@ -64,6 +64,8 @@ pub(crate) struct TraceRoute {
 /// One router on the way, or the host at its end.
 #[derive(Debug, Default, PartialEq)]
 struct Hop {
+    /// To which the first try goes, and the others to the next ones.
+    port: u16,
     address: Option<IpAddr>,
     code: u8,
     /// One for each try.
@@ -79,7 +81,7 @@ impl TraceRoute {
     /// When an argument is out of its range.
     pub(crate) fn read(arguments: &Arguments, device: Option<String>) -> Result<Self, OwnerError> {
         let timeout = number(arguments, "Timeout", 1..=DIAGNOSTICS_TIMEOUT_MAX, 5000)?;
-        let data_bytes = number(arguments, "DataBlockSize", 1..=65_535, 38)?;
+        let version = Version::read(arguments)?;
         let small = |name, most, otherwise| {
             number(arguments, name, 1..=most, otherwise)
                 .map(|number| u8::try_from(number).unwrap_or(u8::MAX))
@@ -87,11 +89,11 @@ impl TraceRoute {
         let dscp = number(arguments, "DSCP", 0..=63, 0)?;
         Ok(Self {
             host: target::host(arguments, "Host")?,
-            version: Version::read(arguments)?,
+            version,
             device,
             tries: small("NumberOfTries", 3, 3)?.into(),
             timeout: Duration::from_millis(timeout.into()),
-            data_bytes: usize::try_from(data_bytes).unwrap_or(usize::MAX),
+            data_bytes: target::data_bytes(arguments, version, 38)?,
             dscp: u8::try_from(dscp).unwrap_or(0),
             hops_max: small("MaxHopCount", 64, 30)?,
         })
@@ -99,8 +101,12 @@ impl TraceRoute {
 
     /// Does it; stops soon after `is_cancelled` says so. `resolver` tells the names of routers.
     pub(crate) fn run(&self, resolver: &Resolver, is_cancelled: &dyn Fn() -> bool) -> Outputs {
-        let Some(address) = target::resolve(&self.host, self.version) else {
-            return show("Error_CannotResolveHostName", None, &[], &BTreeMap::new());
+        let Some(address) = target::resolve(&self.host, self.version, is_cancelled) else {
+            let status = match is_cancelled() {
+                true => "Canceled",
+                false => "Error_CannotResolveHostName",
+            };
+            return show(status, None, &[], &BTreeMap::new());
         };
         let hops = match self.walk(address, is_cancelled) {
             Ok(hops) => hops,
@@ -165,6 +171,7 @@ impl TraceRoute {
         is_cancelled: &dyn Fn() -> bool,
     ) -> nix::Result<Hop> {
         let mut hop = Hop {
+            port,
             times: vec![None; self.tries.into()],
             ..Hop::default()
         };
@@ -184,7 +191,8 @@ impl TraceRoute {
             let due = GAP * u32::from(next);
             let mut wait = left.min(CANCEL_PERIOD);
             if next < self.tries && elapsed >= due {
-                match socket.send_to(data, SocketAddr::new(to, port + next)) {
+                let place = SocketAddr::new(to, port + next);
+                match hop.send(socket, data, place, &sent) {
                     Ok(()) => {}
                     Err(error) if is_no_route(error) && next > 0 => {}
                     Err(error) => return Err(error),
@@ -196,7 +204,7 @@ impl TraceRoute {
                 wait = wait.min(due.saturating_sub(elapsed));
             }
             if let Some(report) = answer(socket, to, wait)? {
-                hop.note(report, port, &sent);
+                hop.note(report, &sent);
             }
             if hop.times.iter().all(Option::is_some) {
                 return Ok(hop);
@@ -229,10 +237,37 @@ fn answer(socket: &Socket, to: IpAddr, wait: Duration) -> nix::Result<Option<Rep
     })
 }
 
+/// How often a try is sent again because something was said of earlier ones.
+const RESENDS_MAX: usize = 16;
+
 impl Hop {
-    fn note(&mut self, report: Report, port: u16, sent: &[Instant]) {
+    /// Sends one try. What is said of earlier ones meanwhile, late ones of other hops among them, is told by the
+    /// kernel instead of sending: that is noted, and the try sent again.
+    fn send(
+        &mut self,
+        socket: &Socket,
+        data: &[u8],
+        to: SocketAddr,
+        sent: &[Instant],
+    ) -> nix::Result<()> {
+        let mut outcome = socket.send_to(data, to);
+        for _ in 0..RESENDS_MAX {
+            if outcome.is_ok() {
+                break;
+            }
+            let Some(report) = socket.report()? else {
+                // Somebody else may have read what was said; whatever fails once more fails.
+                return socket.send_to(data, to);
+            };
+            self.note(report, sent);
+            outcome = socket.send_to(data, to);
+        }
+        outcome
+    }
+
+    fn note(&mut self, report: Report, sent: &[Instant]) {
         let at = match report.port {
-            Some(about) => usize::from(about.wrapping_sub(port)),
+            Some(about) => usize::from(about.wrapping_sub(self.port)),
             // Whoever answers by UDP does not say to which.
             None => self.times.iter().position(Option::is_none).unwrap_or(0),
         };
@@ -319,4 +354,27 @@ fn show(
         }
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    #[test]
+    fn what_is_said_late_of_another_hop_is_not_taken_for_the_fate_of_this_one() {
+        let arguments = [("Host", "127.0.0.1"), ("ProtocolVersion", "IPv4")];
+        let arguments = arguments.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let trace = TraceRoute::read(&arguments.into(), None).unwrap();
+        let to = IpAddr::from(Ipv4Addr::LOCALHOST);
+        let socket = Socket::datagrams(to).unwrap();
+        // Nobody listens there, which loopback says at once, and the next to send is told.
+        let earlier = SocketAddr::new(to, FIRST_PORT - 7);
+        socket.send_to(b"u", earlier).unwrap();
+        std::thread::sleep(Duration::from_millis(50));
+        let hop = trace.hop(&socket, to, FIRST_PORT, b"u", &|| false).unwrap();
+        assert!(hop.is_last, "{hop:?}");
+        assert_eq!(hop.times.iter().flatten().count(), 3);
+    }
 }

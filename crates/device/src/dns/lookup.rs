@@ -83,7 +83,7 @@ impl Lookup {
     pub(crate) fn run(&self, resolver: &Resolver, is_cancelled: &dyn Fn() -> bool) -> Outputs {
         let servers = match &self.server {
             None => resolver.servers.clone(),
-            Some(name) => match target::resolve(name, Version::Any) {
+            Some(name) => match target::resolve(name, Version::Any, is_cancelled) {
                 Some(address) => vec![SocketAddr::new(address, PORT)],
                 None => return show("Error_DNSServerNotResolved", &[]),
             },

@@ -13,7 +13,7 @@ mod facts;
 mod goal;
 mod hands;
 mod losses;
-mod namespace;
+pub(crate) mod namespace;
 mod neighbours;
 mod objects;
 mod plan;

@@ -11,7 +11,7 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 ///
 /// # Errors
 /// When there is none, or the process may not enter it.
-pub(super) fn enter(path: &Path) -> io::Result<()> {
+pub(crate) fn enter(path: &Path) -> io::Result<()> {
     let namespace = File::open(path)?;
     move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))?;
     Ok(())

@@ -1,6 +1,7 @@
 //! The host's time clients, and the file in which Controllers may name their servers.
 
 mod clients;
+mod reload;
 
 use core::time::Duration;
 
@@ -12,7 +13,7 @@ use usphere_datamodel::model::{OwnedChange, OwnerError, Phase, Snapshot};
 use usphere_datamodel::types::{ALIAS, list};
 
 use crate::clock::Clock;
-use crate::config::{ConfigError, HostPaths};
+use crate::config::{ConfigError, HostPaths, TimeConfig};
 use crate::edited::Edited;
 use crate::files::Unread;
 use crate::objects::SYSTEM;
@@ -20,6 +21,7 @@ use crate::row_numbers;
 use crate::snapshot::{row, value};
 
 use clients::is_server;
+use reload::Reload;
 
 pub(crate) use clients::TimeClient;
 
@@ -60,19 +62,21 @@ pub(crate) const TABLE: &str = "Device.Time.Client.";
 #[derive(Debug)]
 pub(crate) struct TimeClients {
     edited: Option<(TimeClient, Edited)>,
+    reload: Reload,
 }
 
 impl TimeClients {
-    /// With the file that Controllers may change, if there is one.
+    /// With the file that Controllers may change, if there is one, and what is run then.
     ///
     /// # Errors
     /// When no client that is known here would read that file.
-    pub(crate) fn new(
-        write_to: Option<std::path::PathBuf>,
-        paths: &HostPaths,
-    ) -> Result<Self, ConfigError> {
-        let Some(file) = write_to else {
-            return Ok(Self { edited: None });
+    pub(crate) fn new(config: &TimeConfig, paths: &HostPaths) -> Result<Self, ConfigError> {
+        let reload = Reload::new(&config.reload);
+        let Some(file) = config.write_to.clone() else {
+            return Ok(Self {
+                edited: None,
+                reload,
+            });
         };
         let client = TimeClient::ALL
             .into_iter()
@@ -86,6 +90,7 @@ impl TimeClients {
             })?;
         Ok(Self {
             edited: Some((client, Edited::new(file))),
+            reload,
         })
     }
 
@@ -170,6 +175,7 @@ impl TimeClients {
     ) -> Result<(), OwnerError> {
         let (_, edited) = self.edited_of(client)?;
         if edited.take_back(std::slice::from_ref(change))? {
+            self.reload.run();
             return Ok(());
         }
         self.set_servers(paths, Phase::Undo, client, change, previous)
@@ -204,7 +210,11 @@ impl TimeClients {
         }
         match phase {
             Phase::Check => Ok(()),
-            Phase::Apply | Phase::Undo => edited.write(std::slice::from_ref(change), text),
+            Phase::Apply | Phase::Undo => {
+                edited.write(std::slice::from_ref(change), text)?;
+                self.reload.run();
+                Ok(())
+            }
         }
     }
 

@@ -13,6 +13,7 @@ fn writable(files: &Files, path: &str) -> DeviceConfig {
     DeviceConfig {
         time: TimeConfig {
             write_to: Some(files.folder().join(path)),
+            ..TimeConfig::default()
         },
         ..DeviceConfig::default()
     }
@@ -66,6 +67,28 @@ fn servers_are_written_to_the_file_that_is_configured_and_nowhere_else() {
             .set("Device.Time.Client.5.Servers", wrong)
             .unwrap_err();
         assert_eq!(fault.kind, FaultKind::ValueInvalid, "{wrong:?}");
+    }
+}
+
+#[test]
+fn the_client_is_asked_to_take_up_its_file_where_a_command_is_configured() {
+    let files = Files::router();
+    std::fs::create_dir_all(files.folder().join("etc/systemd/timesyncd.conf.d")).unwrap();
+    let mark = files.folder().join("reloaded; true");
+    let mut config = writable(&files, TIMESYNCD);
+    config.time.reload = vec!["touch".to_owned(), mark.display().to_string()];
+    let mut scene = Scene::configured(config, files.paths());
+    scene
+        .set("Device.Time.Client.5.Servers", "a b")
+        .unwrap_err();
+    assert!(!mark.exists());
+    scene
+        .set("Device.Time.Client.5.Servers", "x.example")
+        .unwrap();
+    let began = std::time::Instant::now();
+    while !mark.exists() {
+        assert!(began.elapsed().as_secs() < 30);
+        std::thread::sleep(std::time::Duration::from_millis(20));
     }
 }
 

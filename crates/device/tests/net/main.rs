@@ -2,6 +2,7 @@
 
 mod chance;
 mod counters;
+mod diagnosing;
 mod facts;
 mod inside;
 mod mistakes;

@@ -138,6 +138,7 @@ fn host_config(settings: &Settings, endpoint_id: EndpointId) -> Result<AgentHost
         .first_use_file
         .get_or_insert_with(|| settings.data.join(FIRST_USE_FILE));
     device.rows_file = Some(settings.data.join(ROWS_FILE));
+    device.namespace.clone_from(&settings.network.namespace);
     let host = Host::new(device, HostPaths::default()).map_err(Failure::usage)?;
     let identity = settings.identity(&endpoint_id)?;
     let mut network = settings.network.clone();

@@ -116,6 +116,7 @@ struct Security {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Time {
+    reload: Vec<String>,
     write_to: Option<PathBuf>,
 }
 
@@ -355,10 +356,13 @@ impl From<Device> for DeviceConfig {
                 write_to: device.dns.write_to,
             },
             interfaces: Interfaces::default(),
+            // It is known where the network is configured.
+            namespace: None,
             security: SecurityConfig {
                 certificates: device.security.certificates,
             },
             time: TimeConfig {
+                reload: device.time.reload,
                 write_to: device.time.write_to,
             },
         }
