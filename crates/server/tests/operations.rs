@@ -287,7 +287,11 @@ async fn a_command_that_runs_is_waited_for_also_by_the_next_life_of_the_server()
         .await
         .body;
     let id = page["operations"][0]["id"].as_str().unwrap().to_owned();
-    assert_eq!(diary.lines(), std::slice::from_ref(&id), "its name is the command key");
+    assert_eq!(
+        diary.lines(),
+        std::slice::from_ref(&id),
+        "its name is the command key"
+    );
     drop(agent);
     first.shutdown().await;
 
