@@ -247,8 +247,15 @@ mod tests {
             println!("LEFT OUT: this kernel has no sock_diag");
             return;
         };
+        let table = Path::new("/proc/thread-self/net/tcp");
         let mut read_from = BTreeSet::new();
-        read(Path::new("/proc/thread-self/net/tcp"), &mut read_from).unwrap();
+        read(table, &mut read_from).unwrap();
+        // Connections that have ended are in the table for a minute, and other tests make thousands.
+        let length = std::fs::read(table).unwrap().len() as u64;
+        if length * 10 > TABLE_BYTES_MAX * 9 || asked.len() > ACTIVE_PORTS_MAX {
+            println!("LEFT OUT: this machine has more connections than are shown");
+            return;
+        }
         let end = |address: std::net::SocketAddr| (address.ip(), address.port());
         for port in [
             Port {
