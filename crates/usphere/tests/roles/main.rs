@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use usphere_datamodel::operation::{
     Add, AddStatus, Delete, DeleteStatus, Get, GetStatus, Instances, InstancesStatus, ObjectAccess,
     ObjectSettings, Operate, OperateStatus, Operation, Outcome, ParameterAccess, Set, SetStatus,
-    Setting, SupportedModel, SupportedModelStatus, SupportedObject,
+    Setting, SupportedModel, SupportedModelStatus, SupportedObject, SupportedProtocol,
 };
 
 use crate::oracle::{Grant, Guest, Kind};
@@ -136,6 +136,7 @@ async fn each_sees_sets_runs_and_is_refused_as_its_role_says() {
             operator: &stage.operator,
             facts: &facts,
         };
+        matrix.learns_the_versions().await;
         matrix.gets_what_it_may_read().await;
         matrix.is_told_nothing_of_what_it_may_not_read().await;
         matrix.lists_what_it_may_list().await;
@@ -360,6 +361,13 @@ impl Matrix<'_> {
             let expected: BTreeSet<String> = expected.cloned().collect();
             assert_eq!(seen, expected, "{}: {object}", self.guest.role);
         }
+    }
+
+    /// What is spoken is told to everybody alike.
+    async fn learns_the_versions(&self) {
+        let ask = Operation::SupportedProtocol(SupportedProtocol::default());
+        let told = self.controller.ask(ask.clone()).await.unwrap();
+        assert_eq!(told, self.operator.ask(ask).await.unwrap());
     }
 
     /// Every parameter is set to the value that it has: denied where the Role denies it, and never else.
