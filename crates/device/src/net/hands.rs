@@ -8,7 +8,7 @@ use netlink_packet_core::{DefaultNla, NLM_F_CREATE, NLM_F_EXCL};
 
 use super::facts::{Facts, read_links};
 use super::goal::{AddressWish, BridgeWish, Make, VlanWish};
-use super::losses::{Lifetimes, LostAddress, lost_addresses, lost_routes};
+use super::losses::{LostAddress, TimeLeft, lost_addresses, lost_routes};
 use super::socket::{KernelError, Netlink, nest};
 use super::sources::Sources;
 use super::step::{Obstacle, Planned, RouteSpec, Step};
@@ -49,22 +49,24 @@ impl<'a> Hands<'a> {
     ///
     /// # Errors
     /// When the kernel refuses a step, in its words.
-    pub(super) fn take(&mut self, steps: Vec<Planned>) -> Result<(), Obstacle> {
-        // Routes come last, and some need what was lost.
+    pub(super) fn take(&mut self, mut steps: Vec<Planned>) -> Result<(), Obstacle> {
+        // Routes come last: they take nothing away, and some need what was lost.
         let routes = steps
             .iter()
             .position(|planned| matches!(planned.step, Step::AddRoute(_)));
-        let routes = routes.unwrap_or(steps.len());
-        for (at, planned) in steps.into_iter().enumerate() {
-            if at == routes {
-                self.make_good();
-            }
+        let routes = steps.split_off(routes.unwrap_or(steps.len()));
+        self.take_each(steps)?;
+        self.make_good();
+        self.take_each(routes)
+    }
+
+    fn take_each(&mut self, steps: Vec<Planned>) -> Result<(), Obstacle> {
+        for planned in steps {
             if let Err(obstacle) = self.take_one(planned) {
                 self.take_back();
                 return Err(obstacle);
             }
         }
-        self.make_good();
         Ok(())
     }
 
@@ -107,9 +109,9 @@ impl<'a> Hands<'a> {
             found.inspect_err(|error| tracing::error!("the kernel does not tell: {error}"))
         };
         let Ok(now) = look(self.kernel) else { return };
-        for LostAddress { wish, lifetimes } in lost_addresses(self.before, &now, &self.done) {
+        for LostAddress { wish, left } in lost_addresses(self.before, &now, &self.done) {
             let flags = NLM_F_CREATE | NLM_F_EXCL;
-            if let Err(error) = self.address(RTM_NEWADDR, flags, &wish, Some(lifetimes)) {
+            if let Err(error) = self.address(RTM_NEWADDR, flags, &wish, Some(left)) {
                 let step = describe(&Step::AddAddress(wish));
                 tracing::warn!("the kernel refuses to {step} again: {error}");
             }
@@ -259,13 +261,13 @@ impl<'a> Hands<'a> {
         self.kernel.request(kind, 0, &header, &attributes)
     }
 
-    /// Without `lifetimes` the address stays for ever.
+    /// Without `left` the address stays for ever.
     fn address(
         &mut self,
         kind: u16,
         flags: u16,
         wish: &AddressWish,
-        lifetimes: Option<Lifetimes>,
+        left: Option<TimeLeft>,
     ) -> Result<(), KernelError> {
         let mut header = vec![family(wish.address), wish.prefix, 0, scope(wish.address)];
         header.extend(self.index(&wish.device)?.to_ne_bytes());
@@ -278,7 +280,7 @@ impl<'a> Hands<'a> {
             let network = Destination::new(wish.address, wish.prefix).address;
             attributes.push(DefaultNla::new(IFA_BROADCAST, last(network, wish.prefix)));
         }
-        if let Some(Lifetimes { preferred, valid }) = lifetimes {
+        if let Some(TimeLeft { preferred, valid }) = left {
             let fields = [preferred, valid, 0, 0].map(u32::to_ne_bytes).concat();
             attributes.push(DefaultNla::new(IFA_CACHEINFO, fields));
         }

@@ -13,12 +13,12 @@ use super::uapi::RTPROT_KERNEL;
 /// An address that was there.
 pub(super) struct LostAddress {
     pub(super) wish: AddressWish,
-    pub(super) lifetimes: Lifetimes,
+    pub(super) left: TimeLeft,
 }
 
 /// Seconds that an address is used for what is new, and at all.
 #[derive(Clone, Copy)]
-pub(super) struct Lifetimes {
+pub(super) struct TimeLeft {
     pub(super) preferred: u32,
     pub(super) valid: u32,
 }
@@ -41,7 +41,7 @@ pub(super) fn lost_addresses(before: &Facts, now: &Facts, done: &[Planned]) -> V
             });
         is_lost.then_some(LostAddress {
             wish,
-            lifetimes: Lifetimes {
+            left: TimeLeft {
                 preferred: address.preferred,
                 valid: address.valid,
             },
