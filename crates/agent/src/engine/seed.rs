@@ -372,6 +372,7 @@ pub(super) fn set(
     transaction.set(object, parameter, value, Setting::Initial)
 }
 
+/// Gives a parameter a value of our own, also where only the Agent writes.
 pub(crate) fn assign(
     transaction: &mut Transaction<'_>,
     object: ObjectId,
@@ -409,7 +410,8 @@ fn websocket(transaction: &mut Transaction<'_>, mtp: ObjectId) -> Result<ObjectI
     socket.ok_or_else(|| missing(transaction, mtp, "WebSocket"))
 }
 
-pub(super) fn find(transaction: &mut Transaction<'_>, path: &str) -> Result<ObjectId, Fault> {
+/// The object at `path`, which is declared and always there.
+pub(crate) fn find(transaction: &mut Transaction<'_>, path: &str) -> Result<ObjectId, Fault> {
     transaction
         .find(path)
         .ok_or_else(|| Fault::new(FaultKind::Internal, path, "this is not declared"))

@@ -9,6 +9,7 @@ use usphere_datamodel::{Fault, FaultKind, ObjectId, Transaction};
 use usphere_trust::{Certificate, FingerprintAlgorithm};
 
 use super::Caller;
+use crate::engine::seed::find;
 use crate::engine::trust::{add_certificate, refer_to, store};
 use crate::lockout;
 
@@ -86,9 +87,7 @@ fn added(
             let text = format!("Certificate: {error}");
             Fault::new(FaultKind::ArgumentInvalid, command, text)
         })?;
-    let agent = transaction
-        .find(LOCAL_AGENT)
-        .ok_or_else(|| Fault::new(FaultKind::Internal, LOCAL_AGENT, "this is not declared"))?;
+    let agent = find(transaction, LOCAL_AGENT)?;
     let alias = arguments.get("Alias").map(String::as_str);
     let start = transaction.savepoint();
     add_certificate(transaction, agent, &certificate, alias).map_err(|fault| {

@@ -11,6 +11,8 @@ use usphere_datamodel::{Access, Entry, Moment, ObjectId, Transaction};
 use super::Agent;
 use crate::engine::notify::Occurrence;
 use crate::engine::plans::Conclusion;
+use crate::engine::seed::assign;
+use crate::engine::survey::rows;
 use crate::handlers::shown;
 use crate::limits::PARAMETER_MAP_BYTES_MAX;
 use crate::objects::{FACTORY_RESET, NEXT_BOOT};
@@ -108,9 +110,9 @@ pub(super) fn take_cause(transaction: &mut Transaction<'_>, first: bool) -> Caus
     }
     if let Some(boot) = boot {
         for name in ["Cause", "CommandKey", "Reason"] {
-            assign(transaction, boot, name, "");
+            keep(transaction, boot, name, "");
         }
-        assign(transaction, boot, FACTORY_RESET, "false");
+        keep(transaction, boot, FACTORY_RESET, "false");
     }
     cause
 }
@@ -121,7 +123,7 @@ fn booted(transaction: &mut Transaction<'_>, cause: &Cause, agent_version: &str)
     if let Some(boot) = transaction.find(NEXT_BOOT) {
         let before = transaction.text(boot, "SoftwareVersion");
         updated = !before.is_empty() && before != version;
-        assign(transaction, boot, "SoftwareVersion", &version);
+        keep(transaction, boot, "SoftwareVersion", &version);
     }
     let common = [
         ("CommandKey", &*cause.command_key),
@@ -234,17 +236,9 @@ fn quote(text: &str, json: &mut String) {
     json.push('"');
 }
 
-fn rows(transaction: &mut Transaction<'_>, parent: ObjectId, table: &str) -> Vec<ObjectId> {
-    let table = transaction.member(parent, table);
-    let rows = table.and_then(|table| transaction.rows(parent, table).ok());
-    rows.unwrap_or_default()
-}
-
-fn assign(transaction: &mut Transaction<'_>, object: ObjectId, name: &str, value: &str) {
-    if let Some(parameter) = transaction.parameter(object, name) {
-        // Only the store can fail here, and says so by itself.
-        let _ = transaction.assign(object, parameter, value);
-    }
+fn keep(transaction: &mut Transaction<'_>, boot: ObjectId, name: &str, value: &str) {
+    // Only the store can fail here, and says so by itself.
+    let _ = assign(transaction, boot, name, value);
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use crate::clock::date_time;
 use crate::codes::{Deed, code_of};
 use crate::engine::notify::Occurrence;
 use crate::engine::plans::Conclusion;
+use crate::engine::survey::rows;
 use crate::event::{Output, RequestRef};
 use crate::handlers::Begun;
 use crate::limits::ENDING_RETRY;
@@ -309,10 +310,8 @@ pub(super) fn survivors(transaction: &mut Transaction<'_>) -> Vec<Survivor> {
     let Some(agent) = transaction.find("Device.LocalAgent.") else {
         return Vec::new();
     };
-    let table = transaction.member(agent, "Request");
-    let rows = table.and_then(|table| transaction.rows(agent, table).ok());
     let mut survivors = Vec::new();
-    for row in rows.unwrap_or_default() {
+    for row in rows(transaction, agent, "Request") {
         let delay = transaction.text(row, DELAY_SECONDS).parse().ok();
         survivors.push(Survivor {
             instance: transaction.instance(row),

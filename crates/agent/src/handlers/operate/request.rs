@@ -10,6 +10,7 @@ use usphere_proto::msg::{Operate, OperationOutcome};
 
 use super::{Caller, Done, Effect};
 use crate::clock::date_time;
+use crate::engine::seed::assign;
 use crate::handlers::Begun;
 use crate::limits::{REQUEST_BYTES_MAX, REQUESTS_BEGUN_MAX, REQUESTS_BEGUN_PER_CONTROLLER_MAX};
 use crate::objects::{DELAY_SECONDS, DUE, OWNER, REQUESTS};
@@ -147,20 +148,4 @@ fn originator(transaction: &mut Transaction<'_>, caller: &Caller) -> String {
     let row = transaction.find(&caller.controller);
     row.map(|row| transaction.text(row, "EndpointID").to_owned())
         .unwrap_or_default()
-}
-
-fn assign(
-    transaction: &mut Transaction<'_>,
-    row: ObjectId,
-    name: &str,
-    value: &str,
-) -> Result<(), Fault> {
-    match transaction.parameter(row, name) {
-        Some(parameter) => transaction.assign(row, parameter, value),
-        None => Err(Fault::new(
-            FaultKind::Internal,
-            REQUESTS,
-            "this is not declared",
-        )),
-    }
 }

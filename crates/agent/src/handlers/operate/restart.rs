@@ -6,6 +6,7 @@ use usphere_datamodel::model::Outputs;
 use usphere_datamodel::{Fault, FaultKind, Transaction};
 
 use super::{Done, Effect};
+use crate::engine::seed::{assign, find};
 use crate::event::RestartAction;
 use crate::limits::BOOT_TEXT_BYTES_MAX;
 use crate::objects::{FACTORY_RESET, NEXT_BOOT};
@@ -49,15 +50,13 @@ pub(super) fn restart(
         effect: Some(Effect::Restart(action)),
         ..Done::from(Outputs::new())
     };
-    let undeclared = || Fault::new(FaultKind::Internal, NEXT_BOOT, "this is not declared");
-    let boot = transaction.find(NEXT_BOOT).ok_or_else(undeclared)?;
+    let boot = find(transaction, NEXT_BOOT)?;
     if !resets && transaction.text(boot, FACTORY_RESET) == "true" {
         // A reset that was promised stays.
         return Ok(done);
     }
     for (name, value) in values {
-        let parameter = transaction.parameter(boot, name).ok_or_else(undeclared)?;
-        transaction.assign(boot, parameter, value)?;
+        assign(transaction, boot, name, value)?;
     }
     Ok(done)
 }
