@@ -15,7 +15,7 @@ use super::{Agent, Controller, seed};
 use crate::config::Config;
 use crate::dialling::Dialler;
 use crate::event::Output;
-use crate::handlers::Answer;
+use crate::handlers::{Answer, Answered};
 use crate::notice::Notice;
 use crate::objects::{OWNER, UP_TIME};
 
@@ -23,7 +23,7 @@ use crate::objects::{OWNER, UP_TIME};
 pub(super) enum Conclusion {
     /// Somebody was let in, or not.
     Admitted(Admitted),
-    Answer(Answer),
+    Answered(Answered),
     /// What an OnBoardRequest says.
     Boarding(Identity),
     /// OnBoardingComplete is false.
@@ -75,11 +75,11 @@ pub(super) fn submit_request(
     model: &mut Model<Conclusion>,
     purposes: &mut BTreeMap<PlanId, Purpose>,
     instance: u32,
-    mut work: Work<Answer>,
+    mut work: Work<Answered>,
     now: Moment,
 ) -> PlanId {
     let plan = model.submit(
-        Box::new(move |transaction| Conclusion::Answer(work(transaction))),
+        Box::new(move |transaction| Conclusion::Answered(work(transaction))),
         now,
     );
     purposes.insert(plan, Purpose::Request(instance));
@@ -301,8 +301,7 @@ impl Agent {
         }
         match conclusion {
             Conclusion::Admitted(admitted) => self.admitted(admitted, now),
-            Conclusion::Answer(answer) => {
-                let (answer, effects) = answer.split();
+            Conclusion::Answered(Answered { answer, effects }) => {
                 if let Some(Purpose::Request(instance)) = purpose {
                     self.answered(instance, plan, answer);
                 }

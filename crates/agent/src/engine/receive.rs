@@ -303,7 +303,7 @@ impl Agent {
         };
         let to = party.id.clone();
         let payload = match answer {
-            Answer::Effective { .. } | Answer::Silence => return,
+            Answer::Silence => return,
             Answer::Response(response) => Msg::response(&*asked.msg_id, response).to_payload(),
             Answer::Error {
                 code,

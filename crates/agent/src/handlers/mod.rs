@@ -52,12 +52,16 @@ pub(crate) struct Caller {
 
 /// What a request came to.
 #[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Answered {
+    /// What the Controller is told.
+    pub(crate) answer: Answer,
+    /// What is set going by it, in order.
+    pub(crate) effects: Vec<Effect>,
+}
+
+/// What a Controller is told.
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Answer {
-    /// As `answer`; and what is set going by it.
-    Effective {
-        answer: Box<Answer>,
-        effects: Vec<Effect>,
-    },
     /// The request failed as a whole.
     Error {
         /// What went wrong.
@@ -101,25 +105,16 @@ pub(crate) struct Begun {
     pub(crate) delay_seconds: Option<u32>,
 }
 
+impl From<Answer> for Answered {
+    fn from(answer: Answer) -> Self {
+        Self {
+            answer,
+            effects: Vec::new(),
+        }
+    }
+}
+
 impl Answer {
-    fn with(self, effects: Vec<Effect>) -> Self {
-        if effects.is_empty() {
-            return self;
-        }
-        Self::Effective {
-            answer: Box::new(self),
-            effects,
-        }
-    }
-
-    /// The answer itself, and what it sets going.
-    pub(crate) fn split(self) -> (Self, Vec<Effect>) {
-        match self {
-            Self::Effective { answer, effects } => (*answer, effects),
-            answer => (answer, Vec::new()),
-        }
-    }
-
     fn error(code: ErrorCode, text: impl Into<String>) -> Self {
         Self::Error {
             code,
@@ -136,35 +131,38 @@ impl<R: Into<ResponseType>> From<R> for Answer {
 }
 
 /// The plan that answers `request` for `caller`.
-pub(crate) fn plan(request: RequestType, caller: Caller) -> Work<Answer> {
+pub(crate) fn plan(request: RequestType, caller: Caller) -> Work<Answered> {
     Box::new(move |transaction| answer(transaction, &request, &caller))
 }
 
-fn answer(transaction: &mut Transaction<'_>, request: &RequestType, caller: &Caller) -> Answer {
+fn answer(transaction: &mut Transaction<'_>, request: &RequestType, caller: &Caller) -> Answered {
     if paths_of(request) > limits::PATHS_MAX {
         let text = format!(
             "a request names at most {} paths, ask in parts",
             limits::PATHS_MAX
         );
-        return Answer::error(ErrorCode::ResourcesExceeded, text);
+        return Answer::error(ErrorCode::ResourcesExceeded, text).into();
     }
     let start = transaction.savepoint();
     let done = lockout::prevent(transaction, |transaction| {
-        perform(transaction, request, caller)
+        // What an attempt that was taken back would have set going goes with it.
+        let mut effects = Vec::new();
+        let answer = perform(transaction, request, caller, &mut effects);
+        Answered { answer, effects }
     });
-    let answer = match done {
-        Ok(answer) => answer,
-        Err(fault) => return Answer::error(ErrorCode::RequestDenied, fault.to_string()),
+    let answered = match done {
+        Ok(answered) => answered,
+        Err(fault) => return Answer::error(ErrorCode::RequestDenied, fault.to_string()).into(),
     };
-    if let Answer::Response(response) = &answer
+    if let Answer::Response(response) = &answered.answer
         && may_be_taken_back(response)
         && !is_sendable(response)
     {
         transaction.rollback(start);
         let text = "the answer would be longer than can be sent, change less at once";
-        return Answer::error(ErrorCode::ResourcesExceeded, text);
+        return Answer::error(ErrorCode::ResourcesExceeded, text).into();
     }
-    answer
+    answered
 }
 
 /// Whether nothing but the data model was changed.
@@ -188,7 +186,12 @@ fn is_sendable(response: &ResponseType) -> bool {
         )
 }
 
-fn perform(transaction: &mut Transaction<'_>, request: &RequestType, caller: &Caller) -> Answer {
+fn perform(
+    transaction: &mut Transaction<'_>,
+    request: &RequestType,
+    caller: &Caller,
+    effects: &mut Vec<Effect>,
+) -> Answer {
     match request {
         RequestType::Add(request) => add::add(transaction, request, caller),
         RequestType::Delete(request) => delete::delete(transaction, request, caller),
@@ -205,7 +208,7 @@ fn perform(transaction: &mut Transaction<'_>, request: &RequestType, caller: &Ca
             ErrorCode::MessageNotSupported,
             "an Agent takes no notifications",
         ),
-        RequestType::Operate(request) => operate::operate(transaction, request, caller),
+        RequestType::Operate(request) => operate::operate(transaction, request, caller, effects),
         RequestType::Register(_) => register::register(),
         RequestType::Set(request) => set::set(transaction, request, caller),
     }

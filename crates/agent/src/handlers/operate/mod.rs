@@ -1,6 +1,6 @@
 //! Operate: commands. Whatever goes wrong with one is said in its result. (R-OPR.1)
 //!
-//! What a command sets going beyond the data model is an [`Effect`] of the answer, and begins once the
+//! What a command sets going beyond the data model is an [`Effect`], and begins once the
 //! changes that were made here are durable.
 
 mod request;
@@ -22,17 +22,17 @@ use crate::codes::{Deed, code_of};
 use crate::objects::OWNER;
 
 /// Answers an Operate: one result per command that the path matched. Without `send_resp` only failures
-/// are told. (R-OPR.4)
+/// are told. What was set going is added to `effects`. (R-OPR.4)
 pub(super) fn operate(
     transaction: &mut Transaction<'_>,
     request: &Operate,
     caller: &Caller,
+    effects: &mut Vec<Effect>,
 ) -> Answer {
-    let mut effects = Vec::new();
     let mut results = match resolve(transaction, &request.command, caller) {
         Ok(targets) => targets
             .into_iter()
-            .map(|target| result(transaction, target, request, caller, &mut effects))
+            .map(|target| result(transaction, target, request, caller, effects))
             .collect(),
         Err(fault) => vec![OperationResult {
             executed_command: request.command.clone(),
@@ -42,14 +42,12 @@ pub(super) fn operate(
     if !request.send_resp {
         results.retain(is_failure);
     }
-    let answer = if results.is_empty() && !request.send_resp {
-        Answer::Silence
-    } else {
-        Answer::from(OperateResp {
-            operation_results: results,
-        })
-    };
-    answer.with(effects)
+    if results.is_empty() && !request.send_resp {
+        return Answer::Silence;
+    }
+    Answer::from(OperateResp {
+        operation_results: results,
+    })
 }
 
 fn resolve(

@@ -134,14 +134,16 @@ impl Scene {
     pub(super) fn ask(&mut self, request: impl Into<RequestType>) -> Answer {
         let access = Arc::new(Access::unrestricted());
         let controller = format!("{CONTROLLERS}1.");
-        self.done_with(plan(request.into(), caller(controller, access)))
+        let mut plan = plan(request.into(), caller(controller, access));
+        self.done_with(Box::new(move |transaction| plan(transaction).answer))
     }
 
     /// What a guest is answered, with the rights that it has now.
     pub(super) fn ask_as(&mut self, guest: &str, request: impl Into<RequestType>) -> Answer {
         let controller = self.row_of(guest);
         let access = Arc::new(self.access_of(&controller));
-        self.done_with(plan(request.into(), caller(controller, access)))
+        let mut plan = plan(request.into(), caller(controller, access));
+        self.done_with(Box::new(move |transaction| plan(transaction).answer))
     }
 
     /// Adds one object and returns its path.
