@@ -25,11 +25,6 @@ pub struct DialId(pub u64);
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct ListenerId(pub u32);
 
-/// Names an asynchronous command in progress: the instance number of its row of
-/// `Device.LocalAgent.Request.`
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct RequestRef(pub u32);
-
 /// How the Agent is to start anew.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum RestartAction {
@@ -129,7 +124,7 @@ pub enum Input {
         /// Whether Controllers can connect; why not, for people.
         result: Result<(), String>,
     },
-    /// What an owner says to [`Output::Operate`].
+    /// What an owner says to [`Output::Begin`], when the command has ended, or to [`Output::Operate`].
     Operated {
         /// The question.
         ticket: Ticket,
@@ -172,10 +167,22 @@ pub enum Output {
         /// When the answer is no longer waited for.
         deadline: Moment,
     },
+    /// Ask an owner to run an asynchronous command; [`Input::Operated`] is the answer once it has ended, and
+    /// is waited for as long as it takes.
+    Begin {
+        /// The question.
+        ticket: Ticket,
+        /// Who is asked.
+        owner: String,
+        /// The command's path, with instance numbers.
+        command: String,
+        /// The input arguments.
+        arguments: BTreeMap<String, String>,
+    },
     /// End an asynchronous command as soon as possible; [`Input::Operated`] is still the answer, whatever
     /// came of it.
     Cancel {
-        /// The question of its [`Output::Operate`].
+        /// The question of its [`Output::Begin`].
         ticket: Ticket,
     },
     /// Give up an attempt to connect. Nothing needs to be said about it any more; a connection that
@@ -235,7 +242,7 @@ pub enum Output {
     },
     /// A line for the log.
     Note(Notice),
-    /// Ask an owner to run a command; [`Input::Operated`] is the answer.
+    /// Ask an owner to run a synchronous command; [`Input::Operated`] is the answer.
     Operate {
         /// The question.
         ticket: Ticket,
@@ -245,10 +252,8 @@ pub enum Output {
         command: String,
         /// The input arguments.
         arguments: BTreeMap<String, String>,
-        /// When the answer is no longer waited for; for an asynchronous command that is never.
+        /// When the answer is no longer waited for.
         deadline: Moment,
-        /// Its Request, if the command is asynchronous and may take as long as it wants.
-        asynchronous: Option<RequestRef>,
     },
     /// End this Agent (with [`Input::Shutdown`], so that Controllers hear of it), and make a new one of what
     /// is stored then; see [`reset_store`](crate::reset_store). Where it is configured, the whole host

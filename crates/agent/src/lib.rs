@@ -50,7 +50,5 @@ pub use clock::{Utc, date_time};
 pub use config::{Authority, Config, KnownController, Pin, Target, TrustConfig};
 pub use engine::Agent;
 pub use engine::operations::reset_store;
-pub use event::{
-    DialId, HangupReason, Input, LinkId, ListenerId, Origin, Output, RequestRef, RestartAction,
-};
+pub use event::{DialId, HangupReason, Input, LinkId, ListenerId, Origin, Output, RestartAction};
 pub use notice::{Ignored, Notice};

@@ -332,6 +332,7 @@ impl LiveAgent {
                 Output::StopListening { listener } => drop(self.listeners.remove(&listener)),
                 Output::Trust(store) => self.trust = store,
                 output @ (Output::Apply { .. }
+                | Output::Begin { .. }
                 | Output::Cancel { .. }
                 | Output::Fetch { .. }
                 | Output::Operate { .. }) => {

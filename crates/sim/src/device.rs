@@ -291,7 +291,10 @@ impl Device {
                 let result = Err("a simulated device does not listen".to_owned());
                 return Some(Input::Listening { listener, result });
             }
-            Output::Operate {
+            Output::Begin {
+                ticket, command, ..
+            }
+            | Output::Operate {
                 ticket, command, ..
             } => {
                 let result = self.gateway.operate(&command);

@@ -308,7 +308,7 @@ impl Stage {
                 ticket: *ticket,
                 result: snapshot(unit, script),
             },
-            Output::Operate { ticket, .. } => {
+            Output::Begin { ticket, .. } | Output::Operate { ticket, .. } => {
                 let outputs = [("Time", "3"), ("Dust", "x")]
                     .into_iter()
                     .take(script.below(3));
@@ -379,10 +379,12 @@ impl Stage {
                     ticket,
                     result: Err(no()),
                 },
-                Some(Output::Operate { ticket, .. }) => Input::Operated {
-                    ticket,
-                    result: Err(no()),
-                },
+                Some(Output::Begin { ticket, .. } | Output::Operate { ticket, .. }) => {
+                    Input::Operated {
+                        ticket,
+                        result: Err(no()),
+                    }
+                }
                 _ => continue,
             };
             self.tell(input);
@@ -424,7 +426,10 @@ impl Stage {
                 Output::Restart { .. } => {}
                 // The command may end by itself, or when everything settles.
                 Output::Cancel { .. } => {}
-                Output::Apply { .. } | Output::Fetch { .. } | Output::Operate { .. } => {
+                Output::Apply { .. }
+                | Output::Begin { .. }
+                | Output::Fetch { .. }
+                | Output::Operate { .. } => {
                     self.questions.push_back(output);
                 }
             }

@@ -252,7 +252,6 @@ impl Agent {
                 command,
                 arguments,
                 deadline,
-                asynchronous: None,
             },
             ModelOutput::Trouble { owner, text } => Output::Note(Notice::Trouble { owner, text }),
             ModelOutput::Unfetched { unit, failures } => {

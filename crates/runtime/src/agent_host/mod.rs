@@ -362,6 +362,20 @@ impl AgentHost {
                     },
                 );
             }
+            Output::Begin {
+                ticket,
+                owner,
+                command,
+                arguments,
+            } => {
+                let question = Question::Begin {
+                    ticket,
+                    command,
+                    arguments,
+                    cancelled: Cancelled::default(),
+                };
+                self.ask(&owner, question);
+            }
             Output::Cancel { ticket } => self.owners.cancel(ticket),
             Output::CancelDial { dial } => {
                 if let Some(task) = self.dials.remove(&dial) {
@@ -405,21 +419,12 @@ impl AgentHost {
                 owner,
                 command,
                 arguments,
-                asynchronous,
                 ..
             } => {
-                let question = match asynchronous {
-                    Some(_) => Question::Begin {
-                        ticket,
-                        command,
-                        arguments,
-                        cancelled: Cancelled::default(),
-                    },
-                    None => Question::Operate {
-                        ticket,
-                        command,
-                        arguments,
-                    },
+                let question = Question::Operate {
+                    ticket,
+                    command,
+                    arguments,
                 };
                 self.ask(&owner, question);
             }

@@ -12,7 +12,7 @@ use crate::codes::{Deed, code_of};
 use crate::engine::notify::Occurrence;
 use crate::engine::plans::Conclusion;
 use crate::engine::survey::rows;
-use crate::event::{Output, RequestRef};
+use crate::event::Output;
 use crate::handlers::Begun;
 use crate::limits::ENDING_RETRY;
 use crate::objects::{DELAY_SECONDS, DUE, REQUESTS};
@@ -88,13 +88,11 @@ impl Agent {
             None => {
                 let ticket = Ticket(FIRST_TICKET + self.operations.begun);
                 self.operations.begun += 1;
-                self.outputs.push_back(Output::Operate {
+                self.outputs.push_back(Output::Begin {
                     ticket,
                     owner: begun.owner,
                     command: begun.command.clone(),
                     arguments: begun.arguments,
-                    deadline: Moment::from_micros(u64::MAX),
-                    asynchronous: Some(RequestRef(begun.instance)),
                 });
                 Task::Owner(ticket)
             }

@@ -4,18 +4,17 @@ use usphere_datamodel::Ticket;
 use usphere_datamodel::model::OwnerError;
 
 use super::*;
-use crate::{Input, Output, RequestRef};
+use crate::{Input, Output};
 
 /// The question by which the host was asked to run a command.
-fn asked(live: &mut LiveAgent) -> (Ticket, RequestRef, BTreeMap<String, String>) {
+fn asked(live: &mut LiveAgent) -> (Ticket, String, BTreeMap<String, String>) {
     match live.questions.pop_front() {
-        Some(Output::Operate {
+        Some(Output::Begin {
             ticket,
             owner,
+            command,
             arguments,
-            asynchronous: Some(request),
-            ..
-        }) if owner == "host" => (ticket, request, arguments),
+        }) if owner == "host" => (ticket, command, arguments),
         other => panic!("no asynchronous command: {other:?}"),
     }
 }
@@ -46,8 +45,8 @@ fn a_request_lives_until_its_command_has_ended() {
     ] {
         assert_eq!(values[&format!("{request}{name}")], value);
     }
-    let (ticket, number, arguments) = asked(&mut live);
-    assert_eq!(number, RequestRef(1));
+    let (ticket, command, arguments) = asked(&mut live);
+    assert_eq!(command, PING);
     assert_eq!(arguments["Host"], "example.org");
     assert_eq!(arguments["Count"], "3", "the default");
     live.wait(seconds(86_400));
@@ -162,7 +161,7 @@ fn more_than_a_command_can_bear_is_refused() {
     assert!(
         live.questions
             .iter()
-            .all(|question| matches!(question, Output::Operate { .. })),
+            .all(|question| matches!(question, Output::Begin { .. })),
         "none was canceled"
     );
 }
