@@ -2,7 +2,8 @@
 
 use crate::certificate::Certificate;
 use crate::distrust::Distrust;
-use crate::limits::{CHAIN_LENGTH_MAX, SIGNATURES_MAX};
+use crate::limits::CHAIN_LENGTH_MAX;
+use crate::signatures::Signatures;
 use crate::store::{Credential, Store};
 
 /// What a peer has presented: its own certificate, and those of authorities in any order; at most
@@ -132,26 +133,17 @@ impl<'a> Walk<'a> {
         let denied = self.revoked(store);
         denied.or_else(|| {
             self.signatures
-                .exhausted
+                .exhausted()
                 .then_some(Distrust::TooManySignatures)
         })
     }
 
     /// Whether any certificate of the way is revoked: by a Credential that bans it or who has signed it, or by
-    /// a revocation list that its authority has signed. A banned certificate is known by its issuer and
-    /// number: its bytes can be changed without breaking its signature.
+    /// a revocation list that its authority has signed.
     fn revoked(&mut self, store: &Store) -> Option<Distrust> {
         let path = self.path.clone();
         for (place, &certificate) in path.iter().enumerate() {
-            let mut bans = store
-                .credentials
-                .iter()
-                .filter(|credential| credential.allowed_uses.is_none());
-            let ban = bans.find(|ban| {
-                ban.certificate.issuer_and_serial() == certificate.issuer_and_serial()
-                    || self.signatures.verify(certificate, &ban.certificate)
-            });
-            if let Some(ban) = ban {
+            if let Some(ban) = store.ban_of(certificate, &mut self.signatures) {
                 return Some(Distrust::Banned {
                     certificate: certificate.to_string(),
                     credential: ban.instance,
@@ -172,35 +164,5 @@ impl<'a> Walk<'a> {
             }
         }
         None
-    }
-}
-
-/// How many signatures may yet be verified.
-#[derive(Debug)]
-struct Signatures {
-    left: usize,
-    /// Whether there was one too many. What was not verified must not pass for what nobody has signed.
-    exhausted: bool,
-}
-
-impl Signatures {
-    fn new() -> Self {
-        Self {
-            left: SIGNATURES_MAX,
-            exhausted: false,
-        }
-    }
-
-    /// Whether `issuer` has signed `certificate`, as long as signatures may be verified at all.
-    fn verify(&mut self, certificate: &Certificate, issuer: &Certificate) -> bool {
-        if !certificate.names_issuer(issuer) {
-            return false;
-        }
-        if self.left == 0 {
-            self.exhausted = true;
-            return false;
-        }
-        self.left -= 1;
-        certificate.verify(issuer)
     }
 }

@@ -19,6 +19,7 @@ mod judge;
 mod peer;
 mod revocation;
 mod session;
+mod signatures;
 mod store;
 
 pub use certificate::{

@@ -9,7 +9,7 @@ pub const CHAIN_LENGTH_MAX: usize = 8;
 /// Names in the subjectAltName extension of one certificate, of all kinds together.
 pub const NAMES_MAX: usize = 256;
 
-/// Signatures that are verified to judge one chain: many certificates of one name must not become
+/// Signatures that are verified to judge one chain, or whether one certificate is banned: many certificates of one name must not become
 /// many verifications.
 pub const SIGNATURES_MAX: usize = 32;
 

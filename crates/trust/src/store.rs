@@ -9,6 +9,7 @@ use usphere_proto::EndpointId;
 
 use crate::certificate::Certificate;
 use crate::revocation::RevocationList;
+use crate::signatures::Signatures;
 
 /// What an Endpoint trusts.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -40,16 +41,28 @@ impl Store {
         peers.any(|peer| peer.instance == instance && peer.inherits)
     }
 
-    /// Whether a Credential bans this certificate, or who has signed it.
+    /// Whether a Credential bans this certificate, or who has signed it. Where more than
+    /// [`SIGNATURES_MAX`](crate::limits::SIGNATURES_MAX) signatures would have to be verified to tell, it does.
     pub fn bans(&self, certificate: &Certificate) -> bool {
+        let mut signatures = Signatures::new();
+        self.ban_of(certificate, &mut signatures).is_some() || signatures.exhausted()
+    }
+
+    /// The Credential that bans this certificate, or who has signed it; as far as `signatures` go. A banned
+    /// certificate is known by its issuer and number: its bytes can be changed without breaking its signature.
+    pub(crate) fn ban_of(
+        &self,
+        certificate: &Certificate,
+        signatures: &mut Signatures,
+    ) -> Option<&Credential> {
         let mut bans = self
             .credentials
             .iter()
             .filter(|credential| credential.allowed_uses.is_none());
-        bans.any(|ban| {
+        bans.find(|ban| {
             let banned = &ban.certificate;
             banned.issuer_and_serial() == certificate.issuer_and_serial()
-                || (certificate.names_issuer(banned) && certificate.verify(banned))
+                || signatures.verify(certificate, banned)
         })
     }
 

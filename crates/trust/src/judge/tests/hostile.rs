@@ -7,7 +7,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::{empty, id, issued, them, tofu};
 use crate::judge::{Expected, judge_mtp, judge_record};
-use crate::limits::{CERTIFICATE_BYTES_MAX, CHAIN_LENGTH_MAX, NAMES_MAX};
+use crate::limits::{CERTIFICATE_BYTES_MAX, CHAIN_LENGTH_MAX, NAMES_MAX, SIGNATURES_MAX};
 use crate::testing::{NOW, authority, chain, draft};
 use crate::{AllowedUses, Certificate, CertificateError, Chain, Distrust, RevocationList, Session};
 
@@ -91,6 +91,22 @@ fn a_ban_is_not_escaped_by_using_up_what_is_verified() {
     let rejection = judge_record(&used, &them(), &store, Some(NOW), None).unwrap_err();
     assert_eq!(rejection.distrust, Distrust::TooManySignatures);
     assert_eq!(rejection.ban, None);
+}
+
+/// Where more of one name are banned than are asked, one of the others may have signed what bears that name.
+#[test]
+fn a_certificate_is_banned_where_too_many_signatures_would_have_to_tell() {
+    let (ca, other) = (authority("CA"), authority("Another CA"));
+    let (leaf, stranger) = (issued(&them(), &ca), issued(&them(), &other));
+    let mut store = empty();
+    for _ in 0..SIGNATURES_MAX {
+        store = store.banning(&authority("CA").certificate);
+    }
+    assert!(!store.bans(&leaf), "all were asked");
+    store = store.banning(&authority("CA").certificate);
+    assert!(store.bans(&leaf));
+    assert!(!store.bans(&stranger), "none of this name is banned");
+    assert!(store.banning(&stranger).bans(&stranger));
 }
 
 /// The costliest wildcards there can be.
