@@ -3,6 +3,7 @@
 pub mod agent_host;
 pub mod agent_store;
 pub mod controller_host;
+pub mod descriptors;
 mod owner;
 #[cfg(test)]
 mod power_cuts;

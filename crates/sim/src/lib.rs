@@ -6,7 +6,6 @@
 //! Record by itself: what a Controller sees is what the engine says.
 
 mod chance;
-pub mod descriptors;
 mod device;
 mod fleet;
 pub mod gateway;

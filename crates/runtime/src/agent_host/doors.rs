@@ -12,7 +12,7 @@ use usphere_mtp::tls::Tls;
 use usphere_mtp::websocket::{self, Door, Listener, ListenerLimits, Settings};
 use usphere_proto::EndpointId;
 
-use super::{AgentHost, Event, descriptors, tell};
+use super::{AgentHost, Event, tell};
 
 impl AgentHost {
     /// Begins one attempt to reach `controller`.
@@ -58,11 +58,11 @@ impl AgentHost {
             insecure: self.insecure,
         };
         let (settings, post) = (self.settings(ping_interval), self.post.clone());
+        let connections_max = self.connections_max;
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(async move {
             // The address may be one of theirs.
             closed(closing).await;
-            let connections_max = descriptors::connections_max();
             let limits = ListenerLimits {
                 connections_max,
                 // Whoever it is must leave room for others.

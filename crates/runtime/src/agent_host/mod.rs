@@ -127,6 +127,8 @@ pub struct AgentHost {
     trusted: Trusted,
     links: Links,
     doors: BTreeMap<ListenerId, OpenDoor>,
+    /// How many a door lets in.
+    connections_max: usize,
     /// Doors that are being closed.
     closing: Vec<JoinHandle<()>>,
     dials: BTreeMap<DialId, JoinHandle<()>>,
@@ -193,6 +195,7 @@ impl AgentHost {
             trusted,
             links: Links::default(),
             doors: BTreeMap::new(),
+            connections_max: descriptors::connections_max(),
             closing: Vec::new(),
             dials: BTreeMap::new(),
             committer,

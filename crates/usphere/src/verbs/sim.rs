@@ -13,11 +13,10 @@ use usphere_agent::{Authority, Target, TrustConfig};
 use usphere_mtp::tls::{Identity, authorities};
 use usphere_mtp::websocket;
 use usphere_proto::EndpointId;
-use usphere_runtime::Trusted;
-use usphere_sim::limits::{DEVICES_MAX, STARTS_PER_SECOND};
+use usphere_runtime::{Trusted, descriptors};
+use usphere_sim::limits::{DESCRIPTORS_BESIDE, DEVICES_MAX, STARTS_PER_SECOND};
 use usphere_sim::{
     Counts, Fleet, Identities, Kit, Plan, PlanError, Rates, Sockets, Way, controller_at,
-    descriptors,
 };
 use usphere_trust::{AllowedUses, Certificate};
 
@@ -162,10 +161,11 @@ impl Usp {
 
     /// Says what the system allows, where that is not enough.
     fn check_descriptors(&self) -> Result<(), Failure> {
-        let allowed = descriptors::links_allowed();
-        match allowed.filter(|allowed| *allowed < u64::from(self.count)) {
-            None => Ok(()),
-            Some(allowed) => Err(Failure::local(format_args!(
+        let count = u64::from(self.count);
+        let given = descriptors::raise(count + DESCRIPTORS_BESIDE);
+        match given.saturating_sub(DESCRIPTORS_BESIDE) {
+            enough if enough >= count => Ok(()),
+            allowed => Err(Failure::local(format_args!(
                 "{} devices need as many open files, and this process may have {allowed} beside its own",
                 self.count
             ))
