@@ -8,6 +8,7 @@ use usphere_datamodel::operation::{NotificationKind, Notified};
 use usphere_runtime::controller_host::{Delivery, Notifications};
 use usphere_store::{Milliseconds, NewEvent, Store, StoreError};
 
+use crate::blocking::call;
 use crate::inventory;
 use crate::limits::{ANNOUNCEMENTS_MAX, NOTIFICATIONS_TOGETHER_MAX};
 use crate::operations::Operations;
@@ -71,9 +72,10 @@ impl Events {
         limit: u32,
     ) -> Result<Read, StoreError> {
         let device = device.to_owned();
-        let kept = self
-            .call(move |store| store.events(&device, after, limit))
-            .await?;
+        let kept = call(&self.store, move |store| {
+            store.events(&device, after, limit)
+        })
+        .await?;
         Ok(Read {
             last: kept.last().map(|event| event.id),
             // What an older version kept and this one cannot read is passed over.
@@ -83,7 +85,7 @@ impl Events {
 
     /// The number of the newest event of all.
     pub(crate) async fn last(&self) -> Result<i64, StoreError> {
-        self.call(|store| store.last_event()).await
+        call(&self.store, |store| store.last_event()).await
     }
 
     /// Keeps what comes. Ends when somebody else takes the notifications.
@@ -112,7 +114,7 @@ impl Events {
                 Some((delivery, event))
             })
             .unzip();
-        let kept = self.call(move |store| store.add_events(events)).await;
+        let kept = call(&self.store, move |store| store.add_events(events)).await;
         let ids = match kept {
             Ok(ids) => ids,
             Err(error) => {
@@ -131,18 +133,6 @@ impl Events {
             if is_heard || kind != NotificationKind::OperationComplete {
                 delivery.taken();
             }
-        }
-    }
-
-    async fn call<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let store = self.store.clone();
-        match tokio::task::spawn_blocking(move || work(&store)).await {
-            Ok(result) => result,
-            // The work does not panic, so the runtime is going down.
-            Err(_) => Err(StoreError::Busy),
         }
     }
 }

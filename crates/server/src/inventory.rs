@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use usphere_store::{Description, Device, Filter, Listing, Protocol, Sighting, Store, StoreError};
 
+use crate::blocking::call;
 use crate::tracker::Progress;
 
 /// The inventory of devices.
@@ -34,7 +35,9 @@ impl Inventory {
     ) -> Result<(), StoreError> {
         let sighting = sighting(endpoint_id, remote);
         match self.store.seen_soon(sighting.clone()) {
-            Err(StoreError::Busy) => self.call(move |store| store.seen(vec![sighting])).await,
+            Err(StoreError::Busy) => {
+                call(&self.store, move |store| store.seen(vec![sighting])).await
+            }
             result => result,
         }
     }
@@ -49,8 +52,7 @@ impl Inventory {
 
     /// As [`left`](Self::left) for many, and waits for the disk.
     pub(crate) async fn all_left(&self, endpoint_ids: Vec<String>) -> Result<(), StoreError> {
-        self.call(move |store| store.left(endpoint_ids, now()))
-            .await
+        call(&self.store, move |store| store.left(endpoint_ids, now())).await
     }
 
     pub(crate) async fn describe(
@@ -59,8 +61,7 @@ impl Inventory {
         said: Description,
     ) -> Result<(), StoreError> {
         let endpoint_id = endpoint_id.to_owned();
-        self.call(move |store| store.describe(&endpoint_id, said))
-            .await
+        call(&self.store, move |store| store.describe(&endpoint_id, said)).await
     }
 
     pub(crate) async fn list(
@@ -68,8 +69,10 @@ impl Inventory {
         after: Option<String>,
         limit: u32,
     ) -> Result<Listing, StoreError> {
-        self.call(move |store| store.list(after.as_deref(), limit))
-            .await
+        call(&self.store, move |store| {
+            store.list(after.as_deref(), limit)
+        })
+        .await
     }
 
     /// As [`list`](Self::list), but only devices in which all words of `text` occur and that `keep` wants.
@@ -80,7 +83,7 @@ impl Inventory {
         text: String,
         keep: impl Fn(&str) -> bool + Send + 'static,
     ) -> Result<Listing, StoreError> {
-        self.call(move |store| {
+        call(&self.store, move |store| {
             let filter = Filter {
                 text: &text,
                 keep: &keep,
@@ -91,7 +94,7 @@ impl Inventory {
     }
 
     pub(crate) async fn find(&self, text: String) -> Result<Device, StoreError> {
-        self.call(move |store| store.find(&text)).await
+        call(&self.store, move |store| store.find(&text)).await
     }
 
     pub(crate) async fn set_alias(
@@ -99,8 +102,10 @@ impl Inventory {
         endpoint_id: String,
         alias: Option<String>,
     ) -> Result<(), StoreError> {
-        self.call(move |store| store.set_alias(&endpoint_id, alias.as_deref()))
-            .await
+        call(&self.store, move |store| {
+            store.set_alias(&endpoint_id, alias.as_deref())
+        })
+        .await
     }
 
     /// Forgets a device, once every arrival up to this one was taken down: else one that is under way
@@ -112,23 +117,11 @@ impl Inventory {
         arrival: u64,
     ) -> Result<(), StoreError> {
         progress.reach(arrival).await?;
-        self.call(move |store| store.remove(&endpoint_id)).await
+        call(&self.store, move |store| store.remove(&endpoint_id)).await
     }
 
     pub(crate) async fn count(&self) -> Result<u64, StoreError> {
-        self.call(|store| store.count()).await
-    }
-
-    async fn call<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let store = self.store.clone();
-        match tokio::task::spawn_blocking(move || work(&store)).await {
-            Ok(result) => result,
-            // The work does not panic, so the runtime is going down.
-            Err(_) => Err(StoreError::Busy),
-        }
+        call(&self.store, |store| store.count()).await
     }
 }
 

@@ -5,6 +5,7 @@
 //! an Operation travels, and never show a token or a value in the log.
 
 mod api;
+mod blocking;
 mod config;
 mod console;
 mod data_folder;

@@ -24,7 +24,8 @@ use super::core::{Core, Full, Input, Output, Submission, Ticket};
 use super::end::{CommandEnd, End, Failure};
 use super::name::Number;
 use super::request;
-use super::writer::{self, Job, Queue, Written, call};
+use super::writer::{self, Job, Queue, Written};
+use crate::blocking::call;
 use crate::inventory::now;
 use crate::limits::{
     CLOCK_INTERVAL, READ_OUTCOME_BYTES_MAX, RECOVERED_TOGETHER_MAX, RETENTION_INTERVAL,

@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
-use usphere_store::{NewOperation, OperationWrite, OperationWritten, Store, StoreError};
+use usphere_store::{NewOperation, OperationWrite, OperationWritten, StoreError};
 
 use super::Shared;
 use super::core::Ticket;
+use crate::blocking::call;
 use crate::limits::{OPERATIONS_TOGETHER_MAX, READS_GATHER, READS_WAITING_MAX};
 
 /// What is to be done in order.
@@ -130,18 +131,5 @@ async fn write(shared: &Arc<Shared>, jobs: Vec<Job>, records: Vec<NewOperation>)
     for flush in flushes {
         // Whoever asked may be gone.
         let _ = flush.send(is_written);
-    }
-}
-
-/// Calls the store from a blocking thread.
-pub(super) async fn call<T: Send + 'static>(
-    store: &Store,
-    work: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
-) -> Result<T, StoreError> {
-    let store = store.clone();
-    match tokio::task::spawn_blocking(move || work(&store)).await {
-        Ok(result) => result,
-        // The work does not panic, so the runtime is going down.
-        Err(_) => Err(StoreError::Busy),
     }
 }
