@@ -64,19 +64,8 @@ impl Inventory {
         call(&self.store, move |store| store.describe(&endpoint_id, said)).await
     }
 
+    /// The devices in which all words of `text` occur and that `keep` wants.
     pub(crate) async fn list(
-        &self,
-        after: Option<String>,
-        limit: u32,
-    ) -> Result<Listing, StoreError> {
-        call(&self.store, move |store| {
-            store.list(after.as_deref(), limit)
-        })
-        .await
-    }
-
-    /// As [`list`](Self::list), but only devices in which all words of `text` occur and that `keep` wants.
-    pub(crate) async fn search(
         &self,
         after: Option<String>,
         limit: u32,
@@ -88,7 +77,7 @@ impl Inventory {
                 text: &text,
                 keep: &keep,
             };
-            store.search(after.as_deref(), limit, &filter)
+            store.list(after.as_deref(), limit, &filter)
         })
         .await
     }

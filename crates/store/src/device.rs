@@ -83,7 +83,7 @@ pub struct Listing {
     pub next: Option<String>,
 }
 
-/// Which devices a search is to find.
+/// Which devices are listed.
 #[derive(Clone, Copy)]
 pub struct Filter<'a> {
     /// Words that all have to occur in the Endpoint ID, the alias, the address, or what the device said about
@@ -99,6 +99,14 @@ impl fmt::Debug for Filter<'_> {
             .field("text", &self.text)
             .finish_non_exhaustive()
     }
+}
+
+impl Filter<'static> {
+    /// Every device.
+    pub const ALL: Self = Self {
+        text: "",
+        keep: &|_| true,
+    };
 }
 
 impl Filter<'_> {

@@ -106,24 +106,13 @@ impl Store {
         }
     }
 
-    /// The devices after the Endpoint ID `after`, or from the first, at most `limit` of them and at
-    /// most [`limits::PAGE_DEVICES_MAX`].
+    /// The devices after the Endpoint ID `after`, or from the first, that fit `filter`: at most `limit` of
+    /// them and at most [`limits::PAGE_DEVICES_MAX`]. It looks at one device after the other until the page is
+    /// full: a matter of the number of devices, where few fit.
     ///
     /// # Errors
     /// What the backend says.
-    pub fn list(&self, after: Option<&str>, limit: u32) -> Result<Listing, StoreError> {
-        let limit = limit.clamp(1, limits::PAGE_DEVICES_MAX);
-        match &self.backend {
-            Backend::Sqlite(sqlite) => sqlite.list(after.unwrap_or_default(), limit),
-        }
-    }
-
-    /// As [`Store::list`], but only the devices that fit `filter`. It looks at one device after the other
-    /// until the page is full: a matter of the number of devices, not of those that fit.
-    ///
-    /// # Errors
-    /// What the backend says.
-    pub fn search(
+    pub fn list(
         &self,
         after: Option<&str>,
         limit: u32,
@@ -131,7 +120,7 @@ impl Store {
     ) -> Result<Listing, StoreError> {
         let limit = limit.clamp(1, limits::PAGE_DEVICES_MAX);
         match &self.backend {
-            Backend::Sqlite(sqlite) => sqlite.search(after.unwrap_or_default(), limit, filter),
+            Backend::Sqlite(sqlite) => sqlite.list(after.unwrap_or_default(), limit, filter),
         }
     }
 

@@ -1,6 +1,5 @@
 //! The inventory.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use axum::Json;
@@ -10,6 +9,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use usphere_proto::EndpointId;
+use usphere_runtime::controller_host::ControllerHandle;
 use usphere_store::Device;
 
 use super::problem::{Answer, Problem};
@@ -57,20 +57,17 @@ pub(super) async fn list(
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Answer<Json<Page>> {
     let Query(query) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
-    let (limit, text) = (
-        query.limit.unwrap_or(PAGE_DEVICES),
-        query.search.unwrap_or_default(),
-    );
-    let inventory = &platform.inventory;
-    let listing = match query.online {
-        None if text.trim().is_empty() => inventory.list(query.after, limit).await?,
-        None => inventory.search(query.after, limit, text, |_| true).await?,
-        Some(wanted) => {
-            let online = online(&platform);
-            let keep = move |id: &str| online.contains(id) == wanted;
-            inventory.search(query.after, limit, text, keep).await?
-        }
+    let controller = platform.controller.clone();
+    let keep = move |id: &str| {
+        let wanted = query.online;
+        wanted.is_none_or(|wanted| is_online(&controller, id) == wanted)
     };
+    let limit = query.limit.unwrap_or(PAGE_DEVICES);
+    let text = query.search.unwrap_or_default();
+    let listing = platform
+        .inventory
+        .list(query.after, limit, text, keep)
+        .await?;
     let devices = listing.devices.into_iter();
     Ok(Json(Page {
         devices: devices.map(|device| shown(&platform, device)).collect(),
@@ -123,14 +120,11 @@ pub(super) async fn remove(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Who can be asked now.
-fn online(platform: &Platform) -> HashSet<String> {
-    let online = platform.controller.online().into_iter();
-    online.map(|each| each.agent.as_str().to_owned()).collect()
+fn shown(platform: &Platform, device: Device) -> Shown {
+    let online = is_online(&platform.controller, &device.endpoint_id);
+    Shown { device, online }
 }
 
-fn shown(platform: &Platform, device: Device) -> Shown {
-    let online = EndpointId::from_wire(&device.endpoint_id)
-        .is_ok_and(|id| platform.controller.is_online(&id));
-    Shown { device, online }
+fn is_online(controller: &ControllerHandle, endpoint_id: &str) -> bool {
+    EndpointId::from_wire(endpoint_id).is_ok_and(|id| controller.is_online(&id))
 }

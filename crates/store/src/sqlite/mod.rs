@@ -170,17 +170,13 @@ impl Sqlite {
         self.read(|connection| statements::setting(connection, key))
     }
 
-    pub(crate) fn list(&self, after: &str, limit: u32) -> Result<Listing, StoreError> {
-        self.read(|connection| statements::list(connection, after, limit))
-    }
-
-    pub(crate) fn search(
+    pub(crate) fn list(
         &self,
         after: &str,
         limit: u32,
         filter: &Filter<'_>,
     ) -> Result<Listing, StoreError> {
-        self.read(|connection| statements::search(connection, after, limit, filter))
+        self.read(|connection| statements::list(connection, after, limit, filter))
     }
 
     pub(crate) fn find(&self, text: &str) -> Result<Device, StoreError> {

@@ -110,26 +110,8 @@ pub(super) fn count(connection: &Connection) -> Done<u64> {
     Ok(count.unsigned_abs())
 }
 
-pub(super) fn list(connection: &Connection, after: &str, limit: u32) -> Done<Listing> {
-    let mut statement = connection.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM devices WHERE endpoint_id > ?1 ORDER BY endpoint_id LIMIT ?2"
-    ))?;
-    let mut devices = statement
-        .query_map(params![after, limit + 1], device)?
-        .collect::<Result<Vec<_>, _>>()?;
-    // One more than asked for shows that there is a next page.
-    let more = devices.len() > limit as usize;
-    devices.truncate(limit as usize);
-    let next = devices
-        .last()
-        .filter(|_| more)
-        .map(|last| last.endpoint_id.clone());
-    Ok(Listing { devices, next })
-}
-
-/// As [`list`], but only devices in which every word of the filter occurs and that it keeps. Rows are looked at
-/// until the page is full; those that are not kept are not copied.
-pub(super) fn search(
+/// Rows are looked at until the page is full; those that do not fit are not copied.
+pub(super) fn list(
     connection: &Connection,
     after: &str,
     limit: u32,

@@ -70,7 +70,7 @@ fn a_search_finds_all_words_anywhere_page_by_page() {
     let search = |text: &str, after: Option<&str>, limit: u32| {
         let keep = |id: &str| id != "os::A-1";
         let filter = Filter { text, keep: &keep };
-        store.search(after, limit, &filter).unwrap()
+        store.list(after, limit, &filter).unwrap()
     };
     assert_eq!(ids(&search("", None, 9)), names[1..]);
     assert_eq!(ids(&search(" acme  KITCHEN ", None, 9)), ["os::B-2"]);
@@ -193,7 +193,7 @@ fn leaving_adds_nobody_and_changes_only_the_time() {
         last_seen: 150,
         ..before
     };
-    assert_eq!(store.list(None, 10).unwrap().devices, [left]);
+    assert_eq!(store.list(None, 10, &Filter::ALL).unwrap().devices, [left]);
 }
 
 #[test]
@@ -207,21 +207,23 @@ fn pages_follow_each_other_without_gap_or_repetition() {
                 .collect(),
         )
         .unwrap();
-    let first = store.list(None, 10).unwrap();
+    let first = store.list(None, 10, &Filter::ALL).unwrap();
     assert_eq!(ids(&first).len(), 10);
     // What comes and goes between pages does not disturb the others.
     store.remove("os::03").unwrap();
     store.remove("os::09").unwrap();
-    let second = store.list(first.next.as_deref(), 10).unwrap();
+    let second = store.list(first.next.as_deref(), 10, &Filter::ALL).unwrap();
     assert_eq!(ids(&second).first(), Some(&"os::10"));
-    let third = store.list(second.next.as_deref(), 10).unwrap();
+    let third = store
+        .list(second.next.as_deref(), 10, &Filter::ALL)
+        .unwrap();
     assert_eq!(
         ids(&third),
         ["os::20", "os::21", "os::22", "os::23", "os::24"]
     );
     assert_eq!(third.next, None);
-    assert_eq!(store.list(None, 23).unwrap().next, None);
-    assert_eq!(store.list(None, 0).unwrap().devices.len(), 1);
+    assert_eq!(store.list(None, 23, &Filter::ALL).unwrap().next, None);
+    assert_eq!(store.list(None, 0, &Filter::ALL).unwrap().devices.len(), 1);
     assert_eq!(store.count().unwrap(), 23);
 }
 
@@ -237,7 +239,7 @@ fn a_page_is_bounded() {
                 .collect(),
         )
         .unwrap();
-    let page = store.list(None, u32::MAX).unwrap();
+    let page = store.list(None, u32::MAX, &Filter::ALL).unwrap();
     assert_eq!(page.devices.len(), PAGE_DEVICES_MAX as usize);
     assert!(page.next.is_some());
 }
@@ -511,11 +513,13 @@ fn many_threads_write_and_read_at_once() {
         }
         for _ in 0..4 {
             let store = store.clone();
-            scope.spawn(move || (0..100).for_each(|_| drop(store.list(None, 100).unwrap())));
+            scope.spawn(move || {
+                (0..100).for_each(|_| drop(store.list(None, 100, &Filter::ALL).unwrap()))
+            });
         }
     });
     assert_eq!(store.count().unwrap(), 400);
-    let named = store.list(None, 1000).unwrap().devices;
+    let named = store.list(None, 1000, &Filter::ALL).unwrap().devices;
     assert_eq!(
         named.iter().filter(|device| device.alias.is_some()).count(),
         1
