@@ -10,7 +10,7 @@ use std::time::SystemTime;
 
 use serde::Deserialize;
 
-use crate::project::{Project, cargo};
+use crate::project::Project;
 use crate::shell;
 use crate::{Outcome, packages};
 
@@ -66,16 +66,7 @@ pub(crate) fn test(project: &Project) -> Result<usize, String> {
     }
     let pure = vitest(project, "test")?;
     build(project)?;
-    let mut server = Command::new(cargo());
-    server.args([
-        "build",
-        "--quiet",
-        "--package",
-        "usphere",
-        "--bin",
-        "usphere",
-    ]);
-    shell::run(server.current_dir(&project.root))?;
+    project.build_usphere()?;
     let browser = vitest(project, "test:browser")?;
     Ok(pure + browser)
 }

@@ -8,6 +8,8 @@ use std::process::Command;
 
 use serde::Deserialize;
 
+use crate::shell;
+
 /// The repository this was started from.
 pub(crate) struct Project {
     /// Folder that holds the workspace's Cargo.toml.
@@ -66,6 +68,13 @@ impl Project {
             target: metadata.target_directory,
             packages,
         })
+    }
+
+    /// Builds the binary `usphere`, into `debug/` of the target folder.
+    pub(crate) fn build_usphere(&self) -> Result<(), String> {
+        let mut build = Command::new(cargo());
+        build.args(["build", "--quiet", "--package", "usphere"]);
+        shell::run(build.args(["--bin", "usphere"]).current_dir(&self.root))
     }
 
     /// Reads a file below the root; the error names it.

@@ -9,6 +9,8 @@
 mod agent;
 #[cfg(feature = "cli")]
 mod cli;
+#[cfg(feature = "cli")]
+mod clock;
 mod config_file;
 mod data;
 pub mod defaults;

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use crate::project::{Project, cargo};
+use crate::project::Project;
 use crate::shell;
 use crate::{Outcome, console};
 
@@ -61,18 +61,7 @@ pub(crate) fn run(project: &Project, options: &Options) -> Outcome {
         check_free(name, address)?;
     }
     println!("building usphere (the first time takes some minutes)");
-    shell::run(
-        Command::new(cargo())
-            .args([
-                "build",
-                "--quiet",
-                "--package",
-                "usphere",
-                "--bin",
-                "usphere",
-            ])
-            .current_dir(&project.root),
-    )?;
+    project.build_usphere()?;
     let has_console = build_console(project);
     let demo = Demo {
         has_console,

@@ -1,6 +1,6 @@
 //! What a device says of its own accord, however it is reached.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep_until};
@@ -12,6 +12,7 @@ use usphere_runtime::controller_host::{
 };
 
 use super::stream::EventStream;
+use crate::clock::now;
 use crate::failure::Failure;
 
 /// Pauses between two tries to reach an Agent again.
@@ -177,12 +178,4 @@ async fn until(moment: Option<Instant>) {
         Some(moment) => sleep_until(moment).await,
         None => std::future::pending().await,
     }
-}
-
-/// Milliseconds since 1970.
-fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| {
-        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-    })
 }

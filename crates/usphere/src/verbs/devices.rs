@@ -1,11 +1,10 @@
 //! `usphere devices`: the devices that the server knows.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use clap::{Args, Subcommand};
 
 use super::block_on;
 use crate::cli::reach::{Manner, ServerReach};
+use crate::clock::now;
 use crate::failure::{Exit, Failure};
 use crate::print;
 use crate::print::devices::Device;
@@ -71,7 +70,10 @@ impl Action {
     async fn run(self) -> Result<Exit, Failure> {
         match self {
             Self::List { server, manner } => {
-                let devices = connect(&server, manner).await?.devices().await?;
+                let devices = Api::connect(&server, manner.timeout)
+                    .await?
+                    .devices()
+                    .await?;
                 if manner.json {
                     return print::json(&devices);
                 }
@@ -84,7 +86,10 @@ impl Action {
                 server,
                 manner,
             } => {
-                let found = connect(&server, manner).await?.device(&device).await?;
+                let found = Api::connect(&server, manner.timeout)
+                    .await?
+                    .device(&device)
+                    .await?;
                 show(found, manner)
             }
             Self::Alias {
@@ -93,7 +98,7 @@ impl Action {
                 server,
                 manner,
             } => {
-                let mut api = connect(&server, manner).await?;
+                let mut api = Api::connect(&server, manner.timeout).await?;
                 show(api.rename(&device, alias.as_deref()).await?, manner)
             }
             Self::Remove {
@@ -101,7 +106,7 @@ impl Action {
                 server,
                 manner,
             } => {
-                let mut api = connect(&server, manner).await?;
+                let mut api = Api::connect(&server, manner.timeout).await?;
                 let found = api.device(&device).await?;
                 let endpoint_id = Device::read(found.clone())?.endpoint_id;
                 api.remove(&endpoint_id).await?;
@@ -114,21 +119,9 @@ impl Action {
     }
 }
 
-async fn connect(server: &ServerReach, manner: Manner) -> Result<Api, Failure> {
-    Api::connect(server, manner.timeout).await
-}
-
 fn show(device: serde_json::Value, manner: Manner) -> Result<Exit, Failure> {
     if manner.json {
         return print::json(&device);
     }
     print::text(&print::devices::card(&Device::read(device)?, now()))
-}
-
-/// Milliseconds since 1970.
-fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| {
-        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-    })
 }

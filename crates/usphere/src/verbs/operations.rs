@@ -1,12 +1,13 @@
 //! `usphere operations`: what was asked of devices through the server, and `--later`, which does not wait for it.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use usphere_datamodel::operation::Operation;
 
 use super::{ask, block_on};
 use crate::cli::reach::{Manner, ServerReach, Way, read_time};
+use crate::clock::now;
 use crate::defaults::OPERATIONS_LISTED;
 use crate::failure::{Exit, Failure};
 use crate::print;
@@ -92,7 +93,7 @@ impl Later {
     ) -> Result<Exit, Failure> {
         match way {
             Way::Server { server, device } if self.later => block_on(async {
-                let mut api = connect(&server, manner).await?;
+                let mut api = Api::connect(&server, manner.timeout).await?;
                 let kept = api.submit(&device, &operation, self.expires).await?;
                 if manner.json {
                     return print::json(&kept);
@@ -120,7 +121,10 @@ impl Action {
                     state,
                     limit,
                 };
-                let kept = connect(&server, manner).await?.operations(&wanted).await?;
+                let kept = Api::connect(&server, manner.timeout)
+                    .await?
+                    .operations(&wanted)
+                    .await?;
                 if manner.json {
                     return print::json(&kept);
                 }
@@ -129,19 +133,18 @@ impl Action {
                 print::text(&print::operations::table(&kept, now()))
             }
             Self::Show { id, server, manner } => {
-                let kept = connect(&server, manner).await?.operation(&id).await?;
+                let kept = Api::connect(&server, manner.timeout)
+                    .await?
+                    .operation(&id)
+                    .await?;
                 show(kept, manner)
             }
             Self::Cancel { id, server, manner } => {
-                let mut api = connect(&server, manner).await?;
+                let mut api = Api::connect(&server, manner.timeout).await?;
                 show(api.cancel(&id).await?, manner)
             }
         }
     }
-}
-
-async fn connect(server: &ServerReach, manner: Manner) -> Result<Api, Failure> {
-    Api::connect(server, manner.timeout).await
 }
 
 fn show(kept: serde_json::Value, manner: Manner) -> Result<Exit, Failure> {
@@ -149,12 +152,4 @@ fn show(kept: serde_json::Value, manner: Manner) -> Result<Exit, Failure> {
         return print::json(&kept);
     }
     print::text(&print::operations::card(&Kept::read(kept)?, now()))
-}
-
-/// Milliseconds since 1970.
-fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| {
-        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-    })
 }
