@@ -6,6 +6,7 @@
 //! token that a person types in. Nothing here may ever run a script that is not one of these files.
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -85,7 +86,7 @@ fn serve(path: &str, file: &EmbeddedFile, cache: &'static str, asked: &HeaderMap
         (StatusCode::NOT_MODIFIED, kept).into_response()
     } else {
         let kind = [(header::CONTENT_TYPE, media_type(path))];
-        (kept, kind, file.data.to_vec()).into_response()
+        (kept, kind, Body::from(file.data.clone())).into_response()
     };
     guarded(response)
 }

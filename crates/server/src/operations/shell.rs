@@ -172,8 +172,12 @@ impl Operations {
         let (key, device) = (wanted.key.clone(), wanted.device.clone());
         let json = request::to_json(&wanted.operation)
             .map_err(|error| StoreError::Invalid(error.to_string()))?;
+        // Compared only under a key, for it can be long.
+        let request = key.is_some().then(|| json.clone());
         let is_same = |row: &usphere_store::Operation| {
-            row.request == json && row.device == device.as_str() && row.kind == kind.as_str()
+            request.as_ref() == Some(&row.request)
+                && row.device == device.as_str()
+                && row.kind == kind.as_str()
         };
         let known = match key {
             Some(key) => {
@@ -187,7 +191,7 @@ impl Operations {
         let accepted = match known {
             Some(known) => Accepted::Known(Box::new(known)),
             None => {
-                let accepted = self.shared.submit(wanted, json.clone())?.await;
+                let accepted = self.shared.submit(wanted, json)?.await;
                 accepted.unwrap_or(Err(NotAccepted::Shut))?
             }
         };
