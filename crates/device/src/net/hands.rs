@@ -55,8 +55,10 @@ impl<'a> Hands<'a> {
             .iter()
             .position(|planned| matches!(planned.step, Step::AddRoute(_)));
         let routes = steps.split_off(routes.unwrap_or(steps.len()));
-        self.take_each(steps)?;
-        self.make_good();
+        if !steps.is_empty() {
+            self.take_each(steps)?;
+            self.make_good();
+        }
         self.take_each(routes)
     }
 
@@ -90,6 +92,9 @@ impl<'a> Hands<'a> {
 
     /// Takes back everything that was done, the last first, and what the kernel did beyond that.
     pub(super) fn take_back(&mut self) {
+        if self.done.is_empty() {
+            return;
+        }
         while let Some(planned) = self.done.pop() {
             let Some(back) = planned.back else { continue };
             if let Err(error) = self.step(&back)
@@ -108,16 +113,27 @@ impl<'a> Hands<'a> {
             let found = Facts::read(kernel);
             found.inspect_err(|error| tracing::error!("the kernel does not tell: {error}"))
         };
-        let Ok(now) = look(self.kernel) else { return };
+        let Ok(mut now) = look(self.kernel) else {
+            return;
+        };
+        let mut is_given_back = false;
         for LostAddress { wish, left } in lost_addresses(self.before, &now, &self.done) {
             let flags = NLM_F_CREATE | NLM_F_EXCL;
-            if let Err(error) = self.address(RTM_NEWADDR, flags, &wish, Some(left)) {
-                let step = describe(&Step::AddAddress(wish));
-                tracing::warn!("the kernel refuses to {step} again: {error}");
+            match self.address(RTM_NEWADDR, flags, &wish, Some(left)) {
+                Ok(()) => is_given_back = true,
+                Err(error) => {
+                    let step = describe(&Step::AddAddress(wish));
+                    tracing::warn!("the kernel refuses to {step} again: {error}");
+                }
             }
         }
-        // Some of the routes are back with their addresses.
-        let Ok(now) = look(self.kernel) else { return };
+        if is_given_back {
+            // Some of the routes are back with their addresses.
+            now = match look(self.kernel) {
+                Ok(now) => now,
+                Err(_) => return,
+            };
+        }
         for route in lost_routes(self.before, &now, &self.done) {
             let step = Step::AddRoute(route);
             if let Err(error) = self.step(&step) {
