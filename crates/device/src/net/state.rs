@@ -135,14 +135,17 @@ impl State {
     /// Keeps what was changed, durably.
     ///
     /// # Errors
-    /// When the file cannot be written; then it has what it had.
+    /// When the file cannot be written, or would be longer than is read again; then it has what it had.
     pub(super) fn save(&mut self, file: Option<&PathBuf>) -> io::Result<()> {
         if !self.is_changed {
             return Ok(());
         }
-        self.trim();
+        let keys: usize = self.numbers.values().map(|table| table.by_key.len()).sum();
+        if keys > NET_NUMBERS_MAX {
+            self.trim();
+        }
         if let Some(file) = file {
-            files::replace(file, &self.text())?;
+            files::replace(file, &self.bounded_text()?)?;
         }
         self.is_changed = false;
         Ok(())
@@ -220,16 +223,28 @@ impl State {
         text
     }
 
-    /// Forgets rows of the host that are away, where there are too many.
+    /// What [`Self::load`] reads again.
+    fn bounded_text(&mut self) -> io::Result<String> {
+        let is_too_long = |text: &str| text.len() as u64 > STATE_BYTES_MAX;
+        let mut text = self.text();
+        if is_too_long(&text) {
+            self.trim();
+            text = self.text();
+        }
+        if is_too_long(&text) {
+            let text = format!("it would be longer than {STATE_BYTES_MAX} bytes");
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, text));
+        }
+        Ok(text)
+    }
+
+    /// Forgets rows of the host that are away.
     fn trim(&mut self) {
-        let keys: usize = self.numbers.values().map(|table| table.by_key.len()).sum();
-        if keys > NET_NUMBERS_MAX {
-            for numbers in self.numbers.values_mut() {
-                let Numbers {
-                    by_key, present, ..
-                } = numbers;
-                by_key.retain(|key, _| present.contains(key));
-            }
+        for numbers in self.numbers.values_mut() {
+            let Numbers {
+                by_key, present, ..
+            } = numbers;
+            by_key.retain(|key, _| present.contains(key));
         }
     }
 }
@@ -340,6 +355,42 @@ mod tests {
         .unwrap();
         let mut state = State::load(Some(&file)).unwrap();
         assert_eq!(state.number(Table::IpInterface, 0, "eth0"), 4);
+    }
+
+    /// A state of more bytes than a file may have, in numbers of few rows.
+    fn too_long() -> State {
+        let mut state = State::default();
+        for number in 0..=STATE_BYTES_MAX / 100_000 {
+            let key = format!("{number}{}", "x".repeat(100_000));
+            state.number(Table::IpInterface, 0, &key);
+        }
+        state
+    }
+
+    #[test]
+    fn rows_that_are_away_give_way_before_the_file_is_too_long() {
+        let mut state = too_long();
+        state.forget_presence();
+        let eth0 = state.number(Table::IpInterface, 0, "eth0");
+        let mut again = kept(&mut state);
+        assert_eq!(again.number(Table::IpInterface, 0, "eth0"), eth0);
+        assert_eq!(again.number(Table::IpInterface, 0, "eth1"), eth0 + 1);
+    }
+
+    #[test]
+    fn what_would_not_be_read_again_does_not_replace_what_would() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("network");
+        let mut before = State::default();
+        before.number(Table::IpInterface, 0, "eth0");
+        before.save(Some(&file)).unwrap();
+        let mut state = too_long();
+        for _ in 0..2 {
+            let error = state.save(Some(&file)).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
+            let kept = State::load(Some(&file)).unwrap();
+            assert_eq!(kept.text(), before.text());
+        }
     }
 
     #[test]
