@@ -72,6 +72,18 @@ pub const ROW_NUMBERS_MAX: usize = 256;
 /// Room for one answer of the kernel by netlink; it sends at most 32 KiB at once.
 pub const NETLINK_BYTES_MAX: usize = 64 * 1024;
 
+/// Most network devices that are looked at.
+pub const NET_LINKS_MAX: usize = 4_096;
+
+/// Most addresses of this host that are looked at.
+pub const NET_ADDRESSES_MAX: usize = 16_384;
+
+/// Most routes of each version of IP that are looked at.
+pub const NET_ROUTES_MAX: usize = 16_384;
+
+/// Most VLANs that are looked at, each as often as ports of bridges carry it.
+pub const NET_PORT_VLANS_MAX: usize = 65_536;
+
 /// Most rows of the host's network whose instance numbers are kept, those that are away among them.
 pub const NET_NUMBERS_MAX: usize = 16_384;
 

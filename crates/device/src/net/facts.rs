@@ -5,11 +5,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use netlink_packet_core::DefaultNla;
 
-use super::socket::{KernelError, Netlink, attributes, nested};
+use super::socket::{KernelError, Most, Netlink, attributes, nested};
 use super::sources::Mode;
 use super::uapi::*;
 use super::world::Destination;
-use crate::limits::NEIGHBOUR_ENTRIES_MAX;
+use crate::limits::{
+    NEIGHBOUR_ENTRIES_MAX, NET_ADDRESSES_MAX, NET_LINKS_MAX, NET_PORT_VLANS_MAX, NET_ROUTES_MAX,
+};
 
 const IFINFOMSG: usize = 16;
 const IFADDRMSG: usize = 8;
@@ -233,33 +235,39 @@ pub(super) fn read_links(
     let mut header = [0; IFINFOMSG];
     header[0] = AF_UNSPEC;
     let mask = DefaultNla::new(IFLA_EXT_MASK, filter.to_ne_bytes().to_vec());
-    let messages = kernel.dump(RTM_GETLINK, &header, &[mask])?;
-    let links = messages
-        .iter()
-        .filter(|(kind, _)| *kind == RTM_NEWLINK)
-        .filter_map(|(_, content)| link(content));
-    Ok(links.map(|link| (link.index, link)).collect())
+    let most = Most {
+        entries: NET_LINKS_MAX,
+        what: "links",
+    };
+    let read = |kind, content: &[u8]| link(content).filter(|_| kind == RTM_NEWLINK);
+    let links = kernel.dump(RTM_GETLINK, &header, &[mask], most, read)?;
+    let links = links.into_iter().map(|link| (link.index, link));
+    Ok(links.collect())
 }
 
 fn read_addresses(kernel: &mut Netlink) -> Result<Vec<Address>, KernelError> {
-    let messages = kernel.dump(RTM_GETADDR, &[0; IFADDRMSG], &[])?;
-    let addresses = messages
-        .iter()
-        .filter(|(kind, _)| *kind == RTM_NEWADDR)
-        .filter_map(|(_, content)| address(content));
-    Ok(addresses.collect())
+    let most = Most {
+        entries: NET_ADDRESSES_MAX,
+        what: "addresses",
+    };
+    let read = |kind, content: &[u8]| address(content).filter(|_| kind == RTM_NEWADDR);
+    kernel.dump(RTM_GETADDR, &[0; IFADDRMSG], &[], most, read)
 }
 
 fn read_routes(kernel: &mut Netlink) -> Result<Vec<Route>, KernelError> {
+    let read = |kind, content: &[u8]| match kind {
+        RTM_NEWROUTE => routes(content),
+        _ => Vec::new(),
+    };
     let mut found = Vec::new();
-    for family in [AF_INET, AF_INET6] {
+    for (family, what) in [(AF_INET, "IPv4 routes"), (AF_INET6, "IPv6 routes")] {
         let mut header = [0; RTMSG];
         header[0] = family;
-        for (kind, content) in kernel.dump(RTM_GETROUTE, &header, &[])? {
-            if kind == RTM_NEWROUTE {
-                found.extend(routes(&content));
-            }
-        }
+        let most = Most {
+            entries: NET_ROUTES_MAX,
+            what,
+        };
+        found.extend(kernel.dump(RTM_GETROUTE, &header, &[], most, read)?);
     }
     Ok(found)
 }
@@ -269,12 +277,15 @@ fn read_vlans(kernel: &mut Netlink) -> Result<Vec<PortVlan>, KernelError> {
     header[0] = AF_BRIDGE;
     let filter = RTEXT_FILTER_BRVLAN.to_ne_bytes().to_vec();
     let mask = DefaultNla::new(IFLA_EXT_MASK, filter);
-    let messages = kernel.dump(RTM_GETLINK, &header, &[mask])?;
-    let vlans = messages
-        .iter()
-        .filter(|(kind, _)| *kind == RTM_NEWLINK)
-        .flat_map(|(_, content)| port_vlans(content));
-    Ok(vlans.collect())
+    let most = Most {
+        entries: NET_PORT_VLANS_MAX,
+        what: "VLANs of ports",
+    };
+    let read = |kind, content: &[u8]| match kind {
+        RTM_NEWLINK => port_vlans(content),
+        _ => Vec::new(),
+    };
+    kernel.dump(RTM_GETLINK, &header, &[mask], most, read)
 }
 
 /// The neighbours of both versions of IP whose hardware addresses are known.

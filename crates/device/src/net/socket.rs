@@ -3,6 +3,7 @@
 //! Of an answer only what is read here is decoded; what the kernel says beyond that is skipped, so a newer
 //! kernel cannot make an interface disappear.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::time::Duration;
 
@@ -54,6 +55,16 @@ pub(super) struct Netlink {
     socket: Socket,
     sequence: u32,
     buffer: Vec<u8>,
+    /// Of which tables it was said that something is left out.
+    left_out: BTreeSet<&'static str>,
+}
+
+/// How much of a table is looked at.
+#[derive(Clone, Copy)]
+pub(super) struct Most {
+    pub(super) entries: usize,
+    /// What they are called in the log.
+    pub(super) what: &'static str,
 }
 
 impl Netlink {
@@ -79,41 +90,54 @@ impl Netlink {
             socket,
             sequence: 0,
             buffer: Vec::with_capacity(NETLINK_BYTES_MAX),
+            left_out: BTreeSet::new(),
         })
     }
 
-    /// Reads a whole table: `each` is given the kind and the content of every message of it.
+    /// What `read` makes of a table of the host's own. What is beyond `most` is left out, with one word in the
+    /// log for each table.
     ///
     /// # Errors
     /// When the kernel refuses, or the table does not hold still.
-    pub(super) fn dump(
+    pub(super) fn dump<I: IntoIterator>(
         &mut self,
         kind: u16,
         header: &[u8],
         attributes: &[DefaultNla],
-    ) -> Result<Vec<(u16, Vec<u8>)>, KernelError> {
-        let all = |kind, content: &[u8]| Some((kind, content.to_vec()));
-        self.dump_as(kind, header, attributes, usize::MAX, all)
+        most: Most,
+        read: impl Fn(u16, &[u8]) -> I,
+    ) -> Result<Vec<I::Item>, KernelError> {
+        let Most { entries, what } = most;
+        let one_more = entries.saturating_add(1);
+        let mut found = self.dump_as(kind, header, attributes, one_more, read)?;
+        if found.len() > entries {
+            found.truncate(entries);
+            if self.left_out.insert(what) {
+                tracing::warn!("of more than {entries} {what} of this host the rest is left out");
+            }
+        }
+        Ok(found)
     }
 
-    /// The same of a table that others fill: keeps what `read` makes of each message, the first `most` of them.
+    /// The same of a table that others fill: of what `read` makes of its messages, the first `most`.
     ///
     /// # Errors
     /// When the kernel refuses, or the table does not hold still.
-    pub(super) fn dump_as<T>(
+    pub(super) fn dump_as<I: IntoIterator>(
         &mut self,
         kind: u16,
         header: &[u8],
         attributes: &[DefaultNla],
         most: usize,
-        read: impl Fn(u16, &[u8]) -> Option<T>,
-    ) -> Result<Vec<T>, KernelError> {
+        read: impl Fn(u16, &[u8]) -> I,
+    ) -> Result<Vec<I::Item>, KernelError> {
         for _ in 0..DUMPS_MAX {
             self.send(kind, NLM_F_REQUEST | NLM_F_DUMP, header, attributes)?;
             let mut found = Vec::new();
             let keep = |kind: u16, content: &[u8]| {
-                if found.len() < most {
-                    found.extend(read(kind, content));
+                let room = most - found.len();
+                if room > 0 {
+                    found.extend(read(kind, content).into_iter().take(room));
                 }
             };
             if self.receive(keep)? {
@@ -252,5 +276,32 @@ fn plain(error: &io::Error) -> String {
     match text.split_once(" (os error") {
         Some((words, _)) => words.to_owned(),
         None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::uapi::{AF_UNSPEC, RTM_GETLINK, RTM_NEWLINK};
+    use super::*;
+
+    #[test]
+    fn of_a_table_that_is_too_long_the_rest_is_left_out() {
+        let mut kernel = Netlink::open().unwrap();
+        let mut header = [0; 16];
+        header[0] = AF_UNSPEC;
+        let mut dump = |entries| {
+            let most = Most {
+                entries,
+                what: "links",
+            };
+            // Every host has a loopback; each link counts three times here.
+            let read = |kind, _: &[u8]| [kind; 3];
+            let found = kernel.dump(RTM_GETLINK, &header, &[], most, read);
+            (found.unwrap(), kernel.left_out.contains("links"))
+        };
+        let (all, is_left_out) = dump(usize::MAX);
+        assert!(all.len() >= 3 && !is_left_out, "{all:?}");
+        assert_eq!(dump(all.len()), (all, false));
+        assert_eq!(dump(2), (vec![RTM_NEWLINK; 2], true));
     }
 }
