@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 use usphere_datamodel::FaultKind;
 use usphere_datamodel::model::{OwnedChange, OwnerError, Phase};
 
+use super::objects::declared;
 use super::row::{Row, Table};
 use super::state::{Configured, State};
 use super::world::{World, device_name, mask_length};
@@ -396,11 +397,7 @@ impl<'a> Draft<'a> {
         let entry = self.world.rows.get(&row);
         let known = entry.map(|entry| entry.text(name).to_owned());
         known.or_else(|| {
-            let object = super::objects::objects()
-                .into_iter()
-                .find(|object| object.path == row.table.supported())?;
-            let mut parameters = object.parameters.iter();
-            let parameter = parameters.find(|parameter| parameter.name == name)?;
+            let parameter = declared(row.table, name)?;
             let zero = parameter.value_type.zero();
             Some(parameter.default.unwrap_or(zero).to_owned())
         })

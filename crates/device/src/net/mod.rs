@@ -264,17 +264,6 @@ impl Owner for Net {
     }
 }
 
-/// The name of a parameter as it is declared, for the object that the row is.
-fn parameter_name(row: Row, name: &str) -> Option<&'static str> {
-    let object = objects::objects()
-        .into_iter()
-        .find(|object| object.path == row.table.supported())?;
-    let mut parameters = object.parameters.iter();
-    parameters
-        .find(|parameter| parameter.name == name)
-        .map(|parameter| parameter.name)
-}
-
 fn unanswered(error: &KernelError) -> OwnerError {
     OwnerError::failed(format!("the kernel does not tell: {error}"))
 }

@@ -11,6 +11,8 @@ mod ip;
 mod routing;
 
 use core::time::Duration;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use usphere_datamodel::declare::{
     BOOLEAN, Numbering, Object, Parameter, STRING, UNSIGNED_INT, UNSIGNED_LONG, Unit, object,
@@ -20,6 +22,8 @@ use usphere_datamodel::types::{ALIAS, ValueType};
 
 pub(super) use hosts::{HOST, HOST_IPV4, HOST_IPV6};
 pub(super) use ip::ACTIVE_PORT;
+
+use super::row::Table;
 
 /// The name by which the declarations call [`Net`](super::Net).
 pub const OWNER: &str = "network";
@@ -34,6 +38,16 @@ pub fn objects() -> Vec<&'static Object> {
     all.extend(routing::OBJECTS);
     all.extend(hosts::OBJECTS);
     all
+}
+
+/// The parameter `name` of a row of `table`, as it is declared.
+pub(super) fn declared(table: Table, name: &str) -> Option<&'static Parameter> {
+    static BY_PATH: LazyLock<BTreeMap<&str, &Object>> = LazyLock::new(|| {
+        let all = objects().into_iter();
+        all.map(|object| (object.path, object)).collect()
+    });
+    let mut parameters = BY_PATH.get(table.supported())?.parameters.iter();
+    parameters.find(|parameter| parameter.name == name)
 }
 
 /// Interfaces of every layer, how they are stacked, and their addresses.

@@ -19,6 +19,7 @@ pub(super) use routing::{Destination, mask_length, mask_text};
 
 use self::ethernet::path;
 use super::facts::{Facts, Link};
+use super::objects::declared;
 use super::row::{Row, Table};
 use super::state::State;
 use super::uapi::*;
@@ -296,7 +297,8 @@ impl Builder<'_> {
                     match values.iter_mut().find(|(known, _)| *known == name) {
                         Some(known) => known.1.clone_from(value),
                         None => values.extend(
-                            super::parameter_name(row, name).map(|name| (name, value.clone())),
+                            declared(row.table, name)
+                                .map(|parameter| (parameter.name, value.clone())),
                         ),
                     }
                 }
