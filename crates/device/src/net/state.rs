@@ -81,6 +81,17 @@ impl State {
         number
     }
 
+    /// The rows of `table` below the row `parent` that Controllers made or changed.
+    pub(super) fn rows_below(
+        &self,
+        table: Table,
+        parent: u32,
+    ) -> impl Iterator<Item = (Row, &Configured)> {
+        let all = Row::below(table, parent, 0)..=Row::below(table, parent, u32::MAX);
+        let rows = self.rows.range(all);
+        rows.map(|(row, configured)| (*row, configured))
+    }
+
     /// The host's own name of a row, if it is one of the host's.
     pub(super) fn key(&self, row: Row) -> Option<&str> {
         let numbers = self.numbers.get(&(row.table, row.parent))?;

@@ -22,33 +22,26 @@ impl Builder<'_> {
     /// The ports: for each bridge the one that is the bridge itself, and one for each device in it.
     pub(super) fn find_ports(&mut self) {
         let bridges: Vec<(u32, Row)> = self.world.on.bridge.iter().map(of).collect();
+        let made = self.made_ports();
+        let facts = self.facts;
         for (index, bridge) in bridges {
-            let made: Vec<(u32, Row)> = self.made_on_devices(Table::BridgePort);
-            let made: BTreeMap<u32, Row> = made
-                .into_iter()
-                .filter(|(_, port)| port.parent == bridge.number)
-                .collect();
-            let is_made = self.is_made(&self.facts.links[&index].name);
-            if let Some(row) = made.get(&index).copied() {
-                self.world.on.base.insert(index, row);
-            } else if !is_made {
-                let row = self.port_row(bridge, &self.facts.links[&index]);
+            let own = made.get(&(bridge.number, index)).copied();
+            if own.is_some() || !self.is_made(&facts.links[&index].name) {
+                let row = self.port_row(own, bridge, &facts.links[&index]);
                 self.world.on.base.insert(index, row);
             }
-            for link in self.facts.links.values() {
+            for link in facts.links.values() {
                 if link.master == Some(index) {
-                    let row = made.get(&link.index).copied();
-                    let row = row.unwrap_or_else(|| self.port_row(bridge, link));
+                    let port = made.get(&(bridge.number, link.index)).copied();
+                    let row = self.port_row(port, bridge, link);
                     self.world.on.port.insert(link.index, row);
                 }
             }
         }
     }
 
-    fn port_row(&mut self, bridge: Row, link: &Link) -> Row {
-        let table = Table::BridgePort;
-        let number = self.state.number(table, bridge.number, &link.name);
-        Row::below(table, bridge.number, number)
+    fn port_row(&mut self, made: Option<Row>, bridge: Row, link: &Link) -> Row {
+        self.row_for(made, (Table::BridgePort, bridge.number), &link.name)
     }
 
     pub(super) fn bridges(&mut self) {
@@ -140,6 +133,7 @@ impl Builder<'_> {
         if settings.vlan_filtering == 0 {
             return;
         }
+        let (made, made_ports) = (self.made_vlans(bridge), self.made_vlan_ports(bridge));
         let mut rows: BTreeMap<u16, Row> = BTreeMap::new();
         for vlan in &self.facts.vlans {
             let port = if vlan.index == index {
@@ -151,10 +145,16 @@ impl Builder<'_> {
             let Some(port) = port.copied() else { continue };
             let row = match rows.get(&vlan.id) {
                 Some(row) => *row,
-                None => self.vlan_row(bridge, vlan.id),
+                None => {
+                    let made = made.get(&vlan.id).copied();
+                    self.row_for(made, (Table::BridgeVlan, bridge.number), vlan.id)
+                }
             };
             rows.insert(vlan.id, row);
-            let port_row = self.vlan_port_row(bridge, row, port);
+            let made = made_ports.get(&(row, port)).copied();
+            let place = (Table::BridgeVlanPort, bridge.number);
+            let key = format_args!("{}/{}", row.number, port.number);
+            let port_row = self.row_for(made, place, key);
             let values = vec![
                 ("Enable", "true".to_owned()),
                 ("VLAN", row.to_string()),
@@ -171,35 +171,6 @@ impl Builder<'_> {
             ];
             self.enter(row, Some(index), values);
         }
-    }
-
-    fn vlan_row(&mut self, bridge: Row, id: u16) -> Row {
-        let table = Table::BridgeVlan;
-        let text = id.to_string();
-        let made = self.state.rows.iter().find(|(row, configured)| {
-            row.table == table && row.parent == bridge.number && configured.text("VLANID") == text
-        });
-        if let Some((row, _)) = made {
-            return *row;
-        }
-        let number = self.state.number(table, bridge.number, &text);
-        Row::below(table, bridge.number, number)
-    }
-
-    fn vlan_port_row(&mut self, bridge: Row, vlan: Row, port: Row) -> Row {
-        let table = Table::BridgeVlanPort;
-        let made = self.state.rows.iter().find(|(row, configured)| {
-            row.table == table
-                && row.parent == bridge.number
-                && configured.reference("VLAN") == Some(vlan)
-                && configured.reference("Port") == Some(port)
-        });
-        if let Some((row, _)) = made {
-            return *row;
-        }
-        let key = format!("{}/{}", vlan.number, port.number);
-        let number = self.state.number(table, bridge.number, &key);
-        Row::below(table, bridge.number, number)
     }
 }
 

@@ -8,7 +8,6 @@ use usphere_datamodel::model::SnapshotObject;
 use super::super::facts::{Address, Link, Route};
 use super::super::row::{Row, Table};
 use super::super::uapi::*;
-use super::super::wishes;
 use super::ethernet::{common, of, path};
 use super::routing::Destination;
 use super::{Builder, Values, is_link_local, mask_text};
@@ -23,9 +22,10 @@ impl Builder<'_> {
             self.withdraw(row, &mut values);
             self.enter(row, Some(index), values);
             self.prefixes(index, row);
-            let addresses: Vec<Address> = self.facts.addresses_of(index).cloned().collect();
-            for address in addresses {
-                self.address(row, &address);
+            let (facts, made) = (self.facts, self.made_addresses(row));
+            for address in facts.addresses_of(index) {
+                let made = made.get(&(address.address, address.prefix)).copied();
+                self.address(row, made, address);
             }
         }
     }
@@ -71,34 +71,18 @@ impl Builder<'_> {
         values
     }
 
-    fn address(&mut self, interface: Row, address: &Address) {
+    fn address(&mut self, interface: Row, made: Option<Row>, address: &Address) {
         let table = match address.address {
             IpAddr::V4(_) => Table::Ipv4Address,
             IpAddr::V6(_) => Table::Ipv6Address,
         };
-        let row = self.address_row(table, interface, address);
+        let key = format_args!("{}/{}", address.address, address.prefix);
+        let row = self.row_for(made, (table, interface.number), key);
         let values = match address.address {
             IpAddr::V4(_) => ipv4_address(address),
             IpAddr::V6(_) => self.ipv6_address(interface, address),
         };
         self.enter(row, Some(address.index), values);
-    }
-
-    /// The row of an address: the one that a Controller made for it, or the host's own.
-    fn address_row(&mut self, table: Table, interface: Row, address: &Address) -> Row {
-        let made = self.state.rows.iter().find(|(row, configured)| {
-            row.table == table
-                && row.parent == interface.number
-                && configured.is_made
-                && wishes::address(self.state, table, configured)
-                    .is_some_and(|(ip, prefix)| ip == address.address && prefix == address.prefix)
-        });
-        if let Some((row, _)) = made {
-            return *row;
-        }
-        let key = format!("{}/{}", address.address, address.prefix);
-        let number = self.state.number(table, interface.number, &key);
-        Row::below(table, interface.number, number)
     }
 
     fn ipv6_address(&mut self, interface: Row, address: &Address) -> Values {
@@ -149,6 +133,7 @@ impl Builder<'_> {
                 prefixes.entry(network).or_insert(None);
             }
         }
+        let made = self.made_prefixes(interface);
         for (prefix, route) in prefixes {
             let is_announced =
                 route.is_some_and(|route| route.protocol == RTPROT_RA || route.expires.is_some());
@@ -161,7 +146,8 @@ impl Builder<'_> {
                 Some(_) => "Preferred",
                 None => "Inaccessible",
             };
-            let row = self.prefix_row(interface, &prefix.to_string());
+            let wish = made.get(&prefix).copied();
+            let row = self.row_for(wish, (Table::Ipv6Prefix, interface.number), prefix);
             let values = vec![
                 ("Enable", "true".to_owned()),
                 ("Status", "Enabled".to_owned()),
@@ -173,22 +159,6 @@ impl Builder<'_> {
             ];
             self.enter(row, Some(index), values);
         }
-    }
-
-    fn prefix_row(&mut self, interface: Row, prefix: &str) -> Row {
-        let table = Table::Ipv6Prefix;
-        let made = self.state.rows.iter().find(|(row, configured)| {
-            row.table == table
-                && row.parent == interface.number
-                && configured.is_made
-                && Destination::parse(configured.text("Prefix"))
-                    .is_some_and(|wanted| wanted.to_string() == prefix)
-        });
-        if let Some((row, _)) = made {
-            return *row;
-        }
-        let number = self.state.number(table, interface.number, prefix);
-        Row::below(table, interface.number, number)
     }
 
     fn prefix_of(&self, interface: Row, address: &Address) -> Option<Row> {

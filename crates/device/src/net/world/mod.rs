@@ -7,6 +7,7 @@ mod bridging;
 mod ethernet;
 mod ip;
 mod lifetimes;
+mod made;
 mod routing;
 mod stack;
 
@@ -221,7 +222,7 @@ impl Builder<'_> {
         }
         for link in self.facts.links.values() {
             if !on.contains_key(&link.index) && self.has_by_itself(table, link) {
-                let row = Row::new(table, self.state.number(table, 0, &link.name));
+                let row = self.row_for(None, (table, 0), &link.name);
                 on.insert(link.index, row);
             }
         }
@@ -251,37 +252,6 @@ impl Builder<'_> {
             _ if is_made || link.is_port() => addresses().next().is_some() || has_route(),
             _ => true,
         }
-    }
-
-    /// Whether a Controller made the device.
-    fn is_made(&self, device: &str) -> bool {
-        self.state
-            .rows
-            .values()
-            .any(|row| row.is_made && row.device.as_deref() == Some(device))
-    }
-
-    /// The row that a device is: the one that a Controller made of it, or the host's own.
-    fn row_of_device(&mut self, table: Table, name: &str) -> Row {
-        let mut rows = self.state.rows.iter();
-        let configured = rows.find(|(row, configured)| {
-            row.table == table && configured.device.as_deref() == Some(name)
-        });
-        match configured {
-            Some((row, _)) => *row,
-            None => Row::new(table, self.state.number(table, 0, name)),
-        }
-    }
-
-    /// The rows of `table` that Controllers made, and the devices that they are on.
-    fn made_on_devices(&self, table: Table) -> Vec<(u32, Row)> {
-        let rows = self.state.rows.iter();
-        let made = rows.filter(|(row, configured)| row.table == table && configured.is_made);
-        made.filter_map(|(row, _)| {
-            let link = self.facts.link(device_name(self.state, *row)?)?;
-            Some((link.index, *row))
-        })
-        .collect()
     }
 
     /// Enters a row: what the kernel says, and over it what Controllers have set.

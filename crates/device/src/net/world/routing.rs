@@ -6,7 +6,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::super::facts::Route;
 use super::super::row::{Row, Table};
 use super::super::uapi::*;
-use super::super::wishes;
 use super::{Builder, Values};
 
 /// The key of the one router that there is.
@@ -20,41 +19,21 @@ impl Builder<'_> {
             ("Status", "Enabled".to_owned()),
         ];
         self.enter(router, None, values);
-        let facts = self.facts;
+        let (facts, made) = (self.facts, self.made_routes());
         for route in &facts.routes {
             let table = match route.destination {
                 IpAddr::V4(_) => Table::Ipv4Forwarding,
                 IpAddr::V6(_) => Table::Ipv6Forwarding,
             };
-            let row = self.route_row(table, router, route);
+            let device = route.index.and_then(|index| facts.name(index));
+            let mut beside = made.get(&Destination::of(route)).into_iter().flatten();
+            let made =
+                beside.find(|(row, wish)| row.table == table && wish.is_met_by(route, device));
+            let made = made.map(|(row, _)| *row);
+            let row = self.row_for(made, (table, router.number), Key(route, device));
             let values = self.route(route);
             self.enter(row, route.index, values);
         }
-    }
-
-    /// The row of a route: the one that a Controller made for it, or the host's own.
-    fn route_row(&mut self, table: Table, router: Row, route: &Route) -> Row {
-        let device = route.index.and_then(|index| self.facts.name(index));
-        let made = self.state.rows.iter().find(|(row, configured)| {
-            row.table == table
-                && configured.is_made
-                && wishes::route(self.state, table, configured)
-                    .is_some_and(|wish| wish.is_met_by(route, device))
-        });
-        if let Some((row, _)) = made {
-            return *row;
-        }
-        let gateway = route.gateway.map(|gateway| gateway.to_string());
-        let key = format!(
-            "{} {} {} {} {}",
-            Destination::of(route),
-            gateway.as_deref().unwrap_or("-"),
-            device.unwrap_or("-"),
-            route.metric,
-            route.kind
-        );
-        let number = self.state.number(table, router.number, &key);
-        Row::below(table, router.number, number)
     }
 
     fn route(&mut self, route: &Route) -> Values {
@@ -122,6 +101,22 @@ impl Builder<'_> {
             }
         }
         values
+    }
+}
+
+/// The key of a route of the host's own, which leaves by a device.
+struct Key<'a>(&'a Route, Option<&'a str>);
+
+impl fmt::Display for Key<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(route, device) = self;
+        write!(f, "{} ", Destination::of(route))?;
+        match route.gateway {
+            Some(gateway) => write!(f, "{gateway}")?,
+            None => f.write_str("-")?,
+        }
+        let device = device.unwrap_or("-");
+        write!(f, " {device} {} {}", route.metric, route.kind)
     }
 }
 
