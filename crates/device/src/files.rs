@@ -26,6 +26,9 @@ impl From<Unread> for OwnerError {
     }
 }
 
+/// Errors that say that this process or the host has run out of what reading takes.
+pub(crate) const SHORTAGES: [Errno; 3] = [Errno::MFILE, Errno::NFILE, Errno::NOMEM];
+
 /// What comes of reading; None where there is no such file.
 pub(crate) type Reading<T> = Result<Option<T>, Unread>;
 
@@ -48,7 +51,7 @@ impl Unread {
     /// Whether another time, with less going on, would do better.
     fn is_shortage(&self) -> bool {
         let error = self.error.raw_os_error();
-        [Errno::MFILE, Errno::NFILE, Errno::NOMEM]
+        SHORTAGES
             .map(|errno| Some(errno.raw_os_error()))
             .contains(&error)
     }

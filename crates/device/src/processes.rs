@@ -7,6 +7,7 @@ use rustix::fs::{Mode, OFlags, RawDir, open, openat};
 use rustix::io::{Errno, read};
 use usphere_datamodel::model::{OwnerError, Snapshot, SnapshotObject};
 
+use crate::files::SHORTAGES;
 use crate::limits::{PROCESSES_MAX, STAT_BYTES_MAX};
 use crate::objects::{COMMAND_MAX, PROCESS};
 use crate::text::{fit, unsigned_int};
@@ -90,7 +91,7 @@ fn read_stat(folder: &OwnedFd, pid: u32, buffer: &mut [u8]) -> Result<Option<usi
     let file = openat(folder, format!("{pid}/stat"), flags, Mode::empty());
     match file.and_then(|file| read(&file, buffer)) {
         Ok(length) => Ok(Some(length)),
-        Err(shortage @ (Errno::MFILE | Errno::NFILE | Errno::NOMEM)) => Err(shortage),
+        Err(error) if SHORTAGES.contains(&error) => Err(error),
         Err(_) => Ok(None),
     }
 }

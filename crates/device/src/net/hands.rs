@@ -5,6 +5,7 @@ use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
 
 use netlink_packet_core::{DefaultNla, NLM_F_CREATE, NLM_F_EXCL};
+use rustix::io::Errno;
 
 use super::facts::{Facts, read_links};
 use super::goal::{AddressWish, BridgeWish, Make, VlanWish};
@@ -14,11 +15,6 @@ use super::sources::Sources;
 use super::step::{Obstacle, Planned, RouteSpec, Step};
 use super::uapi::*;
 use super::world::Destination;
-
-const ESRCH: i32 = 3;
-const ENODEV: i32 = 19;
-const EADDRNOTAVAIL: i32 = 99;
-const ENETDOWN: i32 = 100;
 
 /// What has been done so far, so that it can be taken back.
 pub(super) struct Hands<'a> {
@@ -343,7 +339,7 @@ impl<'a> Hands<'a> {
     fn index(&self, name: &str) -> Result<u32, KernelError> {
         let index = self.indices.get(name).copied();
         index.ok_or_else(|| KernelError {
-            number: ENODEV,
+            number: Errno::NODEV.raw_os_error(),
             text: format!("there is no device {name}"),
         })
     }
@@ -353,10 +349,12 @@ impl<'a> Hands<'a> {
 fn is_done_already(step: &Step, error: &KernelError) -> bool {
     match step {
         Step::Delete(_) | Step::DeleteAddress(_) | Step::DeleteRoute(_) => {
-            matches!(error.number, ESRCH | ENODEV | EADDRNOTAVAIL)
+            [Errno::SRCH, Errno::NODEV, Errno::ADDRNOTAVAIL]
+                .map(Errno::raw_os_error)
+                .contains(&error.number)
         }
         // The kernel raises a VLAN with what it stands on.
-        Step::Up(_, true) => error.number == ENETDOWN,
+        Step::Up(_, true) => error.number == Errno::NETDOWN.raw_os_error(),
         _ => false,
     }
 }

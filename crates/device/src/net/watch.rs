@@ -12,6 +12,7 @@ use netlink_packet_core::NetlinkBuffer;
 use netlink_sys::protocols::NETLINK_ROUTE;
 use netlink_sys::{Socket, SocketAddr};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use usphere_runtime::Announcer;
 
 use super::facts::{Mac, neighbour, read_neighbours};
@@ -164,7 +165,7 @@ impl Task {
                 PollFd::new(&leases, PollFlags::IN),
             ];
             match poll(&mut polled, None) {
-                Err(rustix::io::Errno::INTR) => continue,
+                Err(Errno::INTR) => continue,
                 result => result?,
             };
             if !polled[1].revents().is_empty() {
@@ -229,7 +230,7 @@ impl Ear {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(changed),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 // More was said than there is room for: all may have changed.
-                Err(error) if error.raw_os_error() == Some(ENOBUFS) => {
+                Err(error) if error.raw_os_error() == Some(Errno::NOBUFS.raw_os_error()) => {
                     self.known = Known::read();
                     changed = Changed::ALL;
                 }
@@ -299,8 +300,6 @@ impl Known {
         }
     }
 }
-
-const ENOBUFS: i32 = 105;
 
 #[cfg(test)]
 mod tests {
