@@ -20,7 +20,8 @@ const SELF_TEST: Command = command("SelfTestDiagnostics()")
     .by(OWNER)
     .output(&["Status", "Results"]);
 
-/// Reads everything once and looks at memory and storage; what is wrong is told in words.
+/// Reads everything once and looks at memory and storage; what is wrong is told in words. It stops soon after
+/// `is_cancelled` says so, and what it returns then is no result.
 pub(crate) fn run(
     config: &DeviceConfig,
     paths: &HostPaths,
@@ -38,10 +39,7 @@ pub(crate) fn run(
     };
     let mut findings = Vec::new();
     let mut read = 0;
-    for unit in units() {
-        if is_cancelled() {
-            return show("Error_Other", &["canceled".to_owned()]);
-        }
+    for unit in units().into_iter().take_while(|_| !is_cancelled()) {
         match host.fetch(unit) {
             Ok(_) => read += 1,
             Err(error) => findings.push(format!("{unit}: {error}")),

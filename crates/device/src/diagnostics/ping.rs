@@ -91,17 +91,12 @@ impl Ping {
         })
     }
 
-    /// Does it; stops soon after `is_cancelled` says so.
+    /// Does it; stops soon after `is_cancelled` says so, and what it returns then is no result.
     pub(crate) fn run(&self, is_cancelled: &dyn Fn() -> bool) -> Outputs {
         let Some(address) = target::resolve(&self.host, self.version, is_cancelled) else {
-            let status = match is_cancelled() {
-                true => "Canceled",
-                false => "Error_CannotResolveHostName",
-            };
-            return Times::default().outputs(status, None);
+            return Times::default().outputs("Error_CannotResolveHostName", None);
         };
         match self.measure(address, is_cancelled) {
-            Ok(times) if is_cancelled() => times.outputs("Canceled", Some(address)),
             Ok(times) if times.successes == 0 && times.unreachable > 0 => {
                 times.outputs("Error_NoRouteToHost", Some(address))
             }

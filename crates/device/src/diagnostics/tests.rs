@@ -116,8 +116,8 @@ fn a_ping_that_is_cancelled_stops_soon() {
         let outputs = Ping::read(&all, None)
             .unwrap()
             .run(&|| began.elapsed() > Duration::from_millis(300));
-        assert_eq!(outputs["Status"], "Canceled");
-        assert!(number(&outputs, "SuccessCount") >= 1);
+        assert!((1..1_000).contains(&number(&outputs, "SuccessCount")));
+        assert_eq!(number(&outputs, "FailureCount"), 0);
         assert!(began.elapsed() < Duration::from_secs(10));
     });
 }
@@ -337,7 +337,7 @@ fn a_trace_that_is_cancelled_stops_soon() {
             });
             let began = Instant::now();
             let outputs = trace.run(&Resolver::default(), &|| stop.load(Ordering::Relaxed));
-            assert_eq!(outputs["Status"], "Canceled");
+            assert!(!outputs.contains_key("RouteHops.2.Host"), "{outputs:?}");
             assert!(began.elapsed() < Duration::from_secs(10));
         });
     });

@@ -99,14 +99,11 @@ impl TraceRoute {
         })
     }
 
-    /// Does it; stops soon after `is_cancelled` says so. `resolver` tells the names of routers.
+    /// Does it; stops soon after `is_cancelled` says so, and what it returns then is no result. `resolver`
+    /// tells the names of routers.
     pub(crate) fn run(&self, resolver: &Resolver, is_cancelled: &dyn Fn() -> bool) -> Outputs {
         let Some(address) = target::resolve(&self.host, self.version, is_cancelled) else {
-            let status = match is_cancelled() {
-                true => "Canceled",
-                false => "Error_CannotResolveHostName",
-            };
-            return show(status, None, &[], &BTreeMap::new());
+            return show("Error_CannotResolveHostName", None, &[], &BTreeMap::new());
         };
         let hops = match self.walk(address, is_cancelled) {
             Ok(hops) => hops,
@@ -123,9 +120,7 @@ impl TraceRoute {
             }
         };
         let last = hops.last();
-        let status = if is_cancelled() {
-            "Canceled"
-        } else if last.is_some_and(|hop| hop.is_unreachable) {
+        let status = if last.is_some_and(|hop| hop.is_unreachable) {
             "Error_NoRouteToHost"
         } else if last.is_some_and(|hop| hop.is_last) {
             "Complete"
