@@ -66,7 +66,7 @@ pub(crate) fn unique_keys(
     let mut keys = BTreeMap::new();
     for parameter in object.unique.iter().flatten() {
         if is_readable(transaction, access, row, *parameter) {
-            let name = transaction.node(*parameter).name.to_string();
+            let name = transaction.node(*parameter).name.clone().into_string();
             let value = shown(transaction, access, row, *parameter).unwrap_or_default();
             keys.insert(name, value.to_owned());
         }

@@ -276,7 +276,7 @@ impl Listing<'_> {
     }
 
     fn name(&self, node: NodeId) -> String {
-        self.view.node(node).name.to_string()
+        self.view.node(node).name.clone().into_string()
     }
 
     fn push(&mut self, result: SupportedObjectResult) {
@@ -307,7 +307,7 @@ fn bare(node: &Node) -> SupportedObjectResult {
         } => ObjAccessType::ReadOnly,
     };
     SupportedObjectResult {
-        supported_obj_path: node.path.to_string(),
+        supported_obj_path: node.path.clone().into_string(),
         access: access as i32,
         is_multi_instance: node.object().is_some_and(|object| object.table),
         ..SupportedObjectResult::default()
@@ -327,7 +327,7 @@ fn parameter(node: &Node) -> Option<SupportedParamResult> {
         ValueChangeType::WillIgnore
     };
     Some(SupportedParamResult {
-        param_name: node.name.to_string(),
+        param_name: node.name.clone().into_string(),
         access: access as i32,
         value_type: value_type(parameter) as i32,
         value_change: value_change as i32,
@@ -361,7 +361,7 @@ fn command(node: &Node) -> Option<SupportedCommandResult> {
         CmdType::Sync
     };
     Some(SupportedCommandResult {
-        command_name: node.name.to_string(),
+        command_name: node.name.clone().into_string(),
         input_arg_names: texts(&command.input),
         output_arg_names: texts(&command.output),
         command_type: kind as i32,
@@ -371,13 +371,14 @@ fn command(node: &Node) -> Option<SupportedCommandResult> {
 fn event(node: &Node) -> Option<SupportedEventResult> {
     let event = node.event()?;
     Some(SupportedEventResult {
-        event_name: node.name.to_string(),
+        event_name: node.name.clone().into_string(),
         arg_names: texts(&event.args),
     })
 }
 
 fn texts(names: &[Box<str>]) -> Vec<String> {
-    names.iter().map(|name| name.to_string()).collect()
+    let names = names.iter().cloned();
+    names.map(str::into_string).collect()
 }
 
 /// About how many bytes a result takes on the wire.

@@ -80,7 +80,7 @@ pub(super) fn tell_deleted(
     let object = tree.object(row);
     if object.instance != 0 {
         changes.push(Change::Deleted {
-            path: object.path.to_string(),
+            path: object.path.clone().into_string(),
             node: object.node,
         });
     }
@@ -133,7 +133,7 @@ impl Counts {
                 .map_or(0, |table| table.rows().len());
             let rows = i64::try_from(rows).unwrap_or(i64::MAX);
             changes.push(Change::Set {
-                object: tree.object(parent).path.to_string(),
+                object: tree.object(parent).path.clone().into_string(),
                 node: counter,
                 old: rows.saturating_sub(by).to_string(),
                 new: rows.to_string(),

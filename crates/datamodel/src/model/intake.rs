@@ -198,7 +198,7 @@ impl<'m> Intake<'m> {
         if self.known {
             self.counts.note(parent, node, 1);
             self.changes.push(Change::Added {
-                path: self.tree.object(row).path.to_string(),
+                path: self.tree.object(row).path.clone().into_string(),
                 node,
             });
         }
@@ -279,7 +279,7 @@ impl<'m> Intake<'m> {
         }
         if self.known {
             self.changes.push(Change::Set {
-                object: self.tree.object(id).path.to_string(),
+                object: self.tree.object(id).path.clone().into_string(),
                 node: member.id,
                 old: old.to_owned(),
                 new: value.to_owned(),

@@ -180,7 +180,7 @@ impl Journal {
                     }
                     if is_attached(view, tree, *row) {
                         changes.push(Change::Added {
-                            path: object.path.to_string(),
+                            path: object.path.clone().into_string(),
                             node: object.node,
                         });
                     }
@@ -225,7 +225,7 @@ fn set(
     let old = old.unwrap_or(default);
     let new = tree.value(view, object, parameter);
     (old != new).then(|| Change::Set {
-        object: tree.object(object).path.to_string(),
+        object: tree.object(object).path.clone().into_string(),
         node: parameter,
         old: old.to_owned(),
         new: new.to_owned(),

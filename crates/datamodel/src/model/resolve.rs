@@ -434,7 +434,7 @@ pub(super) fn supported(
     let mut at = view.root();
     let mut in_table = false;
     // The path of the one instance so far, as long as it is one: its supported model may diverge.
-    let mut instance = Some(at.path.to_string());
+    let mut instance = Some(at.path.clone().into_string());
     for segment in &path.segments[1..] {
         let here = instance.take();
         match segment {

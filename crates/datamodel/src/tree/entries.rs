@@ -33,7 +33,7 @@ impl Tree {
 
     /// The key that keeps the row `row`.
     pub(crate) fn row_key(&self, row: ObjectId) -> String {
-        self.object(row).path.to_string()
+        self.object(row).path.clone().into_string()
     }
 
     /// The key that keeps the value of a parameter.

@@ -174,7 +174,7 @@ fn keys(
                 let rights = transaction.rights_where_gone(access, **key, &matter.rows);
                 rights.grants(Rights::PARAMETER_READ)
             });
-            let names = readable.map(|key| transaction.node(*key).name.to_string());
+            let names = readable.map(|key| transaction.node(*key).name.clone().into_string());
             let found = names.filter_map(|name| Some((name.clone(), given.get(&name)?.clone())));
             found.collect()
         }

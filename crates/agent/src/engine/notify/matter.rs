@@ -152,7 +152,7 @@ impl Matter {
             } = change
                 && let Some(given) = added.get_mut(&**object)
             {
-                given.insert(view.node(*node).name.to_string(), new.clone());
+                given.insert(view.node(*node).name.clone().into_string(), new.clone());
             }
         }
         let is_new =
