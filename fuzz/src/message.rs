@@ -51,7 +51,7 @@ pub(crate) fn input(random: &mut Random) -> Vec<u8> {
 pub(crate) fn corpus() -> Vec<Vec<u8>> {
     seeds::messages()
         .iter()
-        .map(|msg| msg.to_payload().to_vec())
+        .map(|msg| msg.clone().into_payload().to_vec())
         .collect()
 }
 
@@ -98,7 +98,7 @@ fn check_growth(shown: usize, bytes: usize) {
 }
 
 fn check_decoded(data: &[u8], msg: &Msg) {
-    let bytes = msg.to_payload();
+    let bytes = msg.clone().into_payload();
     assert!(
         bytes.len() <= data.len(),
         "it grew from {} to {} bytes",
@@ -107,7 +107,11 @@ fn check_decoded(data: &[u8], msg: &Msg) {
     );
     let again = Msg::decode_bounded(bytes.clone(), &Limits::DEFAULT);
     assert_eq!(again.as_ref(), Ok(msg), "encoded and decoded it is another");
-    assert_eq!(msg.to_payload(), bytes, "encoded twice it differs");
+    assert_eq!(
+        msg.clone().into_payload(),
+        bytes,
+        "encoded twice it differs"
+    );
     let json = msg.to_json();
     assert_eq!(
         Msg::from_json(&json).as_ref(),
@@ -126,7 +130,7 @@ fn check_refusal(refusal: &Refusal) {
     match (&refusal.reaction, refusal.error_msg()) {
         (Reaction::Answer { msg_id, .. }, Some(error)) => {
             assert!(!msg_id.is_empty() && error.is_error());
-            let received = Msg::receive(error.to_payload(), &Limits::DEFAULT);
+            let received = Msg::receive(error.clone().into_payload(), &Limits::DEFAULT);
             assert_eq!(received, Ok(error), "the answer itself is erroneous");
         }
         (Reaction::Ignore, None) => {}

@@ -91,7 +91,7 @@ pub fn messages() -> Vec<Msg> {
 /// Records of all kinds; those with a payload carry each of [`messages`].
 pub fn records() -> Vec<Record> {
     let (to, from) = (&own(), &peer());
-    let payloads: Vec<_> = messages().iter().map(Msg::to_payload).collect();
+    let payloads: Vec<_> = messages().into_iter().map(Msg::into_payload).collect();
     let context = SessionContext {
         session_id: 1,
         sequence_id: 2,
@@ -456,7 +456,7 @@ mod tests {
             .collect();
         assert_eq!(kinds, (0..=22).collect());
         for msg in messages() {
-            assert_eq!(Msg::receive(msg.to_payload(), &Limits::DEFAULT), Ok(msg));
+            assert_eq!(Msg::receive(msg.clone().into_payload(), &Limits::DEFAULT), Ok(msg));
         }
         for record in records() {
             assert_eq!(record.check(&own()), Ok(()), "{record:?}");

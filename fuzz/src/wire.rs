@@ -231,7 +231,7 @@ mod tests {
     #[test]
     fn what_is_read_is_written_again() {
         for msg in crate::seeds::messages() {
-            let bytes = msg.to_payload();
+            let bytes = msg.into_payload();
             let mut out = Vec::new();
             write(&read(&bytes, 0).unwrap(), &mut out);
             assert_eq!(out, bytes);

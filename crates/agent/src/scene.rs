@@ -562,7 +562,7 @@ pub fn request_record(name: &str, msg_id: &str, request: impl Into<RequestType>)
     Record::no_session(
         &id("agent"),
         &id(name),
-        Msg::request(msg_id, request).to_payload(),
+        Msg::request(msg_id, request).into_payload(),
     )
 }
 

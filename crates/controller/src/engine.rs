@@ -274,7 +274,7 @@ impl Controller {
                 },
             );
         }
-        self.send(link, &agent, &msg);
+        self.send(link, &agent, msg);
         if !answered {
             self.conclude(operation, Ok(translate::unanswered()));
         }
@@ -298,8 +298,8 @@ impl Controller {
             .push_back(Output::Outcome { operation, outcome });
     }
 
-    fn send(&mut self, link: LinkId, agent: &EndpointId, msg: &Msg) {
-        let record = Record::no_session(agent, &self.config.endpoint_id, msg.to_payload());
+    fn send(&mut self, link: LinkId, agent: &EndpointId, msg: Msg) {
+        let record = Record::no_session(agent, &self.config.endpoint_id, msg.into_payload());
         self.outputs.push_back(Output::Send { link, record });
     }
 

@@ -42,7 +42,7 @@ fn get_resp(objects: usize, parameters: usize) -> Msg {
 
 fn records(criterion: &mut Criterion) {
     let (agent, controller) = (id("self::agent"), id("self::controller"));
-    let record = Record::no_session(&agent, &controller, get().to_payload());
+    let record = Record::no_session(&agent, &controller, get().into_payload());
     let bytes = record.to_bytes();
     criterion.bench_function("decode a Record", |bencher| {
         bencher.iter(|| Record::decode_bounded(black_box(bytes.clone()), &Limits::DEFAULT));
@@ -56,15 +56,18 @@ fn records(criterion: &mut Criterion) {
 }
 
 fn messages(criterion: &mut Criterion) {
-    let payload = get().to_payload();
+    let payload = get().into_payload();
     criterion.bench_function("receive a Get of 1 path", |bencher| {
         bencher.iter(|| Msg::receive(black_box(payload.clone()), &Limits::DEFAULT));
     });
     for (parameters, response) in [(1, get_resp(1, 1)), (126, get_resp(21, 6))] {
-        criterion.bench_function(&format!("encode a GetResp of {parameters}"), |bencher| {
-            bencher.iter(|| black_box(&response).to_payload());
-        });
-        let payload = response.to_payload();
+        criterion.bench_function(
+            &format!("copy and encode a GetResp of {parameters}"),
+            |bencher| {
+                bencher.iter(|| black_box(&response).clone().into_payload());
+            },
+        );
+        let payload = response.into_payload();
         criterion.bench_function(&format!("receive a GetResp of {parameters}"), |bencher| {
             bencher.iter(|| Msg::receive(black_box(payload.clone()), &Limits::DEFAULT));
         });
@@ -81,7 +84,7 @@ fn hostile(criterion: &mut Criterion) {
     let shapes = [
         (
             "of empty items",
-            Msg::request("hostile", empty_paths).to_payload(),
+            Msg::request("hostile", empty_paths).into_payload(),
         ),
         // Field 15, a varint, 0.
         ("of unknown fields", Bytes::from([0x78, 0].repeat(room / 2))),

@@ -1,17 +1,27 @@
 //! Constructors and views of Records and Messages.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use prost::Message;
+use prost::encoding::{self, WireType};
 
 use crate::EndpointId;
 use crate::msg::{
     Body, CommandFailure, Error, Header, Msg, MsgBody, MsgType, OperationFailure, ParamError,
-    ParameterError, Request, RequestType, Response, ResponseType,
+    ParameterError, Request, RequestType, ResolvedPathResult, Response, ResponseType,
 };
 use crate::record::{
     Disconnect, MqttConnect, MqttVersion, NoSessionContext, Record, RecordType, SessionContext,
     StompConnect, UdsConnect, WebSocketConnect,
 };
+
+/// Numbers of the fields around a response, as [`crate::msg`] declares them.
+mod tags {
+    pub(super) const HEADER: u32 = 1;
+    pub(super) const BODY: u32 = 2;
+    pub(super) const RESPONSE: u32 = 2;
+}
 
 /// The version of USP that our Records name.
 pub const VERSION: &str = "1.4";
@@ -128,8 +138,34 @@ impl Msg {
     }
 
     /// The encoded Message, the payload of a Record.
-    pub fn to_payload(&self) -> Bytes {
-        self.encode_to_vec().into()
+    ///
+    /// It takes the Message, so that the many texts of a large answer are freed here too: this crate is built
+    /// for speed, even where its users are built for size.
+    pub fn into_payload(self) -> Bytes {
+        match self.as_response() {
+            Some(response) => self.wrapped(response),
+            None => self.encode_to_vec(),
+        }
+        .into()
+    }
+
+    /// Encodes the Message around its `response`, which is by far the most of it. Each wrapper would find out
+    /// anew how long it is; their lengths follow from one.
+    fn wrapped(&self, response: &ResponseType) -> Vec<u8> {
+        let inner = response.encoded_len();
+        let body = field_length(inner);
+        let header = self.header.as_ref();
+        let header_length = header.map_or(0, |header| field_length(header.encoded_len()));
+        let mut bytes = Vec::with_capacity(header_length + field_length(body));
+        if let Some(header) = header {
+            encoding::message::encode(tags::HEADER, header, &mut bytes);
+        }
+        for (tag, length) in [(tags::BODY, body), (tags::RESPONSE, inner)] {
+            encoding::encode_key(tag, WireType::LengthDelimited, &mut bytes);
+            encoding::encode_varint(length as u64, &mut bytes);
+        }
+        response.encode(&mut bytes);
+        bytes
     }
 
     fn new(msg_id: impl Into<String>, kind: MsgType, body: MsgBody) -> Self {
@@ -247,6 +283,26 @@ impl Record {
             record_type: Some(record_type),
             ..Self::default()
         }
+    }
+}
+
+/// Bytes of a field with a small number that holds so many.
+fn field_length(content: usize) -> usize {
+    1 + encoding::encoded_len_varint(content as u64) + content
+}
+
+impl ResolvedPathResult {
+    /// Nothing yet of the object at `path`.
+    pub fn new(path: &str) -> Self {
+        Self {
+            resolved_path: path.to_owned(),
+            result_params: BTreeMap::new(),
+        }
+    }
+
+    /// Adds the value of a parameter of the object.
+    pub fn insert(&mut self, name: &str, value: &str) {
+        self.result_params.insert(name.to_owned(), value.to_owned());
     }
 }
 

@@ -243,7 +243,11 @@ impl Refusal {
     /// The Record that answers an erroneous Record, outside of any session context, if there is an answer.
     pub fn error_record(&self, own: &EndpointId) -> Option<Record> {
         let to = self.from.as_ref()?;
-        Some(Record::no_session(to, own, self.error_msg()?.to_payload()))
+        Some(Record::no_session(
+            to,
+            own,
+            self.error_msg()?.into_payload(),
+        ))
     }
 
     fn of_record(error: RecordError, record: &Record) -> Box<Self> {

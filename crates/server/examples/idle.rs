@@ -168,7 +168,7 @@ async fn agent(
         match event {
             LinkEvent::Record(record, _) => {
                 if let Some(msg) = answer(&record)? {
-                    let record = Record::no_session(&controller, &id, msg.to_payload());
+                    let record = Record::no_session(&controller, &id, msg.into_payload());
                     link.sender.try_send(&record)?;
                     answered.send(())?;
                 }

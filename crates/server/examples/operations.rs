@@ -202,7 +202,7 @@ async fn serve(mut link: Link, us: EndpointId, controller: EndpointId) -> Done {
             }
             _ => GetResp::default().into(),
         };
-        let answer = Msg::response(msg_id, response).to_payload();
+        let answer = Msg::response(msg_id, response).into_payload();
         link.sender
             .try_send(&Record::no_session(&controller, &us, answer))?;
     }

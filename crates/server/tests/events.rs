@@ -24,7 +24,7 @@ fn notify(agent: &Played, server: &Server, msg_id: &str, value: &str) {
         send_resp: true,
         notification: Some(Notification::ValueChange(change)),
     };
-    let payload = Msg::request(msg_id, notify).to_payload();
+    let payload = Msg::request(msg_id, notify).into_payload();
     let record = Record::no_session(server.endpoint_id(), &id(AGENT), payload);
     agent.sender.try_send(&record).unwrap();
 }

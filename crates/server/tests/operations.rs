@@ -311,7 +311,7 @@ async fn a_command_that_runs_is_waited_for_also_by_the_next_life_of_the_server()
         send_resp: true,
         notification: Some(Notification::OperComplete(complete)),
     };
-    let payload = Msg::request("n", notify).to_payload();
+    let payload = Msg::request("n", notify).into_payload();
     let record = Record::no_session(second.endpoint_id(), &id_of_agent(), payload);
     agent.sender.try_send(&record).unwrap();
     timeout(PATIENCE, agent.others.recv())

@@ -16,7 +16,7 @@ fn message() -> Vec<u8> {
         param_paths: vec!["Device.Time.".into()],
         ..Get::default()
     };
-    Msg::request("7", get).to_payload().to_vec()
+    Msg::request("7", get).into_payload().to_vec()
 }
 
 fn record(payload: Vec<u8>) -> Vec<u8> {

@@ -143,7 +143,7 @@ async fn live_until_killed(
                 if writer
                     .link
                     .sender
-                    .try_send(&writer.carrying(msg.to_payload()))
+                    .try_send(&writer.carrying(msg.into_payload()))
                     .is_err()
                 {
                     return;
@@ -163,7 +163,7 @@ async fn live_until_killed(
         while let Ok(answer) = watcher.next().await {
             seen.push(values_of(&answer));
             let msg = usphere_proto::Msg::request("again", RequestType::Get(get(&OBSERVED)));
-            let record = watcher.carrying(msg.to_payload());
+            let record = watcher.carrying(msg.into_payload());
             let _ = watcher.link.sender.try_send(&record);
         }
         seen

@@ -221,7 +221,7 @@ async fn device(house: Arc<House>, name: &'static str, ledger: Arc<Mutex<Ledger>
             let _ = peer
                 .link
                 .sender
-                .try_send(&peer.carrying(answer.to_payload()));
+                .try_send(&peer.carrying(answer.into_payload()));
         }
         drop(peer);
         sleep(Duration::from_millis(random.random_range(0..100))).await;

@@ -46,7 +46,7 @@ impl Bare {
 
     async fn say(&mut self, msg: &Msg) {
         let id = |text: &str| EndpointId::parse(text).unwrap();
-        let record = Record::no_session(&id(CONTROLLER), &id(AGENT), msg.to_payload());
+        let record = Record::no_session(&id(CONTROLLER), &id(AGENT), msg.clone().into_payload());
         self.send(Message::Binary(record.to_bytes())).await;
     }
 
@@ -90,7 +90,7 @@ fn question() -> Record {
         param_paths: vec!["Device.DeviceInfo.".to_owned()],
         ..Get::default()
     };
-    let payload = Msg::request("1", get).to_payload();
+    let payload = Msg::request("1", get).into_payload();
     Record::no_session(&id(AGENT), &id(CONTROLLER), payload)
 }
 

@@ -169,7 +169,7 @@ impl Stage {
         let record = Record::no_session(
             &own(),
             controller,
-            Msg::request(msg_id, request).to_payload(),
+            Msg::request(msg_id, request).into_payload(),
         );
         self.tell(Input::Received { link, record });
     }
@@ -181,7 +181,7 @@ impl Stage {
         let controller = self.links[&link].controller.clone();
         self.named += 1;
         let request = self.house.words.request(script);
-        let payload = Msg::request(format!("m-{}", self.named), request).to_payload();
+        let payload = Msg::request(format!("m-{}", self.named), request).into_payload();
         let only_payload = script.chance(80);
         let record = if only_payload {
             let mut bytes = payload.to_vec();

@@ -304,7 +304,7 @@ impl Agent {
         let to = party.id.clone();
         let payload = match answer {
             Answer::Silence => return,
-            Answer::Response(response) => Msg::response(&*asked.msg_id, response).to_payload(),
+            Answer::Response(response) => Msg::response(&*asked.msg_id, response).into_payload(),
             Answer::Error {
                 code,
                 text,
@@ -369,5 +369,5 @@ impl Agent {
 }
 
 fn error(msg_id: &str, code: ErrorCode, text: String, param_errs: Vec<ParamError>) -> Bytes {
-    Msg::error(msg_id, code, text, param_errs).to_payload()
+    Msg::error(msg_id, code, text, param_errs).into_payload()
 }

@@ -1,7 +1,5 @@
 //! Get: values by path. (R-GET.0 to R-GET.5)
 
-use std::collections::BTreeMap;
-
 use usphere_datamodel::model::{Gather, ResolvedKind, Sight, Target};
 use usphere_datamodel::{Fault, FaultKind, Transaction};
 use usphere_proto::msg::{Get, GetResp, RequestedPathResult, ResolvedPathResult};
@@ -109,10 +107,7 @@ impl Gather for Found {
 
     fn object(&mut self, path: &str) {
         if self.room.take(path.len()) {
-            self.results.push(ResolvedPathResult {
-                resolved_path: path.to_owned(),
-                result_params: BTreeMap::new(),
-            });
+            self.results.push(ResolvedPathResult::new(path));
         }
     }
 
@@ -120,9 +115,7 @@ impl Gather for Found {
         if self.room.take(name.len() + value.len())
             && let Some(result) = self.results.last_mut()
         {
-            result
-                .result_params
-                .insert(name.to_owned(), value.to_owned());
+            result.insert(name, value);
         }
     }
 }

@@ -181,7 +181,7 @@ fn is_sendable(response: &ResponseType) -> bool {
     }
     bytes <= limits::ANSWER_BYTES_MAX
         && Msg::is_within(
-            &Msg::response("", response.clone()).to_payload(),
+            &Msg::response("", response.clone()).into_payload(),
             &Limits::DEFAULT,
         )
 }

@@ -133,7 +133,7 @@ impl Controller {
     ) {
         // Written anew: a retry means the same, however its bytes are ordered.
         let msg = Msg::request(&msg_id, notify.clone());
-        let payload = msg.to_payload();
+        let payload = msg.into_payload();
         let digest = self.digest(&from, &payload);
         self.inbox.forget_old(now);
         match self.inbox.known.get(&digest) {

@@ -282,7 +282,7 @@ impl Controller {
         msg_id: &str,
         response: impl Into<ResponseType>,
     ) {
-        self.send(link, agent, &Msg::response(msg_id, response));
+        self.send(link, agent, Msg::response(msg_id, response));
     }
 
     pub(super) fn refuse(
@@ -300,7 +300,7 @@ impl Controller {
             text: text.to_owned(),
         };
         self.note(link, notice);
-        self.send(link, agent, &Msg::error(msg_id, code, text, Vec::new()));
+        self.send(link, agent, Msg::error(msg_id, code, text, Vec::new()));
     }
 
     pub(super) fn ignore(&mut self, link: LinkId, from: &str, why: Ignored) {

@@ -143,7 +143,7 @@ impl Scene {
     fn say(&mut self, link: u64, msg: &Msg) -> Happened {
         self.receive(
             link,
-            Record::no_session(&ours(), &agent(), msg.to_payload()),
+            Record::no_session(&ours(), &agent(), msg.clone().into_payload()),
         )
     }
 

@@ -108,7 +108,7 @@ fn an_empty_member_of_a_oneof_is_kept() {
 #[test]
 fn a_record_shows_its_message_in_place_of_the_payload() {
     let (to, from) = ids();
-    let record = Record::no_session(&to, &from, get().to_payload());
+    let record = Record::no_session(&to, &from, get().into_payload());
     let json = record.to_readable_json();
     assert_eq!(
         json,

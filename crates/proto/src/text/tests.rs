@@ -36,7 +36,7 @@ fn a_record_reads_from_envelope_to_values() {
             req_path_results: vec![found, missing],
         },
     );
-    insta::assert_snapshot!(Record::no_session(&to, &from, msg.to_payload()).to_text(), @r#"
+    insta::assert_snapshot!(Record::no_session(&to, &from, msg.into_payload()).to_text(), @r#"
 Record
   version: "1.4"
   to_id: "os::00256D-1"

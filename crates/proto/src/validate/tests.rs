@@ -27,7 +27,7 @@ fn get() -> Msg {
 }
 
 fn carrying(msg: &Msg) -> Record {
-    Record::no_session(&agent(), &controller(), msg.to_payload())
+    Record::no_session(&agent(), &controller(), msg.clone().into_payload())
 }
 
 fn refusal(record: &Record) -> Box<Refusal> {
@@ -35,7 +35,7 @@ fn refusal(record: &Record) -> Box<Refusal> {
 }
 
 fn msg_refusal(msg: &Msg) -> Box<Refusal> {
-    Msg::receive(msg.to_payload(), LIMITS).expect_err("a refusal")
+    Msg::receive(msg.clone().into_payload(), LIMITS).expect_err("a refusal")
 }
 
 /// The code and message ID of the answer, if there is one.
@@ -79,7 +79,7 @@ fn what_we_make_passes_our_own_checks() {
             ("1.4", to.as_str(), from.as_str())
         );
     }
-    assert_eq!(Msg::receive(get().to_payload(), LIMITS), Ok(get()));
+    assert_eq!(Msg::receive(get().into_payload(), LIMITS), Ok(get()));
 }
 
 /// Proves: R-MTP.4b
@@ -390,7 +390,7 @@ fn responses_and_errors_carry_the_id_of_the_request() {
     let error = Msg::error(request.msg_id(), ErrorCode::RequestDenied, "no", Vec::new());
     for msg in [response, error] {
         assert_eq!(
-            Msg::receive(msg.to_payload(), LIMITS).unwrap().msg_id(),
+            Msg::receive(msg.into_payload(), LIMITS).unwrap().msg_id(),
             "7"
         );
     }
@@ -402,7 +402,7 @@ fn the_body_tells_the_kind_whatever_the_header_says() {
     let mut msg = get();
     assert_eq!((msg.check(), msg.misnamed_as()), (Ok(MsgType::Get), None));
     msg.header.as_mut().unwrap().msg_type = MsgType::DeleteResp as i32;
-    let received = Msg::receive(msg.to_payload(), LIMITS).unwrap();
+    let received = Msg::receive(msg.into_payload(), LIMITS).unwrap();
     assert_eq!(
         (received.check(), received.misnamed_as()),
         (Ok(MsgType::Get), Some(11))

@@ -119,7 +119,7 @@ impl Played {
         self.send(&Record::no_session(
             &config().endpoint_id,
             &self.id,
-            resp.to_payload(),
+            resp.into_payload(),
         ));
     }
 }
@@ -273,7 +273,7 @@ async fn a_notification_is_answered_when_it_is_taken() {
     let record = Record::no_session(
         &config().endpoint_id,
         &agent.id,
-        Msg::request("n-1", notify).to_payload(),
+        Msg::request("n-1", notify).into_payload(),
     );
     // Nobody takes it, somebody drops it, somebody else takes over, and only then it is taken.
     agent.send(&record);

@@ -74,7 +74,7 @@ impl Played {
                 match receiver.recv().await {
                     Some(LinkEvent::Record(record, _)) => match answer(&record, &script) {
                         Some(msg) => {
-                            let record = Record::no_session(&controller, &us, msg.to_payload());
+                            let record = Record::no_session(&controller, &us, msg.into_payload());
                             link.sender.try_send(&record).unwrap_or_default();
                         }
                         None => drop(forward.send(record)),

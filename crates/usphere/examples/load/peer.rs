@@ -283,7 +283,7 @@ impl Peer {
         let record = Record::no_session(
             &self.agent,
             &controller,
-            Msg::request(msg_id, request).to_payload(),
+            Msg::request(msg_id, request).into_payload(),
         );
         self.links[link].sender.try_send(&record)?;
         Ok(())

@@ -240,7 +240,7 @@ mod tests {
 
     #[test]
     fn records_and_messages_are_told_apart() {
-        let msg = get().to_payload().to_vec();
+        let msg = get().into_payload().to_vec();
         assert!(matches!(decode(&msg), Ok(Decoded::Msg(_))));
         let decoded = decode(&record(msg)).unwrap();
         assert!(matches!(&decoded, Decoded::Record(_)));
@@ -254,7 +254,7 @@ mod tests {
 
     #[test]
     fn what_is_broken_is_told_with_its_place() {
-        let mut msg = get().to_payload().to_vec();
+        let mut msg = get().into_payload().to_vec();
         if let Some(last) = msg.last_mut() {
             *last = 0xff;
         }

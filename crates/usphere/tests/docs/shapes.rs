@@ -410,7 +410,7 @@ fn record() -> Value {
         param_paths: vec!["Device.Time.".into()],
         ..Get::default()
     };
-    let payload = Msg::request("1", get).to_payload();
+    let payload = Msg::request("1", get).into_payload();
     json!({ "record": Record::no_session(&id("self::to"), &id("self::from"), payload).to_readable_json() })
 }
 

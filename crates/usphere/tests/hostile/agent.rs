@@ -31,9 +31,9 @@ async fn records_and_messages_that_are_wrong_are_told_or_ignored() {
     let mut bad = agent.controller(BAD).await;
     let mut good = agent.controller(GOOD).await;
     let whole = Msg::request("1", get(&[OWN_ID]));
-    let right = bad.carrying(whole.to_payload());
+    let right = bad.carrying(whole.clone().into_payload());
     let msg = |header: Option<Header>, body: Option<Body>| {
-        bad.carrying(Msg { header, body }.to_payload())
+        bad.carrying(Msg { header, body }.into_payload())
     };
     let request = |req_type| Body {
         msg_body: Some(MsgBody::Request(Request { req_type })),
@@ -196,7 +196,7 @@ async fn what_is_no_record_ends_its_own_link() {
     let agent = Besieged::agent(folder.path());
     let mut good = agent.controller(GOOD).await;
     let right = good
-        .carrying(Msg::request("1", get(&[OWN_ID])).to_payload())
+        .carrying(Msg::request("1", get(&[OWN_ID])).into_payload())
         .to_bytes();
     let frames: [(&str, u8, Vec<u8>); 6] = [
         (
@@ -373,7 +373,7 @@ async fn a_controller_that_floods_keeps_nobody_waiting() {
     let port = agent.port;
     let request = |path: &str, msg_id: u32| {
         let msg = Msg::request(msg_id.to_string(), get(&[path]));
-        Record::no_session(&id(AGENT), &id(BAD), msg.to_payload()).to_bytes()
+        Record::no_session(&id(AGENT), &id(BAD), msg.into_payload()).to_bytes()
     };
     for (what, path, reads) in [
         ("a flood of small requests", OWN_ID, true),

@@ -88,7 +88,7 @@ fn agents_whose_records_are_wrong_disturb_nobody() {
     let house = House::new(folder.path());
     let (us, them) = (id(BAD), id(SERVER));
     let carrying = |payload: Vec<u8>| Record::no_session(&them, &us, payload);
-    let saying = |msg: &Msg| carrying(msg.to_payload().into());
+    let saying = |msg: &Msg| carrying(msg.clone().into_payload().into());
     let msg = Msg::response("1", GetResp::default());
     let right = saying(&msg);
     let boast = GetResp {

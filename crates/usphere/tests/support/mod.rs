@@ -62,7 +62,7 @@ impl Peer {
     }
 
     pub(crate) fn send(&self, msg: &Msg) {
-        self.send_record(&self.carrying(msg.to_payload()));
+        self.send_record(&self.carrying(msg.clone().into_payload()));
     }
 
     pub(crate) fn send_record(&self, record: &Record) {

@@ -56,7 +56,7 @@ impl Agent {
             send_resp: manner.retry,
             notification: Some(notification),
         };
-        let payload = Msg::request(msg_id, notify).to_payload();
+        let payload = Msg::request(msg_id, notify).into_payload();
         if payload.len() > ANSWER_BYTES_MAX {
             let reason = format!("{} bytes are more than can be sent", payload.len());
             return self.note_undelivered(controller, reason);

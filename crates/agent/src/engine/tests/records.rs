@@ -182,9 +182,9 @@ fn an_erroneous_record_is_answered_only_where_it_carries_a_request_that_can_be_n
         7104
     );
     let response = Msg::response("1", SetResp::default());
-    is_ignored(bad(carrying(response.to_payload())));
+    is_ignored(bad(carrying(response.into_payload())));
     is_ignored(bad(carrying(
-        Msg::error("1", 7000_u32, "", Vec::new()).to_payload(),
+        Msg::error("1", 7000_u32, "", Vec::new()).into_payload(),
     )));
     is_ignored(bad(request_record("operator", "", get(&[AGENT]))));
     is_ignored(bad(carrying(&b"\xff\xff\xff"[..])));
@@ -242,14 +242,18 @@ fn a_request_without_content_is_answered_with_7004() {
             header: header.clone(),
             body,
         };
-        assert_eq!(error_code(carrying(msg.to_payload())), 7004, "{msg:?}");
+        assert_eq!(
+            error_code(carrying(msg.clone().into_payload())),
+            7004,
+            "{msg:?}"
+        );
     }
     let unset = Some(MsgBody::Response(Response { resp_type: None }));
     let msg = Msg {
         header,
         body: Some(Body { msg_body: unset }),
     };
-    is_ignored(carrying(msg.to_payload()));
+    is_ignored(carrying(msg.into_payload()));
 }
 
 /// Proves: R-MSG.6, R-MSG.8
@@ -261,13 +265,13 @@ fn a_message_without_header_or_message_id_is_ignored() {
             header: None,
             ..whole.clone()
         }
-        .to_payload(),
+        .into_payload(),
     ));
     let header = Some(Header {
         msg_id: String::new(),
         msg_type: 1,
     });
-    is_ignored(carrying(Msg { header, ..whole }.to_payload()));
+    is_ignored(carrying(Msg { header, ..whole }.into_payload()));
 }
 
 /// A request of a kind that a newer version may add.
@@ -394,10 +398,10 @@ fn a_response_to_nothing_is_ignored() {
         ResponseType::RegisterResp(Default::default()),
     ];
     for response in responses {
-        is_ignored(carrying(Msg::response("1", response).to_payload()));
+        is_ignored(carrying(Msg::response("1", response).into_payload()));
     }
     is_ignored(carrying(
-        Msg::error("1", 7004_u32, "", Vec::new()).to_payload(),
+        Msg::error("1", 7004_u32, "", Vec::new()).into_payload(),
     ));
 }
 

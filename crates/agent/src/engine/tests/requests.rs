@@ -122,7 +122,7 @@ fn the_body_tells_what_a_message_is() {
         msg.header.as_mut().unwrap().msg_type = misleading as i32;
         live.send(
             link,
-            Record::no_session(&id("agent"), &id("operator"), msg.to_payload()),
+            Record::no_session(&id("agent"), &id("operator"), msg.into_payload()),
         );
         let answers = live.take_messages(link);
         assert!(

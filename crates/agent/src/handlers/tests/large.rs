@@ -18,7 +18,7 @@ fn is_readable(answer: &Answer) -> bool {
     let Answer::Response(response) = answer else {
         panic!("{answer:?}")
     };
-    let payload = Msg::response("1", ResponseType::clone(response)).to_payload();
+    let payload = Msg::response("1", ResponseType::clone(response)).into_payload();
     Msg::decode_bounded(payload, &Limits::DEFAULT).is_ok()
 }
 

@@ -95,7 +95,7 @@ fn only_the_agent_that_was_asked_can_answer() {
     scene.connect(2);
     scene.receive(2, Record::websocket_connect(&ours(), &other));
     let (_, asked) = scene.ask(get());
-    let answer = values(asked.message().msg_id(), "forged").to_payload();
+    let answer = values(asked.message().msg_id(), "forged").into_payload();
     let forged = Record::no_session(&ours(), &other, answer.clone());
     assert!(matches!(
         scene.receive(2, forged.clone()).ignored(),

@@ -14,7 +14,7 @@ fn a_record_for_another_endpoint_is_ignored() {
     ));
 
     let mut scene = Scene::online();
-    let payload = Msg::request("n-1", notify(true)).to_payload();
+    let payload = Msg::request("n-1", notify(true)).into_payload();
     let mut record = Record::no_session(&id("self::elsewhere"), &agent(), payload);
     assert!(matches!(
         scene.receive(1, record.clone()).ignored(),
@@ -35,7 +35,7 @@ fn a_record_for_another_endpoint_is_ignored() {
 fn erroneous_records_are_answered_only_where_all_is_known() {
     let mut scene = Scene::online();
     let request = Msg::request("n-1", notify(true));
-    let good = Record::no_session(&ours(), &agent(), request.to_payload());
+    let good = Record::no_session(&ours(), &agent(), request.clone().into_payload());
 
     let old = Record {
         version: "two".into(),
@@ -80,7 +80,7 @@ fn erroneous_records_are_answered_only_where_all_is_known() {
         session_id: 2,
         sequence_id: 1,
         expected_id: 1,
-        payload: vec![request.to_payload()],
+        payload: vec![request.into_payload()],
         ..SessionContext::default()
     };
     assert_eq!(
@@ -90,7 +90,7 @@ fn erroneous_records_are_answered_only_where_all_is_known() {
         7106
     );
 
-    let answer = values("t-1", "x").to_payload();
+    let answer = values("t-1", "x").into_payload();
     let mut silent = vec![
         Record {
             from_id: "nonsense".into(),
@@ -128,10 +128,14 @@ fn erroneous_records_are_answered_only_where_all_is_known() {
     let mut nameless = Msg::request("", notify(true));
     silent.push(Record {
         version: "two".into(),
-        ..Record::no_session(&ours(), &agent(), nameless.to_payload())
+        ..Record::no_session(&ours(), &agent(), nameless.clone().into_payload())
     });
     nameless.header = None;
-    silent.push(Record::no_session(&ours(), &agent(), nameless.to_payload()));
+    silent.push(Record::no_session(
+        &ours(),
+        &agent(),
+        nameless.into_payload(),
+    ));
     for record in silent {
         scene.receive(1, record).ignored();
     }
@@ -143,7 +147,7 @@ fn erroneous_records_are_answered_only_where_all_is_known() {
 /// Proves: R-ENC.2, R-MTP.5, R-MTP.8
 #[test]
 fn records_that_break_the_encoding_are_answered_after_the_connect_record_only() {
-    let payload = Msg::request("n-1", notify(true)).to_payload();
+    let payload = Msg::request("n-1", notify(true)).into_payload();
     let record = Record {
         payload_security: 9,
         ..Record::no_session(&ours(), &agent(), payload)

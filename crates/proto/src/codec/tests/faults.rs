@@ -349,7 +349,7 @@ fn our_own_answers_are_measured_by_the_limits_of_a_peer() {
             param_paths: vec![text.to_owned(); count],
             max_depth: 0,
         };
-        Msg::request("1", get).to_payload()
+        Msg::request("1", get).into_payload()
     };
     assert!(Msg::is_within(&paths(96, "Device."), &tight));
     assert!(!Msg::is_within(&paths(97, "Device."), &tight));

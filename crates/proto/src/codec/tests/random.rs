@@ -18,9 +18,10 @@ proptest! {
     fn any_message_survives_decoding_and_encoding(seed: u64) {
         let bytes = random(&MSG, seed);
         let msg = Msg::decode_bounded(&bytes[..], LIMITS).map_err(|e| TestCaseError::fail(e.to_string()))?;
-        prop_assert_eq!(msg.encode_to_vec(), bytes);
+        prop_assert_eq!(msg.encode_to_vec(), &bytes[..]);
         let again = Msg::from_json(&msg.to_json()).map_err(|e| TestCaseError::fail(e.to_string()))?;
-        prop_assert_eq!(again, msg);
+        prop_assert_eq!(&again, &msg);
+        prop_assert_eq!(msg.into_payload(), bytes);
     }
 
     /// The structs keep every field that the schema table has, byte by byte.

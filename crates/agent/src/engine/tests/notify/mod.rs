@@ -113,7 +113,7 @@ fn acknowledge(live: &mut LiveAgent, name: &str, msg_id: &str) {
 }
 
 fn reply(from: &EndpointId, message: &Msg) -> Record {
-    Record::no_session(&id("agent"), from, message.to_payload())
+    Record::no_session(&id("agent"), from, message.clone().into_payload())
 }
 
 /// Changes what Subscriptions of these tests are about.
