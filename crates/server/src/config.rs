@@ -1,6 +1,9 @@
 //! What a server is started with. A TOML file has the same keys as [`Config`] has fields; a key that is not
 //! known is an error.
 
+mod keys;
+
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -11,20 +14,7 @@ use usphere_runtime::TlsFiles;
 
 use crate::limits::CONFIG_BYTES_MAX;
 
-/// The keys of the file, for suggestions.
-const KEYS: [&str; 11] = [
-    "api",
-    "connections_max",
-    "connections_per_source_max",
-    "data",
-    "endpoint_id",
-    "insecure",
-    "tls_ca",
-    "tls_cert",
-    "tls_key",
-    "ws",
-    "ws_path",
-];
+pub use self::keys::{Change, KEYS, Key};
 
 /// The configuration of a server.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -41,14 +31,33 @@ pub struct Config {
     /// The server's Endpoint ID from now on. Where it is `None`, the one that is kept; at first start, one
     /// is made.
     pub endpoint_id: Option<EndpointId>,
+    /// What the file gives, by key, as the file writes it: what a reload is compared with.
+    pub given: BTreeMap<String, String>,
     /// Whether doors without TLS may be open to other hosts. Named in the log at every start.
     pub insecure: bool,
+    /// What is logged, for the program that starts the log.
+    pub log: Option<String>,
+    /// How a line of the log looks, for the program that starts the log.
+    pub log_format: LogFormat,
+    /// Where metrics and health are told without a token; none for nowhere.
+    pub metrics: Option<SocketAddr>,
     /// What Agents have to speak TLS with, at the same door. Without it the door is plain.
     pub tls: Option<TlsFiles>,
     /// Where Agents connect over WebSocket; port 0 takes any free one.
     pub ws: SocketAddr,
     /// The path of that door, with its leading `/`.
     pub ws_path: String,
+}
+
+/// How a line of the log looks.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// An object in JSON.
+    Json,
 }
 
 /// Why a configuration cannot be used.
@@ -62,6 +71,16 @@ pub enum ConfigError {
         /// What the system says.
         reason: String,
     },
+    /// Where in the file that is.
+    #[error("line {line}, column {column}: {error}")]
+    At {
+        /// The line, from 1.
+        line: usize,
+        /// The character of that line, from 1.
+        column: usize,
+        /// What is wrong.
+        error: Box<ConfigError>,
+    },
     /// What the file says cannot be used.
     #[error("{}: {error}", path.display())]
     InFile {
@@ -71,7 +90,7 @@ pub enum ConfigError {
         error: Box<ConfigError>,
     },
     /// A key is not known.
-    #[error("{key}: unknown key{}", suggestion.map(|it| format!(", did you mean `{it}`?")).unwrap_or_else(|| format!("; the keys are {}", KEYS.join(", "))))]
+    #[error("{key}: unknown key{}", suggestion.map(|it| format!(", did you mean `{it}`?")).unwrap_or_else(|| "; docs/configuration.md has them all".to_owned()))]
     UnknownKey {
         /// The key.
         key: String,
@@ -92,6 +111,7 @@ pub enum ConfigError {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct File {
     api: Option<SocketAddr>,
     connections_max: Option<usize>,
@@ -99,6 +119,9 @@ struct File {
     data: Option<PathBuf>,
     endpoint_id: Option<String>,
     insecure: Option<bool>,
+    log: Option<String>,
+    log_format: Option<LogFormat>,
+    metrics: Option<SocketAddr>,
     tls_ca: Option<PathBuf>,
     tls_cert: Option<PathBuf>,
     tls_key: Option<PathBuf>,
@@ -115,7 +138,11 @@ impl Config {
             connections_per_source_max: limits::CONNECTIONS_PER_SOURCE_MAX,
             data: data.into(),
             endpoint_id: None,
+            given: BTreeMap::new(),
             insecure: false,
+            log: None,
+            log_format: LogFormat::default(),
+            metrics: None,
             tls: None,
             ws: SocketAddr::from(([127, 0, 0, 1], 8081)),
             ws_path: "/usp".into(),
@@ -151,17 +178,24 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] names the key and what was expected.
     pub fn from_toml(text: &str, data: impl Into<PathBuf>) -> Result<Self, ConfigError> {
-        let table: toml::Table = text
-            .parse()
-            .map_err(|error: toml::de::Error| ConfigError::Text(error.to_string()))?;
-        if let Some(key) = table.keys().find(|key| !KEYS.contains(&key.as_str())) {
-            return Err(ConfigError::UnknownKey {
-                key: key.clone(),
-                suggestion: nearest(key),
-            });
-        }
-        let file: File =
-            toml::from_str(text).map_err(|error| ConfigError::Text(error.to_string()))?;
+        let given = keys::given(text)?;
+        Self::judged(text, given, data).map_err(|error| match error {
+            ConfigError::Value { key, .. } => match keys::place(text, key) {
+                Some(at) => error.placed(text, at),
+                None => error,
+            },
+            error => error,
+        })
+    }
+
+    fn judged(
+        text: &str,
+        given: BTreeMap<String, String>,
+        data: impl Into<PathBuf>,
+    ) -> Result<Self, ConfigError> {
+        let file: File = toml::from_str(text).map_err(|error: toml::de::Error| {
+            ConfigError::Text(error.to_string().trim_end().to_owned())
+        })?;
         let defaults = Self::new(data);
         let tls = tls_files(file.tls_cert, file.tls_key, file.tls_ca)?;
         let config = Self {
@@ -172,7 +206,11 @@ impl Config {
                 .unwrap_or(defaults.connections_per_source_max),
             data: file.data.unwrap_or(defaults.data),
             endpoint_id: file.endpoint_id.map(|id| endpoint_id(&id)).transpose()?,
+            given,
             insecure: file.insecure.unwrap_or(defaults.insecure),
+            log: file.log,
+            log_format: file.log_format.unwrap_or_default(),
+            metrics: file.metrics,
             tls,
             ws: file.ws.unwrap_or(defaults.ws),
             ws_path: file.ws_path.unwrap_or(defaults.ws_path),
@@ -235,28 +273,17 @@ fn endpoint_id(text: &str) -> Result<EndpointId, ConfigError> {
     })
 }
 
-/// The known key that takes the fewest edits, if those are few.
-fn nearest(key: &str) -> Option<&'static str> {
-    let key: Vec<char> = key.chars().take(32).collect();
-    let distance = |known: &str| edits(&key, &known.chars().collect::<Vec<_>>());
-    KEYS.into_iter()
-        .min_by_key(|known| distance(known))
-        .filter(|known| distance(known) <= 1 + known.len() / 3)
-}
-
-/// How many characters have to be put in, taken out or changed to turn one text into the other.
-fn edits(from: &[char], to: &[char]) -> usize {
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (i, a) in from.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, b) in to.iter().enumerate() {
-            let change = diagonal + usize::from(a != b);
-            diagonal = row[j + 1];
-            row[j + 1] = change.min(diagonal + 1).min(row[j] + 1);
+impl ConfigError {
+    /// The same, with the line and the column of the byte `at`.
+    fn placed(self, text: &str, at: usize) -> Self {
+        let before = text.get(..at).unwrap_or(text);
+        let line = before.rsplit('\n').next().unwrap_or_default();
+        Self::At {
+            line: before.matches('\n').count() + 1,
+            column: line.chars().count() + 1,
+            error: Box::new(self),
         }
     }
-    row[to.len()]
 }
 
 #[cfg(test)]
@@ -273,20 +300,83 @@ mod tests {
         assert_eq!(config.api, Config::new("d").api);
     }
 
+    /// What serde says that it knows, at the top or in a table.
+    fn known_to_serde(table: &str) -> Vec<String> {
+        let Err(error) = toml::from_str::<File>(&format!("{table}\n\u{7a}zz = 1")) else {
+            panic!("it is not known")
+        };
+        let message = error.message();
+        let expected = message.split("expected").nth(1).expect(message);
+        expected
+            .split('`')
+            .skip(1)
+            .step_by(2)
+            .map(str::to_owned)
+            .collect()
+    }
+
     #[test]
-    fn an_unknown_key_is_an_error_that_names_the_likely_one() {
-        let error = Config::from_toml("endpont_id = \"self::lab\"", "d").unwrap_err();
+    fn an_unknown_key_is_an_error_that_names_its_place_and_the_likely_one() {
+        let error =
+            Config::from_toml("insecure = false\n endpont_id = \"self::lab\"", "d").unwrap_err();
         assert_eq!(
             error.to_string(),
-            "endpont_id: unknown key, did you mean `endpoint_id`?"
+            "line 2, column 2: endpont_id: unknown key, did you mean `endpoint_id`?"
         );
         let error = Config::from_toml("[telemetry]\nx = 1", "d").unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .contains("the keys are api, connections_max"),
-            "{error}"
+        assert_eq!(
+            error.to_string(),
+            "line 1, column 2: telemetry: unknown key; docs/configuration.md has them all"
         );
+    }
+
+    /// The list of keys is what is documented and checked; what is read are the fields.
+    #[test]
+    fn the_list_of_keys_is_what_is_read() {
+        let tables: std::collections::BTreeSet<&str> = KEYS
+            .iter()
+            .filter_map(|key| key.name.split_once('.'))
+            .map(|(table, _)| table)
+            .collect();
+        let listed = |table: Option<&str>| -> std::collections::BTreeSet<String> {
+            let names = KEYS.iter().map(|key| match key.name.split_once('.') {
+                Some((of, name)) => (Some(of), name),
+                None => (None, key.name),
+            });
+            let names = names.filter(|(of, _)| *of == table);
+            let names = names.map(|(_, name)| name.to_owned());
+            match table {
+                None => names
+                    .chain(tables.iter().map(|table| (*table).to_owned()))
+                    .collect(),
+                Some(_) => names.collect(),
+            }
+        };
+        assert_eq!(listed(None), known_to_serde("").into_iter().collect());
+        for table in &tables {
+            let known = known_to_serde(&format!("[{table}]")).into_iter().collect();
+            assert_eq!(listed(Some(table)), known, "{table}");
+        }
+    }
+
+    #[test]
+    fn the_defaults_that_are_listed_are_the_defaults() {
+        let listed: String = KEYS
+            .iter()
+            .filter_map(|key| Some(format!("{} = {}\n", key.name, key.default?)))
+            .collect();
+        let config = Config::from_toml(&listed, "d").unwrap();
+        let unsaid = Config {
+            given: config.given.clone(),
+            log: Some("info".to_owned()),
+            ..Config::new("d")
+        };
+        assert_eq!(config, unsaid);
+        let examples: String = KEYS
+            .iter()
+            .map(|key| format!("{} = {}\n", key.name, key.example))
+            .collect();
+        Config::from_toml(&examples, "d").unwrap();
     }
 
     #[test]
@@ -295,7 +385,10 @@ mod tests {
         let path = folder.path().join("server.toml");
         std::fs::write(&path, "apii = 1").unwrap();
         let error = Config::from_file(&path, "d").unwrap_err().to_string();
-        let expected = format!("{}: apii: unknown key, did you mean `api`?", path.display());
+        let expected = format!(
+            "{}: line 1, column 1: apii: unknown key, did you mean `api`?",
+            path.display()
+        );
         assert_eq!(error, expected);
     }
 
@@ -307,7 +400,9 @@ mod tests {
             ("tls_cert = \"a\"\ntls_ca = \"b\"", "tls_key: missing"),
             ("connections_max = 0", "at least 1"),
             ("connections_per_source_max = 0", "at least 1"),
-            ("api = \"here\"", "api"),
+            ("api = \"here\"", "line 1"),
+            ("\nconnections_max = 0", "line 2, column 1"),
+            ("log_format = \"xml\"", "`text` or `json`"),
             ("api = ", "api"),
         ] {
             let error = Config::from_toml(text, "d").unwrap_err().to_string();

@@ -16,6 +16,15 @@ use crate::limits::{TOKEN_BYTES, TOKEN_CHARACTERS_MIN};
 /// Bytes of the small files that are read at most.
 const FILE_BYTES_MAX: u64 = 4096;
 
+/// The database, in a data folder.
+pub(crate) const DATABASE: &str = "server.db";
+
+/// The file of the Endpoint ID, in a data folder.
+pub(crate) const ENDPOINT_ID: &str = "endpoint-id";
+
+/// The file of the API's token, in a data folder.
+pub(crate) const TOKEN: &str = "token";
+
 /// An opened data folder. No other server opens it while this lives.
 #[derive(Debug)]
 pub(crate) struct DataFolder {
@@ -72,6 +81,19 @@ pub enum DataError {
 impl DataFolder {
     /// Opens the folder, and makes it where it is not there yet, for its owner alone.
     pub(crate) fn open(path: &Path) -> Result<Self, DataError> {
+        let folder = Self::open_unrestored(path)?;
+        let restoring = folder.restoring();
+        if restoring.exists() {
+            return Err(DataError::Unusable {
+                path: restoring,
+                reason: "a restore was interrupted; run `usphere restore` again".to_owned(),
+            });
+        }
+        Ok(folder)
+    }
+
+    /// As [`open`](Self::open), also where a restore was interrupted.
+    pub(crate) fn open_unrestored(path: &Path) -> Result<Self, DataError> {
         let failed = |source| DataError::Io {
             path: path.to_owned(),
             source,
@@ -118,12 +140,17 @@ impl DataFolder {
 
     /// Where the inventory is.
     pub(crate) fn database(&self) -> PathBuf {
-        self.path.join("server.db")
+        self.path.join(DATABASE)
+    }
+
+    /// Where a restore puts what it restores, until all of it is in its place.
+    pub(crate) fn restoring(&self) -> PathBuf {
+        self.path.join("restoring")
     }
 
     /// The token that API clients show, made at first start.
     pub(crate) fn token(&self) -> Result<Token, DataError> {
-        let path = self.path.join("token");
+        let path = self.path.join(TOKEN);
         match self.read(&path)? {
             Some(text) => {
                 let unusable = |reason: String| {
@@ -163,11 +190,17 @@ impl DataFolder {
 
     /// Writes the Endpoint ID down where people and scripts find it. The store is what keeps it.
     pub(crate) fn publish_endpoint_id(&self, id: &EndpointId) -> Result<(), DataError> {
-        let path = self.path.join("endpoint-id");
+        let path = self.path.join(ENDPOINT_ID);
         if self.read(&path)?.as_deref() == Some(id.as_str()) {
             return Ok(());
         }
         self.write(&path, id.as_str(), 0o644)
+    }
+
+    /// The Endpoint ID that was written down, if there is one.
+    pub(crate) fn published_endpoint_id(&self) -> Result<Option<EndpointId>, DataError> {
+        let text = self.read(&self.path.join(ENDPOINT_ID))?;
+        Ok(text.and_then(|text| EndpointId::parse(&text).ok()))
     }
 
     fn read(&self, path: &Path) -> Result<Option<String>, DataError> {

@@ -9,8 +9,10 @@ use usphere_runtime::controller_host::{Delivery, Notifications};
 use usphere_store::{Milliseconds, NewEvent, Store, StoreError};
 
 use crate::blocking::call;
+use crate::health;
 use crate::inventory;
 use crate::limits::{ANNOUNCEMENTS_MAX, NOTIFICATIONS_TOGETHER_MAX};
+use crate::metrics::Counts;
 use crate::operations::Operations;
 
 /// The events that are kept.
@@ -18,6 +20,7 @@ use crate::operations::Operations;
 pub(crate) struct Events {
     store: Store,
     operations: Operations,
+    counts: Counts,
     announce: broadcast::Sender<Announcement>,
 }
 
@@ -51,10 +54,11 @@ pub(crate) struct Event {
 
 impl Events {
     /// Ends of commands are told to `operations` before they are acknowledged.
-    pub(crate) fn new(store: Store, operations: Operations) -> Self {
+    pub(crate) fn new(store: Store, operations: Operations, counts: Counts) -> Self {
         Self {
             store,
             operations,
+            counts,
             announce: broadcast::channel(ANNOUNCEMENTS_MAX).0,
         }
     }
@@ -118,18 +122,20 @@ impl Events {
         let ids = match kept {
             Ok(ids) => ids,
             Err(error) => {
-                tracing::error!(%error, "notifications could not be kept, and stay unanswered");
+                health::not_kept(&error, "notifications, which stay unanswered");
+                self.counts.not_kept(deliveries.len());
                 return;
             }
         };
         let is_heard = self.operations.heard(&deliveries).await;
         for (delivery, id) in deliveries.into_iter().zip(ids) {
+            let kind = delivery.notified.notification.kind();
             if let Some(id) = id {
+                self.counts.notified(kind);
                 let device = delivery.agent.as_str().into();
                 // Nobody has to follow.
                 drop(self.announce.send(Announcement { device, id }));
             }
-            let kind = delivery.notified.notification.kind();
             if is_heard || kind != NotificationKind::OperationComplete {
                 delivery.taken();
             }

@@ -5,20 +5,27 @@
 //! an Operation travels, and never show a token or a value in the log.
 
 mod api;
+mod backup;
 mod blocking;
 mod config;
 mod console;
 mod data_folder;
 mod descriptors;
 mod events;
+mod health;
 mod http;
 mod inventory;
 pub mod limits;
+mod metrics;
 mod operations;
+mod reload;
 mod server;
 mod tracker;
 
-pub use config::{Config, ConfigError};
+pub use backup::{BackupError, Manifest, Restored, backup, examine, migrate, restore};
+pub use config::{Change, Config, ConfigError, KEYS, Key, LogFormat};
 pub use data_folder::DataError;
+pub use reload::{ReloadError, Reloaded, Surroundings};
 pub use server::{Server, StartError};
 pub use usphere_runtime::TlsFiles;
+pub use usphere_store::Migrated;

@@ -120,5 +120,17 @@ pub const RECOVERED_TOGETHER_MAX: u32 = 64;
 /// Time between two looks for Operations that have been kept long enough.
 pub const RETENTION_INTERVAL: Duration = Duration::from_secs(60);
 
+/// Bytes that are free on the disk of the store below which it is looked whether something can still be written.
+pub const DISK_FREE_MIN: u64 = 16 << 20;
+
+/// Time between two looks whether what is written is kept.
+pub const HEALTH_INTERVAL: Duration = Duration::from_secs(2);
+
+/// How long a write may take that looks whether what is written is kept.
+pub const HEALTH_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long what such a look has found is told again to whoever asks.
+pub const HEALTH_REMEMBERED: Duration = Duration::from_secs(1);
+
 /// The longest time between two looks at the clock, which may be set.
 pub const CLOCK_INTERVAL: Duration = Duration::from_secs(60);

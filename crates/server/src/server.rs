@@ -1,8 +1,8 @@
 //! Starting and stopping.
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::{fmt, io};
 
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
@@ -17,9 +17,12 @@ use usphere_store::{Store, StoreError};
 use crate::api::{self, Platform};
 use crate::data_folder::{self, DataError, DataFolder, Token};
 use crate::events::Events;
+use crate::health::Health;
 use crate::inventory::{self, Inventory};
 use crate::limits::STREAMS_MAX;
+use crate::metrics::{Counts, Exposition, Sources};
 use crate::operations::Operations;
+use crate::reload::{ReloadError, Reloaded, Reloader, Surroundings};
 use crate::tracker::Tracker;
 use crate::{Config, descriptors, http};
 
@@ -27,19 +30,21 @@ use crate::{Config, descriptors, http};
 const ENDPOINT_ID: &str = "endpoint_id";
 
 /// A running server. Dropping it cuts everything off; [`shutdown`](Self::shutdown) ends it well.
-#[derive(Debug)]
 pub struct Server {
     controller: ControllerHost,
     endpoint_id: EndpointId,
     api: SocketAddr,
     ws: SocketAddr,
     ws_url: String,
-    tls: Option<ControllerTls>,
+    reloader: Arc<Reloader>,
     token: Token,
     inventory: Inventory,
     operations: Operations,
     stop: watch::Sender<bool>,
+    metrics: Option<SocketAddr>,
     serving: JoinHandle<()>,
+    /// What looks after the health of the server, and what tells of it at a door of its own.
+    beside: [Option<JoinHandle<()>>; 2],
     recording: JoinHandle<()>,
     tracking: JoinHandle<()>,
     carrying_out: [JoinHandle<()>; 2],
@@ -98,7 +103,21 @@ impl Server {
     /// # Errors
     /// [`StartError`] says what is in the way and what to do about it.
     pub async fn start(config: Config) -> Result<Self, StartError> {
+        Self::start_in(config, None).await
+    }
+
+    /// As [`start`](Self::start), in surroundings that tell of a configuration that has changed.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn start_in(
+        config: Config,
+        surroundings: Option<Arc<dyn Surroundings>>,
+    ) -> Result<Self, StartError> {
         loopback_or_insecure(&config, config.api, "api")?;
+        if let Some(metrics) = config.metrics {
+            loopback_or_insecure(&config, metrics, "metrics")?;
+        }
         if config.tls.is_none() {
             loopback_or_insecure(&config, config.ws, "ws")?;
         }
@@ -107,25 +126,18 @@ impl Server {
         let data = DataFolder::open(&config.data)?;
         let token = data.token()?;
         let store = Store::open(&data.database())?;
-        let endpoint_id = endpoint_id(&store, config.endpoint_id.as_ref())?;
+        tell_of_damage(&store);
+        let endpoint_id = endpoint_id(&store, &data, config.endpoint_id.as_ref())?;
         if let Some(warning) = endpoint_id.production_warning() {
             tracing::warn!(%endpoint_id, "not for production: {warning}; --endpoint-id gives another");
         }
         data.publish_endpoint_id(&endpoint_id)?;
-        let api = TcpListener::bind(config.api).await;
-        let api = api.map_err(|source| StartError::Address {
-            address: config.api,
-            what: "the API",
-            key: "api",
-            source,
-        })?;
-        let api_address = api.local_addr();
-        let api_address = api_address.map_err(|source| StartError::Address {
-            address: config.api,
-            what: "the API",
-            key: "api",
-            source,
-        })?;
+        let (api, api_address) = listen(config.api, "the API", "api").await?;
+        let open = match config.metrics {
+            Some(address) => Some(listen(address, "metrics", "metrics").await?),
+            None => None,
+        };
+        let metrics = open.as_ref().map(|(_, address)| *address);
         let identity = ControllerConfig {
             endpoint_id: endpoint_id.clone(),
             msg_id_prefix: data_folder::msg_id_prefix()?,
@@ -149,15 +161,28 @@ impl Server {
         let scheme = if tls.is_some() { "wss" } else { "ws" };
         let ws_url = format!("{scheme}://{ws}{}", config.ws_path);
 
+        let counts = Counts::default();
         let (operations, carrying_out) =
-            Operations::start(store.clone(), controller.handle().clone()).await?;
-        let events = Events::new(store.clone(), operations.clone());
+            Operations::start(store.clone(), controller.handle().clone(), counts.clone()).await?;
+        let events = Events::new(store.clone(), operations.clone(), counts.clone());
         let notifications = controller.handle().notifications();
         let recording = tokio::spawn(events.clone().record(notifications));
-        let inventory = Inventory::new(store);
+        let inventory = Inventory::new(store.clone());
         let (tracker, progress) = Tracker::new(controller.handle().clone(), inventory.clone());
         let tracking = tokio::spawn(tracker.run());
         let (stop, stopped) = watch::channel(false);
+        let exposition = Arc::new(Exposition::new(
+            &counts,
+            Sources {
+                controller: controller.handle().clone(),
+                operations: operations.clone(),
+                store: store.clone(),
+                database: data.database(),
+            },
+        ));
+        let health = Health::new(store, data.database(), stopped.clone());
+        let watching = tokio::spawn(Arc::clone(&health).watch());
+        let reloader = Arc::new(Reloader::new(&config, tls, surroundings));
         let platform = Arc::new(Platform {
             controller: controller.handle().clone(),
             inventory: inventory.clone(),
@@ -166,11 +191,19 @@ impl Server {
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             stopped: stopped.clone(),
             progress,
+            reloader: Arc::clone(&reloader),
+            counts,
+            exposition,
+            health,
             token: token.clone(),
             endpoint_id: endpoint_id.clone(),
             ws: ws_url.clone(),
             api: api_address,
             started: inventory::now(),
+        });
+        let open = open.map(|(open, _)| {
+            let router = api::open_router(Arc::clone(&platform));
+            tokio::spawn(http::serve(open, router, stopped.clone()))
         });
         let serving = tokio::spawn(http::serve(api, api::router(platform), stopped));
         tracing::info!(%endpoint_id, api = %api_address, ws = ws_url, data = %config.data.display(), "server started");
@@ -180,12 +213,14 @@ impl Server {
             api: api_address,
             ws,
             ws_url,
-            tls,
+            reloader,
             token,
             inventory,
             operations,
             stop,
+            metrics,
             serving,
+            beside: [Some(watching), open],
             recording,
             tracking,
             carrying_out,
@@ -198,6 +233,11 @@ impl Server {
         self.api
     }
 
+    /// Where metrics and health are told without a token, if anywhere.
+    pub fn metrics_addr(&self) -> Option<SocketAddr> {
+        self.metrics
+    }
+
     /// Where Agents connect.
     pub fn ws_addr(&self) -> SocketAddr {
         self.ws
@@ -208,13 +248,13 @@ impl Server {
         &self.ws_url
     }
 
-    /// Takes up certificates, keys and CAs that have changed on disk, for those who connect from now on.
-    /// Where a file is wrong, all stays as it was.
+    /// Takes up what has changed: certificates, keys and CAs on disk, for those who connect from now on, and the
+    /// configuration as far as it needs no new start. Where something is wrong, all stays as it was.
     ///
     /// # Errors
-    /// [`IdentityError`] names the file and what is wrong with it.
-    pub fn reload_tls(&self) -> Result<(), IdentityError> {
-        self.tls.as_ref().map_or(Ok(()), ControllerTls::reload)
+    /// [`ReloadError`] names the file and what is wrong with it.
+    pub fn reload(&self) -> Result<Reloaded, ReloadError> {
+        self.reloader.reload()
     }
 
     /// The server's Endpoint ID.
@@ -264,9 +304,20 @@ impl Server {
     }
 }
 
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("endpoint_id", &self.endpoint_id)
+            .field("api", &self.api)
+            .field("ws", &self.ws)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         self.serving.abort();
+        self.beside.iter().flatten().for_each(JoinHandle::abort);
         self.recording.abort();
         self.tracking.abort();
         self.carrying_out.iter().for_each(JoinHandle::abort);
@@ -289,13 +340,67 @@ fn loopback_or_insecure(
     Ok(())
 }
 
-fn endpoint_id(store: &Store, wanted: Option<&EndpointId>) -> Result<EndpointId, StartError> {
+async fn listen(
+    address: SocketAddr,
+    what: &'static str,
+    key: &'static str,
+) -> Result<(TcpListener, SocketAddr), StartError> {
+    let listening = async {
+        let listener = TcpListener::bind(address).await?;
+        let taken = listener.local_addr()?;
+        Ok((listener, taken))
+    };
+    listening.await.map_err(|source| StartError::Address {
+        address,
+        what,
+        key,
+        source,
+    })
+}
+
+/// Says what was found damaged, and what lies aside since then.
+fn tell_of_damage(store: &Store) {
+    if let Some(salvaged) = store.salvaged() {
+        tracing::error!(reason = salvaged.reason, aside = %salvaged.aside.display(), "the database was damaged; what could be read of it is in its place");
+        for table in &salvaged.tables {
+            let (name, kept, refused) = (&table.name, table.kept, table.refused);
+            match table.is_whole && refused == 0 {
+                true => tracing::info!(table = name, kept, "all rows are there"),
+                false => tracing::error!(table = name, kept, refused, "rows are lost"),
+            }
+        }
+        return;
+    }
+    for aside in store.kept_aside() {
+        tracing::warn!(aside = %aside.display(), "a database that was damaged is kept there; remove it when nothing of it is missed");
+    }
+}
+
+/// The one that is wanted, else the one that is kept, else the one that was told to people, else a new one.
+fn endpoint_id(
+    store: &Store,
+    data: &DataFolder,
+    wanted: Option<&EndpointId>,
+) -> Result<EndpointId, StartError> {
     if let Some(wanted) = wanted {
         store.set_setting(ENDPOINT_ID, Some(wanted.as_str()))?;
         return Ok(wanted.clone());
     }
-    let kept = store.keep_setting(ENDPOINT_ID, &data_folder::made_endpoint_id()?)?;
-    EndpointId::parse(&kept).map_err(|error| StartError::EndpointId(error.to_string()))
+    let kept = store.setting(ENDPOINT_ID)?;
+    let kept = kept.as_deref().map(EndpointId::parse);
+    if let Some(Ok(kept)) = kept {
+        return Ok(kept);
+    }
+    if let Some(published) = data.published_endpoint_id()? {
+        tracing::warn!(endpoint_id = %published, "the Endpoint ID in the database is lost; the one in the file `endpoint-id` is taken");
+        store.set_setting(ENDPOINT_ID, Some(published.as_str()))?;
+        return Ok(published);
+    }
+    if let Some(Err(error)) = kept {
+        return Err(StartError::EndpointId(error.to_string()));
+    }
+    let made = store.keep_setting(ENDPOINT_ID, &data_folder::made_endpoint_id()?)?;
+    EndpointId::parse(&made).map_err(|error| StartError::EndpointId(error.to_string()))
 }
 
 fn closed_door(error: BindError) -> StartError {

@@ -12,6 +12,7 @@ use usphere_proto::EndpointId;
 use usphere_runtime::controller_host::{ControllerEvent, ControllerHandle, Events, OnlineAgent};
 use usphere_store::{Description, StoreError};
 
+use crate::health;
 use crate::inventory::Inventory;
 use crate::limits::{INTRODUCTIONS_MAX, INTRODUCTIONS_WAITING_MAX, OPERATION_TIMEOUT};
 
@@ -211,7 +212,8 @@ fn describe(outcome: &usphere_datamodel::operation::GetOutcome) -> Description {
 
 fn told(agent: &EndpointId, result: Result<(), StoreError>) {
     if let Err(error) = result {
-        tracing::error!(%agent, %error, "the inventory could not be written");
+        tracing::debug!(%agent, "could not be taken down");
+        health::not_kept(&error, "what is known of a device");
     }
 }
 

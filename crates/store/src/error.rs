@@ -48,6 +48,17 @@ pub enum StoreError {
         /// What was said.
         reason: String,
     },
+    /// The disk, or the share of it that is allowed, is full. Nothing is written until there is room; what is there can
+    /// be read.
+    #[error(
+        "{place}: cannot {action}: the disk is full; free some space there, nothing else has to be done"
+    )]
+    Full {
+        /// The file.
+        place: String,
+        /// What was attempted.
+        action: &'static str,
+    },
     /// What was given is not allowed.
     #[error("{0}")]
     Invalid(String),

@@ -13,8 +13,9 @@ mod event;
 pub mod limits;
 mod operation;
 mod sqlite;
+mod stats;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use self::device::{Description, Device, Filter, Listing, Protocol, Sighting};
@@ -25,6 +26,8 @@ pub use self::operation::{
     OperationWrite, OperationWritten,
 };
 
+pub use self::stats::{COMMIT_SECONDS, StoreStats};
+
 /// Milliseconds since 1970-01-01T00:00:00Z.
 pub type Milliseconds = i64;
 
@@ -34,6 +37,41 @@ pub struct Store {
     backend: Backend,
 }
 
+/// A database was found damaged, and what could be read of it is in its place.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Salvaged {
+    /// Where the damaged one is kept.
+    pub aside: PathBuf,
+    /// What was found.
+    pub reason: String,
+    /// What could be read.
+    pub tables: Vec<SalvagedTable>,
+}
+
+/// What could be read of a table.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SalvagedTable {
+    /// Its name.
+    pub name: String,
+    /// Rows that are kept.
+    pub kept: u64,
+    /// Rows that were read, and broke a rule of the table.
+    pub refused: u64,
+    /// Whether all of its rows could be reached.
+    pub is_whole: bool,
+}
+
+/// A database was brought to another schema version.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Migrated {
+    /// The version that it had.
+    pub from: i64,
+    /// The version that it has.
+    pub to: i64,
+    /// Where it is kept as it was.
+    pub copy: Option<PathBuf>,
+}
+
 #[derive(Clone)]
 enum Backend {
     Sqlite(Arc<sqlite::Sqlite>),
@@ -41,15 +79,75 @@ enum Backend {
 
 impl Store {
     /// Opens the SQLite database in the file `path`, or makes one (mode 0600, its folder 0700).
-    /// Earlier schema versions are migrated.
+    /// Earlier schema versions are kept beside it and migrated. Of a damaged one, what can be read is taken over, and the
+    /// damaged file is set aside: [`Store::salvaged`] tells.
     ///
     /// # Errors
-    /// [`StoreError::Damaged`] and [`StoreError::Newer`] leave the file as it is; otherwise what the
-    /// system says.
+    /// [`StoreError::Damaged`], where nothing of it can be read, and [`StoreError::Newer`] leave the file as it is;
+    /// otherwise what the system says.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         Ok(Self {
             backend: Backend::Sqlite(Arc::new(sqlite::Sqlite::open(path)?)),
         })
+    }
+
+    /// Writes the SQLite database in the file `path`, as it is at one moment, into the new file `to` (mode 0600), durably.
+    /// It may be in use meanwhile. Its schema version, which stays as it is.
+    ///
+    /// # Errors
+    /// What the system says of either file, [`StoreError::Damaged`] among it; then nothing is left of the copy.
+    pub fn copy(path: &Path, to: &Path) -> Result<i64, StoreError> {
+        sqlite::files::copy(path, to)
+    }
+
+    /// Looks whether the SQLite database in the file `path` could be opened, and says its schema version. Nothing is
+    /// changed.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn examine(path: &Path) -> Result<i64, StoreError> {
+        sqlite::files::examine(path)
+    }
+
+    /// Brings the SQLite database in the file `path`, which nobody uses, to the schema version `to`, or to the newest.
+    /// What an older version does not know is lost on the way down; with `keeps_copy` the file as it was is kept beside
+    /// it.
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`] where the version is not known, else as [`Store::open`]; then nothing was changed.
+    pub fn migrate(path: &Path, to: Option<i64>, keeps_copy: bool) -> Result<Migrated, StoreError> {
+        sqlite::files::migrate(path, to, keeps_copy)
+    }
+
+    /// What was done when the database was found damaged as it was opened.
+    pub fn salvaged(&self) -> Option<&Salvaged> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.salvaged(),
+        }
+    }
+
+    /// The files of databases that were found damaged earlier, and are kept.
+    pub fn kept_aside(&self) -> Vec<PathBuf> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.kept_aside(),
+        }
+    }
+
+    /// How the store has fared since it was opened. Never blocks for long.
+    pub fn stats(&self) -> StoreStats {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.stats(),
+        }
+    }
+
+    /// Looks whether something can be written, by writing something that says nothing.
+    ///
+    /// # Errors
+    /// Why nothing can be.
+    pub fn probe(&self) -> Result<(), StoreError> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.probe(),
+        }
     }
 
     /// Records that devices were there, in one transaction; the unknown ones are added.

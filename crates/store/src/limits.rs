@@ -69,5 +69,11 @@ pub const WRITES_WAITING_MAX: usize = 4096;
 /// Most writes that share one transaction.
 pub const GROUP_WRITES_MAX: usize = 1024;
 
+/// Most parts of a damaged table that are looked at for rows that can be read.
+pub const SALVAGE_LOOKS_MAX: usize = 20_000;
+
+/// How often a part of a damaged table is halved in which nothing can be read.
+pub const SALVAGE_BARREN_MAX: u32 = 6;
+
 /// Most connections that are kept for reading.
 pub const READERS_MAX: usize = 4;

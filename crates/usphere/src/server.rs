@@ -2,14 +2,16 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 use tokio::runtime;
 use usphere_proto::EndpointId;
-use usphere_server::{Config, Server, StartError};
+use usphere_server::{Config, KEYS, Server, StartError, Surroundings};
 
 use crate::defaults::{DATA_VARIABLE, LOG_DAEMONS, SERVER_ROLE};
 use crate::failure::{Exit, Failure};
+use crate::log::Changeable;
 use crate::signals::{Reloads, Signals};
 use crate::tls::TlsOptions;
 use crate::{data, log};
@@ -34,31 +36,67 @@ pub(crate) struct Options {
     /// Who the server is, from now on [default: made at first start and kept]
     #[arg(long, value_name = "ENDPOINT-ID")]
     endpoint_id: Option<EndpointId>,
+    /// Say what the configuration comes to, and end
+    #[arg(long)]
+    check: bool,
 }
 
 /// Runs the server until a signal ends it.
 pub(crate) fn run(options: Options, log: Option<&str>) -> Result<Exit, Failure> {
-    log::start(log, None, LOG_DAEMONS)?;
     let config = options.gather()?;
+    let file = config.log.as_deref();
+    let changeable = log::start_changeable(log, file, LOG_DAEMONS, config.log_format)?;
+    if options.check {
+        println!("{}", told(&config));
+        return Ok(Exit::Done);
+    }
     runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::local(format_args!("the runtime cannot be started: {error}")))?
-        .block_on(serve(config))
+        .block_on(serve(
+            config,
+            Around {
+                options,
+                log: changeable,
+            },
+        ))
 }
 
-async fn serve(config: Config) -> Result<Exit, Failure> {
+/// The program around the server.
+struct Around {
+    options: Options,
+    log: Changeable,
+}
+
+impl Surroundings for Around {
+    fn configuration(&self) -> Result<Config, String> {
+        let config = self.options.gather().map_err(|failure| failure.message)?;
+        match config.log.as_deref().map(log::check) {
+            Some(Err(reason)) => Err(format!("log: {reason}")),
+            Some(Ok(())) | None => Ok(config),
+        }
+    }
+
+    fn log(&self, filter: Option<&str>) -> Result<(), String> {
+        self.log.change(filter.unwrap_or(LOG_DAEMONS))
+    }
+}
+
+async fn serve(config: Config, around: Around) -> Result<Exit, Failure> {
     let mut signals = Signals::listen()?;
-    let mut reloads = Reloads::listen(config.tls.is_some())?;
-    let server = Server::start(config).await.map_err(|error| match error {
-        StartError::EndpointId(_)
-        | StartError::NoIdentity { .. }
-        | StartError::NotLoopback { .. } => Failure::usage(error),
-        StartError::Address { .. }
-        | StartError::Data(_)
-        | StartError::Store(_)
-        | StartError::Tls(_) => Failure::local(error),
-    })?;
+    let mut reloads = Reloads::listen(true)?;
+    let server = Server::start_in(config, Some(Arc::new(around)))
+        .await
+        .map_err(|error| match error {
+            StartError::EndpointId(_)
+            | StartError::NoIdentity { .. }
+            | StartError::NotLoopback { .. } => Failure::usage(error),
+            StartError::Address { .. }
+            | StartError::Data(_)
+            | StartError::Store(_)
+            | StartError::Tls(_) => Failure::local(error),
+        })?;
     tracing::info!(
         "an Agent comes with: usphere agent --controller {}={}",
         server.endpoint_id(),
@@ -74,17 +112,35 @@ async fn serve(config: Config) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Takes up certificates that have changed.
+/// What a configuration comes to, for people.
+fn told(config: &Config) -> String {
+    let mut lines = vec![
+        format!("data = {:?}", config.data.display().to_string()),
+        format!("api = \"{}\"", config.api),
+        format!("ws = \"{}\"", config.ws),
+    ];
+    let by_flags = ["data", "api", "ws"];
+    for key in KEYS.iter().filter(|key| !by_flags.contains(&key.name)) {
+        let value = config.given.get(key.name).map(String::as_str);
+        lines.extend(
+            value
+                .or(key.default)
+                .map(|value| format!("{} = {value}", key.name)),
+        );
+    }
+    lines.join("\n")
+}
+
+/// Takes up what has changed, and says so in the log.
 fn reload(server: &Server) {
-    match server.reload_tls() {
-        Ok(()) => tracing::info!("certificates reloaded"),
-        Err(error) => tracing::error!("certificates not reloaded, the old ones stay: {error}"),
+    if let Err(error) = server.reload() {
+        tracing::error!("not reloaded: {error}");
     }
 }
 
 impl Options {
     /// Flags over environment over file over defaults.
-    fn gather(self) -> Result<Config, Failure> {
+    fn gather(&self) -> Result<Config, Failure> {
         let folder = data::default_folder(SERVER_ROLE);
         let config = match &self.config {
             Some(path) => Config::from_file(path, folder).map_err(Failure::usage)?,
@@ -93,9 +149,9 @@ impl Options {
         let named = data::variable(DATA_VARIABLE).map(PathBuf::from);
         Ok(Config {
             api: self.api.unwrap_or(config.api),
-            data: self.data.or(named).unwrap_or(config.data),
-            endpoint_id: self.endpoint_id.or(config.endpoint_id),
-            tls: self.tls.over(config.tls)?,
+            data: self.data.clone().or(named).unwrap_or(config.data),
+            endpoint_id: self.endpoint_id.clone().or(config.endpoint_id),
+            tls: self.tls.clone().over(config.tls)?,
             ws: self.ws.unwrap_or(config.ws),
             ..config
         })

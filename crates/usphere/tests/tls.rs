@@ -140,7 +140,7 @@ fn an_agent_and_a_server_meet_over_tls_with_what_two_commands_made() {
         fs::read(certificates.file("self__server.example.pem")).unwrap()
     );
     for (program, text) in [
-        (&server, "certificates reloaded"),
+        (&server, "configuration reloaded"),
         (&agent, "certificate reloaded"),
     ] {
         program.signal(Signal::HUP);

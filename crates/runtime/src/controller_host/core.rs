@@ -48,6 +48,25 @@ struct State {
     link: u64,
     operation: u64,
     arrival: u64,
+    received: u64,
+    sent: u64,
+}
+
+/// What a Controller has sent and received since it began.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Traffic {
+    /// Connections that are open.
+    pub links: u64,
+    /// Connections that were opened.
+    pub opened: u64,
+    /// Times that an Agent came to be there.
+    pub arrivals: u64,
+    /// Records that were received.
+    pub received: u64,
+    /// Records that were handed to their connections.
+    pub sent: u64,
+    /// Requests that wait for their answers.
+    pub waiting: u64,
 }
 
 /// The way to a peer.
@@ -72,6 +91,8 @@ impl Core {
             link: 0,
             operation: 0,
             arrival: 0,
+            received: 0,
+            sent: 0,
         };
         Arc::new(Self {
             state: Mutex::new(state),
@@ -82,7 +103,9 @@ impl Core {
     }
 
     pub(super) fn handle(&self, input: Input) {
-        self.drive(&mut self.lock(), input);
+        let mut state = self.lock();
+        state.received += u64::from(matches!(input, Input::Received { .. }));
+        self.drive(&mut state, input);
     }
 
     pub(super) fn connected(
@@ -181,6 +204,18 @@ impl Core {
 
     pub(super) fn online_count(&self) -> usize {
         self.lock().online.len()
+    }
+
+    pub(super) fn traffic(&self) -> Traffic {
+        let state = self.lock();
+        Traffic {
+            links: state.links.len() as u64,
+            opened: state.link,
+            arrivals: state.arrival,
+            received: state.received,
+            sent: state.sent,
+            waiting: state.waiting.len() as u64,
+        }
     }
 
     pub(super) fn arrivals(&self) -> u64 {
@@ -309,7 +344,10 @@ impl Core {
 /// one by one.
 fn send(state: &mut State, link: LinkId, record: &Record) -> Option<Input> {
     let way = state.links.get_mut(&link)?;
-    let error = way.sender.try_send(record).err()?;
+    let Err(error) = way.sender.try_send(record) else {
+        state.sent += 1;
+        return None;
+    };
     if way.hung_up {
         return None;
     }

@@ -29,7 +29,7 @@ use self::core::Core;
 
 pub use usphere_controller::{Config as ControllerConfig, OfflineReason};
 
-pub use self::core::Asked;
+pub use self::core::{Asked, Traffic};
 pub use events::{ControllerEvent, Events, OnlineAgent};
 pub use notifications::{Delivery, Notifications};
 
@@ -257,6 +257,11 @@ impl ControllerHandle {
     /// How many Agents can be asked now.
     pub fn online_count(&self) -> usize {
         self.core.online_count()
+    }
+
+    /// What was sent and received so far.
+    pub fn traffic(&self) -> Traffic {
+        self.core.traffic()
     }
 
     /// The last [`OnlineAgent::arrival`] so far; 0 before the first. Every Online event up to it has

@@ -2,8 +2,11 @@
 //!
 //! | method and path | answer |
 //! |---|---|
-//! | `GET /api/v1/health` | `{"status": "ok"}`; the only one without token |
+//! | `GET /healthz`, `GET /api/v1/health` | `{"status": "ok"}`; without token |
+//! | `GET /readyz` | whether the server can do its work: 200 or 503, with what it lacks; without token |
+//! | `GET /metrics` | what is measured, as OpenMetrics text |
 //! | `GET /api/v1/server` | the server: Endpoint ID, version, addresses, numbers of devices |
+//! | `POST /api/v1/reload` | takes up a configuration and certificates that have changed; which keys, and which need a new start |
 //! | `GET /api/v1/devices?after=ID&limit=N&search=WORDS&online=BOOL` | a page of the inventory; of those in which all words occur, and that are online or not |
 //! | `GET /api/v1/devices/{device}` | one device |
 //! | `PATCH /api/v1/devices/{device}` | `{"alias": "name"}` gives an alias, `null` takes it away; the device |
@@ -32,6 +35,7 @@ mod devices;
 mod events;
 mod operations;
 mod problem;
+mod upkeep;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -44,7 +48,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Serialize;
-use serde_json::json;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 use usphere_proto::EndpointId;
@@ -52,12 +55,16 @@ use usphere_runtime::controller_host::ControllerHandle;
 
 use self::problem::Answer;
 pub(crate) use self::problem::Problem;
+pub(crate) use self::upkeep::open_router;
 use crate::console;
 use crate::data_folder::Token;
 use crate::events::Events;
+use crate::health::{Health, StoreHealth};
 use crate::inventory::Inventory;
 use crate::limits::{BODY_BYTES_MAX, BODY_TIMEOUT};
+use crate::metrics::{Counts, Exposition};
 use crate::operations::Operations;
+use crate::reload::Reloader;
 use crate::tracker::Progress;
 
 /// What every handler needs.
@@ -71,6 +78,10 @@ pub(crate) struct Platform {
     /// Becomes true when the server ends.
     pub(crate) stopped: watch::Receiver<bool>,
     pub(crate) progress: Progress,
+    pub(crate) reloader: Arc<Reloader>,
+    pub(crate) counts: Counts,
+    pub(crate) exposition: Arc<Exposition>,
+    pub(crate) health: Arc<Health>,
     pub(crate) token: Token,
     pub(crate) endpoint_id: EndpointId,
     pub(crate) ws: String,
@@ -83,6 +94,8 @@ pub(crate) struct Platform {
 pub(crate) fn router(platform: Arc<Platform>) -> Router {
     let guarded = Router::new()
         .route("/api/v1/server", get(server))
+        .route("/api/v1/reload", post(upkeep::reload))
+        .route("/metrics", get(upkeep::metrics))
         .route("/api/v1/devices", get(devices::list))
         .route(
             "/api/v1/devices/{device}",
@@ -103,7 +116,9 @@ pub(crate) fn router(platform: Arc<Platform>) -> Router {
             with_token,
         ));
     Router::new()
-        .route("/api/v1/health", get(health))
+        .route("/api/v1/health", get(upkeep::healthz))
+        .route("/healthz", get(upkeep::healthz))
+        .route("/readyz", get(upkeep::readyz))
         .merge(guarded)
         .merge(console::router())
         .fallback(|uri: Uri| async move { Problem::no_such_page(uri.path()) })
@@ -113,11 +128,11 @@ pub(crate) fn router(platform: Arc<Platform>) -> Router {
                 "this resource does not take that method",
             )
         })
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&platform),
+            upkeep::counted,
+        ))
         .with_state(platform)
-}
-
-async fn health() -> Json<serde_json::Value> {
-    Json(json!({"status": "ok"}))
 }
 
 /// What is told of the server.
@@ -130,6 +145,8 @@ struct ServerInfo {
     started: i64,
     devices: u64,
     online: usize,
+    /// Whether what is written is kept, and why not.
+    store: StoreHealth,
 }
 
 async fn server(State(platform): State<Arc<Platform>>) -> Answer<Json<ServerInfo>> {
@@ -141,6 +158,7 @@ async fn server(State(platform): State<Arc<Platform>>) -> Answer<Json<ServerInfo
         started: platform.started,
         devices: platform.inventory.count().await?,
         online: platform.controller.online_count(),
+        store: platform.health.readiness().await.store,
     }))
 }
 

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
 use serde_json::{Value, json};
 use usphere_datamodel::operation::{
     Completion, OperateOutcome, OperateStatus, OperationError, Outcome,
 };
+use usphere_store::{Milliseconds, OperationProgress, OperationState};
 
 /// What comes of an Operation.
 pub(crate) type End = Result<Outcome, Failure>;
@@ -87,6 +89,40 @@ impl Failure {
             _ => serde_json::from_value(value).map_or(Self::Damaged, Self::Device),
         }
     }
+}
+
+/// How an Operation that ended so is kept: its outcome, unless that has more than `bytes_max` bytes of JSON.
+pub(super) fn progress(
+    end: Result<&Outcome, &Failure>,
+    now: Milliseconds,
+    attempts: u32,
+    bytes_max: usize,
+) -> OperationProgress {
+    let state = match end {
+        Ok(_) => OperationState::Done,
+        Err(Failure::Expired(_)) => OperationState::Expired,
+        Err(_) => OperationState::Failed,
+    };
+    let (outcome, outcome_bytes) = match end {
+        Ok(outcome) => bounded(outcome, bytes_max),
+        Err(_) => (None, 0),
+    };
+    OperationProgress {
+        state,
+        updated: now,
+        attempts,
+        outcome,
+        outcome_bytes,
+        error: end.err().map(|failure| failure.to_json().to_string()),
+    }
+}
+
+/// Its JSON, unless that is too large, and how large it is.
+pub(super) fn bounded(outcome: &impl Serialize, bytes_max: usize) -> (Option<String>, u64) {
+    let json = serde_json::to_string(outcome).unwrap_or_default();
+    let bytes = json.len();
+    let kept = (bytes <= bytes_max).then_some(json);
+    (kept, bytes as u64)
 }
 
 /// What a device tells of the end of a command.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
@@ -16,21 +16,22 @@ use usphere_runtime::controller_host::{
     Asked, ControllerEvent, ControllerHandle, Delivery, Events,
 };
 use usphere_store::{
-    NewOperation, OperationListing, OperationProgress, OperationQuery, OperationState,
-    OperationWritten, Store, StoreError,
+    NewOperation, OperationListing, OperationQuery, OperationWritten, Store, StoreError,
 };
 
 use super::core::{Core, Full, Input, Output, Submission, Ticket};
-use super::end::{CommandEnd, End, Failure};
+use super::end::{self, CommandEnd, End, Failure};
 use super::name::Number;
 use super::request;
 use super::writer::{self, Job, Queue, Written};
 use crate::blocking::call;
+use crate::health;
 use crate::inventory::now;
 use crate::limits::{
     CLOCK_INTERVAL, READ_OUTCOME_BYTES_MAX, RECOVERED_TOGETHER_MAX, RETENTION_INTERVAL,
     SHUTDOWN_PATIENCE,
 };
+use crate::metrics::Counts;
 
 /// The Operations of the server. Clones are the same.
 #[derive(Clone)]
@@ -46,6 +47,9 @@ pub(super) struct Shared {
     queue: Queue,
     /// Rung when the deadline may have changed.
     timer: Notify,
+    /// Rung when nothing is under way any more, once nothing more is taken.
+    settled: Notify,
+    counts: Counts,
 }
 
 #[derive(Default)]
@@ -114,6 +118,7 @@ impl Operations {
     pub(crate) async fn start(
         store: Store,
         controller: ControllerHandle,
+        counts: Counts,
     ) -> Result<(Self, [JoinHandle<()>; 2]), StoreError> {
         let (queue, writer) = writer::queue();
         let last = call(&store, |store| store.last_operation()).await?;
@@ -128,6 +133,8 @@ impl Operations {
             store,
             queue,
             timer: Notify::new(),
+            settled: Notify::new(),
+            counts,
         });
         shared.recover().await?;
         let writing = tokio::spawn(writer.run(Arc::clone(&shared)));
@@ -137,7 +144,7 @@ impl Operations {
 
     /// Asks a device to tell something, without the disk. It is recorded a moment after the answer.
     pub(crate) async fn read(&self, wanted: Wanted) -> (Number, Result<Outcome, OperationError>) {
-        let (number, created) = (self.shared.lock().number(), now());
+        let (number, created, begun) = (self.shared.lock().number(), now(), Instant::now());
         let json = request::to_json(&wanted.operation).unwrap_or_default();
         let kind = wanted.operation.kind();
         let asked = self
@@ -145,10 +152,16 @@ impl Operations {
             .controller
             .ask(&wanted.device, wanted.operation, wanted.patience);
         let answer = asked.answer().await;
+        self.shared.counts.answered(kind, &answer, begun);
         // Nothing was asked of anybody.
         if matches!(answer, Err(OperationError::NotConnected)) {
             return (number, answer);
         }
+        let failure = answer.as_ref().err().cloned().map(Failure::Device);
+        let end = match (&answer, &failure) {
+            (Ok(outcome), _) => Ok(outcome),
+            (Err(_), failure) => Err(failure.as_ref().unwrap_or(&Failure::Damaged)),
+        };
         let record = NewOperation {
             number: number.0,
             device: wanted.device.as_str().to_owned(),
@@ -160,7 +173,7 @@ impl Operations {
             patience: milliseconds(wanted.patience),
             created,
             expires: created.saturating_add(milliseconds(wanted.patience)),
-            progress: recorded(&answer),
+            progress: end::progress(end, now(), 1, READ_OUTCOME_BYTES_MAX),
         };
         self.shared.queue.record(record).await;
         (number, answer)
@@ -241,6 +254,11 @@ impl Operations {
         ended.await.is_ok()
     }
 
+    /// How many have not ended.
+    pub(crate) fn count(&self) -> usize {
+        self.shared.lock().core.count()
+    }
+
     /// Takes back all that waits for a device.
     pub(crate) fn forget_device(&self, device: &str) {
         let mut state = self.shared.lock();
@@ -284,8 +302,9 @@ impl Operations {
     pub(crate) async fn shutdown(&self) {
         self.shared.lock().is_shut = true;
         let settled = async {
-            while self.shared.lock().core.in_flight() > 0 {
-                sleep(Duration::from_millis(5)).await;
+            // It is rung also when that was so before anybody waited.
+            if self.shared.lock().core.in_flight() > 0 {
+                self.shared.settled.notified().await;
             }
             self.shared.queue.flush().await
         };
@@ -369,6 +388,9 @@ impl Shared {
         if state.core.deadline() != before {
             self.timer.notify_one();
         }
+        if state.is_shut && state.core.in_flight() == 0 {
+            self.settled.notify_one();
+        }
     }
 
     fn obey(self: &Arc<Self>, state: &mut State, output: Output) {
@@ -414,8 +436,11 @@ impl Shared {
         match request {
             Some(request) => {
                 let request = named(*request, command_key);
+                let (kind, begun) = (request.kind(), Instant::now());
                 let asked = self.controller.ask(&agent, request, patience);
-                tokio::spawn(async move { shared.answered(number, &agent, asked).await });
+                tokio::spawn(async move {
+                    shared.answered(number, &agent, kind, begun, asked).await;
+                });
             }
             None => {
                 tokio::spawn(async move {
@@ -423,8 +448,9 @@ impl Shared {
                         return shared.tell(Input::Unreadable(number));
                     };
                     let request = named(request, command_key);
+                    let (kind, begun) = (request.kind(), Instant::now());
                     let asked = shared.controller.ask(&agent, request, patience);
-                    shared.answered(number, &agent, asked).await;
+                    shared.answered(number, &agent, kind, begun, asked).await;
                 });
             }
         }
@@ -438,8 +464,16 @@ impl Shared {
         request::read(kind, row.request.as_bytes()).ok()
     }
 
-    async fn answered(self: &Arc<Self>, number: Number, agent: &EndpointId, asked: Asked) {
+    async fn answered(
+        self: &Arc<Self>,
+        number: Number,
+        agent: &EndpointId,
+        kind: OperationKind,
+        begun: Instant,
+        asked: Asked,
+    ) {
         let answer = asked.answer().await;
+        self.counts.answered(kind, &answer, begun);
         let mut state = self.lock();
         let input = Input::Answered {
             number,
@@ -523,7 +557,7 @@ async fn keep(shared: Arc<Shared>, mut events: Events) {
             },
             _ = retention.tick() => {
                 if let Err(error) = call(&shared.store, |store| store.prune_operations(now())).await {
-                    tracing::error!(%error, "old operations could not be forgotten");
+                    health::not_kept(&error, "that old operations are forgotten");
                 }
             }
         }
@@ -560,31 +594,6 @@ fn named(request: Operation, command_key: Option<String>) -> Operation {
         }
         (request, _) => request,
     }
-}
-
-/// How a read that was answered is kept.
-fn recorded(answer: &Result<Outcome, OperationError>) -> OperationProgress {
-    let mut progress = OperationProgress {
-        state: OperationState::Done,
-        updated: now(),
-        attempts: 1,
-        outcome: None,
-        outcome_bytes: 0,
-        error: None,
-    };
-    match answer {
-        Ok(outcome) => {
-            let json = serde_json::to_string(outcome).unwrap_or_default();
-            progress.outcome_bytes = json.len() as u64;
-            progress.outcome = (json.len() <= READ_OUTCOME_BYTES_MAX).then_some(json);
-        }
-        Err(error) => {
-            progress.state = OperationState::Failed;
-            let failure = Failure::Device(error.clone());
-            progress.error = Some(failure.to_json().to_string());
-        }
-    }
-    progress
 }
 
 fn milliseconds(time: Duration) -> i64 {

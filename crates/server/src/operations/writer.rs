@@ -12,6 +12,7 @@ use usphere_store::{NewOperation, OperationWrite, OperationWritten, StoreError};
 use super::Shared;
 use super::core::Ticket;
 use crate::blocking::call;
+use crate::health;
 use crate::limits::{OPERATIONS_TOGETHER_MAX, READS_GATHER, READS_WAITING_MAX};
 
 /// What is to be done in order.
@@ -124,7 +125,7 @@ async fn write(shared: &Arc<Shared>, jobs: Vec<Job>, records: Vec<NewOperation>)
         false => call(&shared.store, move |store| store.write_operations(writes)).await,
     };
     if let Err(error) = &written {
-        tracing::error!(%error, "operations could not be written");
+        health::not_kept(error, "operations");
     }
     let is_written = written.is_ok();
     shared.written(tickets, written);

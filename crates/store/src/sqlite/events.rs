@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::statements::Done;
+use super::statements::{Done, text};
 use crate::limits::{
     EVENT_BYTES_PER_DEVICE_MAX, EVENTS_MAX, EVENTS_PER_DEVICE_MAX, PAGE_EVENTS_BYTES, REPEATED_TIME,
 };
@@ -108,9 +108,9 @@ pub(super) fn list(
     {
         let event = Event {
             id: row.get(0)?,
-            device: row.get(1)?,
+            device: text(row, 1)?,
             at: row.get(2)?,
-            content: row.get(3)?,
+            content: text(row, 3)?,
         };
         bytes += i64::try_from(event.content.len()).unwrap_or(i64::MAX);
         events.push(event);

@@ -4,8 +4,11 @@
 //! write-ahead log, alias changes and removals that somebody was told of among them; the syncs that
 //! FULL costs are shared by all writes that wait together.
 
+mod down;
 mod events;
+pub(crate) mod files;
 mod operations;
+mod salvage;
 mod schema;
 mod statements;
 #[cfg(test)]
@@ -24,7 +27,8 @@ use self::writer::Writer;
 use crate::limits::READERS_MAX;
 use crate::{
     Description, Device, Event, Filter, Listing, Milliseconds, NewEvent, Operation,
-    OperationListing, OperationQuery, OperationWrite, OperationWritten, Sighting, StoreError,
+    OperationListing, OperationQuery, OperationWrite, OperationWritten, Salvaged, Sighting,
+    StoreError, StoreStats,
 };
 
 /// How long a connection waits for another process, a backup for example.
@@ -34,6 +38,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) struct Sqlite {
     place: Place,
     readers: Mutex<Vec<Connection>>,
+    /// What was done when it was found damaged.
+    salvaged: Option<Salvaged>,
     writer: Writer,
 }
 
@@ -46,15 +52,41 @@ impl Sqlite {
         let place = Place(path.to_owned());
         create_private(path)
             .map_err(|error| place.failed("create it or restrict it to its owner", error))?;
-        let mut connection = place.connect()?;
+        salvage::finish(&place)?;
+        let (mut connection, salvaged) = match place.checked() {
+            Ok(connection) => (connection, None),
+            Err(damage @ StoreError::Damaged { .. }) => {
+                let salvaged = salvage::salvage(&place, damage)?;
+                (place.checked()?, Some(salvaged))
+            }
+            Err(error) => return Err(error),
+        };
         schema::prepare(&place, &mut connection)?;
         let writer = Writer::spawn(place.clone(), connection)
             .map_err(|error| place.failed("start its thread", error))?;
         Ok(Self {
             place,
             readers: Mutex::default(),
+            salvaged,
             writer,
         })
+    }
+
+    pub(crate) fn salvaged(&self) -> Option<&Salvaged> {
+        self.salvaged.as_ref()
+    }
+
+    pub(crate) fn kept_aside(&self) -> Vec<PathBuf> {
+        salvage::kept_aside(&self.place)
+    }
+
+    pub(crate) fn stats(&self) -> StoreStats {
+        self.writer.stats()
+    }
+
+    /// Writes something that says nothing, and that is not what is there already: that would not be written.
+    pub(crate) fn probe(&self) -> Result<(), StoreError> {
+        self.writer.write(statements::probe)
     }
 
     pub(crate) fn seen(&self, sightings: Vec<Sighting>) -> Result<(), StoreError> {
@@ -235,8 +267,24 @@ impl From<rusqlite::Error> for Refusal {
 }
 
 impl Place {
+    /// A file that is there.
+    fn existing(path: &Path) -> Result<Self, StoreError> {
+        let place = Self(path.to_owned());
+        match std::fs::metadata(path) {
+            Ok(_) => Ok(place),
+            Err(error) => Err(place.failed("open it", error)),
+        }
+    }
+
     fn name(&self) -> String {
         self.0.display().to_string()
+    }
+
+    /// A connection, once the file was looked through.
+    fn checked(&self) -> Result<Connection, StoreError> {
+        let connection = self.connect()?;
+        schema::check(self, &connection)?;
+        Ok(connection)
     }
 
     /// A connection with the settings that every connection has.
@@ -272,6 +320,10 @@ impl Place {
     fn database(&self, action: &'static str, error: &rusqlite::Error) -> StoreError {
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => self.damaged(error),
+            Some(ErrorCode::DiskFull) => StoreError::Full {
+                place: self.name(),
+                action,
+            },
             _ => self.failed(action, error),
         }
     }

@@ -2,13 +2,15 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::Place;
+use super::down::DOWN;
+use super::{Place, files};
 use crate::StoreError;
 
 /// "usph": tells our databases from those of other programs.
 const APPLICATION_ID: i64 = 0x7573_7068;
 
-/// The steps from version 0, the empty file, upwards. A released step is never changed.
+/// The steps from version 0, the empty file, upwards. A released step is never changed. [`DOWN`] has a step back for
+/// each.
 const STEPS: &[&str] = &[
     "
     CREATE TABLE devices (
@@ -72,19 +74,96 @@ const STEPS: &[&str] = &[
 ",
 ];
 
-/// Checks the file and brings it to the version of this software.
-pub(super) fn prepare(place: &Place, connection: &mut Connection) -> Result<(), StoreError> {
-    prepare_with(place, connection, STEPS)
+/// The version of this software.
+pub(super) fn newest() -> i64 {
+    STEPS.len() as i64
 }
 
+/// Brings a file that was checked to the version of this software. An older one is copied before.
+pub(super) fn prepare(place: &Place, connection: &mut Connection) -> Result<(), StoreError> {
+    let found = version(place, connection)?;
+    if (1..newest()).contains(&found) {
+        files::keep_copy(place, connection, found)?;
+    }
+    climb(place, connection, STEPS)
+}
+
+/// Refuses what is damaged, newer, or not ours. Nothing is written.
+pub(super) fn check(place: &Place, connection: &Connection) -> Result<(), StoreError> {
+    check_known(place, connection, newest())
+}
+
+/// The version of the file.
+pub(super) fn version(place: &Place, connection: &Connection) -> Result<i64, StoreError> {
+    number(connection, "user_version").map_err(|error| place.database("read it", &error))
+}
+
+/// The version of a file whose content may be damaged, where it is one of ours that this software knows.
+pub(super) fn version_of_ours(place: &Place, connection: &Connection) -> Result<i64, StoreError> {
+    check_version(place, connection, newest())?;
+    let failed = |error: rusqlite::Error| place.database("read it", &error);
+    match number(connection, "application_id").map_err(failed)? {
+        APPLICATION_ID => version(place, connection),
+        _ => Err(place.failed("use it", "it is the database of another program")),
+    }
+}
+
+/// Makes an empty file a database of this version.
+pub(super) fn build(
+    place: &Place,
+    connection: &mut Connection,
+    version: i64,
+) -> Result<(), StoreError> {
+    let steps = usize::try_from(version).unwrap_or_default();
+    climb(place, connection, STEPS.get(..steps).unwrap_or(STEPS))
+}
+
+/// Brings a file that was checked to this version, which is known, up or down, wholly or not at all.
+pub(super) fn move_to(
+    place: &Place,
+    connection: &mut Connection,
+    to: i64,
+) -> Result<(), StoreError> {
+    let failed = |error: rusqlite::Error| place.database("migrate it", &error);
+    let transaction = connection
+        .transaction_with_behavior(TransactionBehavior::Exclusive)
+        .map_err(failed)?;
+    let from = number(&transaction, "user_version").map_err(failed)?;
+    let [from, to] = [from, to].map(|version| usize::try_from(version).unwrap_or_default());
+    let up = STEPS.iter().take(to).skip(from);
+    let down = DOWN.iter().take(from).skip(to).rev();
+    let migrate = || -> rusqlite::Result<()> {
+        for step in up.chain(down) {
+            transaction.execute_batch(step)?;
+        }
+        transaction.pragma_update(None, "user_version", to as i64)
+    };
+    migrate()
+        .and_then(|()| transaction.commit())
+        .map_err(failed)
+}
+
+/// As [`prepare`] for any steps, without a copy.
+#[cfg(test)]
 pub(super) fn prepare_with(
     place: &Place,
     connection: &mut Connection,
     steps: &[&str],
 ) -> Result<(), StoreError> {
+    check_known(place, connection, steps.len() as i64)?;
+    climb(place, connection, steps)
+}
+
+/// Takes the steps that a file that was checked has not taken yet.
+fn climb(place: &Place, connection: &mut Connection, steps: &[&str]) -> Result<(), StoreError> {
     let failed = |error: rusqlite::Error| place.database("prepare it", &error);
     let known = i64::try_from(steps.len()).unwrap_or(i64::MAX);
-    check(place, connection, known)?;
+    let is_there = number(connection, "user_version").map_err(failed)? == known
+        && number(connection, "application_id").map_err(failed)? == APPLICATION_ID;
+    if is_there {
+        // Nothing is written, for the disk may be full.
+        return Ok(());
+    }
     connection
         .pragma_update(None, "journal_mode", "WAL")
         .map_err(failed)?;
@@ -109,8 +188,7 @@ pub(super) fn prepare_with(
         .map_err(failed)
 }
 
-/// Refuses what is damaged, newer, or not ours, before anything is written.
-fn check(place: &Place, connection: &Connection, known: i64) -> Result<(), StoreError> {
+fn check_known(place: &Place, connection: &Connection, known: i64) -> Result<(), StoreError> {
     let failed = |error: rusqlite::Error| place.database("read it", &error);
     check_version(place, connection, known)?;
     let verdict: String = connection
@@ -144,4 +222,44 @@ fn check_version(place: &Place, connection: &Connection, known: i64) -> Result<(
 
 fn number(connection: &Connection, pragma: &str) -> rusqlite::Result<i64> {
     connection.pragma_query_value(None, pragma, |row| row.get(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shape(connection: &Connection) -> Vec<(String, String)> {
+        let mut statement = connection
+            .prepare(
+                "SELECT name, sql FROM sqlite_schema
+                 WHERE name NOT LIKE 'sqlite_%' ORDER BY name",
+            )
+            .unwrap();
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+        rows.unwrap().collect::<Result<_, _>>().unwrap()
+    }
+
+    /// From the newest to each older version, the file is as it was made by the software of that version.
+    #[test]
+    fn every_step_has_a_step_back() {
+        assert_eq!(STEPS.len(), DOWN.len(), "a step back for each step");
+        let folder = tempfile::tempdir().unwrap();
+        for to in 1..=STEPS.len() {
+            let shapes = [true, false].map(|is_from_above| {
+                let path = folder.path().join(format!("{to}-{is_from_above}.db"));
+                std::fs::write(&path, []).unwrap();
+                let place = Place(path);
+                let mut connection = place.connect().unwrap();
+                if is_from_above {
+                    prepare(&place, &mut connection).unwrap();
+                    move_to(&place, &mut connection, to as i64).unwrap();
+                } else {
+                    prepare_with(&place, &mut connection, &STEPS[..to]).unwrap();
+                }
+                assert_eq!(version(&place, &connection).unwrap(), to as i64);
+                shape(&connection)
+            });
+            assert_eq!(shapes[0], shapes[1], "version {to}");
+        }
+    }
 }

@@ -204,6 +204,16 @@ pub(super) fn set_setting(connection: &Connection, key: &str, value: Option<&str
     Ok(())
 }
 
+pub(super) fn probe(connection: &Connection) -> Done {
+    connection
+        .prepare_cached(
+            "INSERT INTO settings (key, value) VALUES ('probe', hex(randomblob(8)))
+             ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        )?
+        .execute([])?;
+    Ok(())
+}
+
 pub(super) fn keep_setting(connection: &Connection, key: &str, value: &str) -> Done<String> {
     connection
         .prepare_cached("INSERT INTO settings (key, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
@@ -218,29 +228,40 @@ fn must_exist(id: &str, changed: usize) -> Done {
     Ok(())
 }
 
-/// One row of [`COLUMNS`].
+/// One row of [`COLUMNS`]. Whatever its texts are, they do not stand in the way of other devices.
 fn device(row: &Row<'_>) -> rusqlite::Result<Device> {
-    let protocol: String = row.get(2)?;
-    let protocol = Protocol::named(&protocol).ok_or_else(|| {
-        let reason = format!("unknown protocol {protocol:?}").into();
-        rusqlite::Error::FromSqlConversionFailure(2, rusqlite::types::Type::Text, reason)
-    })?;
     Ok(Device {
-        endpoint_id: row.get(0)?,
-        alias: row.get(1)?,
-        protocol,
+        endpoint_id: text(row, 0)?,
+        alias: optional_text(row, 1)?,
+        // A protocol that this software does not know is that of another version: what is known here is shown.
+        protocol: Protocol::named(&text(row, 2)?).unwrap_or(Protocol::Usp),
         description: Description {
-            manufacturer: row.get(3)?,
-            oui: row.get(4)?,
-            product_class: row.get(5)?,
-            serial_number: row.get(6)?,
-            hardware_version: row.get(7)?,
-            software_version: row.get(8)?,
-            protocol_versions: row.get(9)?,
+            manufacturer: optional_text(row, 3)?,
+            oui: optional_text(row, 4)?,
+            product_class: optional_text(row, 5)?,
+            serial_number: optional_text(row, 6)?,
+            hardware_version: optional_text(row, 7)?,
+            software_version: optional_text(row, 8)?,
+            protocol_versions: optional_text(row, 9)?,
         },
         first_seen: row.get(10)?,
         last_seen: row.get(11)?,
-        remote_address: row.get(12)?,
-        last_mtp: row.get(13)?,
+        remote_address: optional_text(row, 12)?,
+        last_mtp: optional_text(row, 13)?,
     })
+}
+
+/// A text, also where its bytes are none.
+pub(super) fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<String> {
+    Ok(optional_text(row, column)?.unwrap_or_default())
+}
+
+/// Also where its bytes are no text.
+pub(super) fn optional_text(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<String>> {
+    let bytes = row.get_ref(column)?.as_bytes_or_null();
+    let bytes = bytes.map_err(|error| {
+        let reason = Box::new(error);
+        rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, reason)
+    })?;
+    Ok(bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned()))
 }

@@ -7,7 +7,9 @@ use super::*;
 use crate::limits::{PAGE_DEVICES_MAX, TEXT_BYTES_MAX};
 use crate::{Protocol, Store};
 
+mod copies;
 mod files;
+mod poison;
 
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()

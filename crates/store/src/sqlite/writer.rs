@@ -2,14 +2,17 @@
 //! is synced.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::{Place, Refusal};
-use crate::StoreError;
 use crate::limits::{GROUP_WRITES_MAX, WRITES_WAITING_MAX};
+use crate::stats::Counts;
+use crate::{StoreError, StoreStats};
 
 const ACTION: &str = "write to it";
 
@@ -18,6 +21,7 @@ pub(super) struct Writer {
     place: Place,
     jobs: Option<SyncSender<Job>>,
     thread: Option<JoinHandle<()>>,
+    counts: Arc<Counts>,
 }
 
 /// Does its work inside the transaction, if there is one, and returns what to say when the outcome is
@@ -29,18 +33,25 @@ impl Writer {
     pub(super) fn spawn(place: Place, mut connection: Connection) -> io::Result<Self> {
         let (jobs, waiting) = mpsc::sync_channel(WRITES_WAITING_MAX);
         let of_thread = place.clone();
+        let counts = Arc::<Counts>::default();
+        let counting = Arc::clone(&counts);
         let thread = thread::Builder::new()
             .name("store writer".to_owned())
             .spawn(move || {
                 while let Ok(first) = waiting.recv() {
-                    write_group(&of_thread, &mut connection, first, &waiting);
+                    write_group(&of_thread, &mut connection, first, &waiting, &counting);
                 }
             })?;
         Ok(Self {
             place,
             jobs: Some(jobs),
             thread: Some(thread),
+            counts,
         })
+    }
+
+    pub(super) fn stats(&self) -> StoreStats {
+        self.counts.read()
     }
 
     /// Does the work and waits until it is durable. What a refused work had changed is taken back.
@@ -50,8 +61,13 @@ impl Writer {
     ) -> Result<T, StoreError> {
         let (answer, answered) = mpsc::sync_channel(1);
         let place = self.place.clone();
+        let counts = Arc::clone(&self.counts);
         let job: Job = Box::new(move |connection| {
+            counts.taken();
             let done = connection.map(|connection| in_savepoint(connection, work));
+            if let Some(Err(Refusal::Database(error))) = &done {
+                counts.failed(&place.database(ACTION, error));
+            }
             Box::new(move |committed| {
                 let told = match (done, committed) {
                     (Some(Ok(done)), Ok(())) => Ok(done),
@@ -67,6 +83,7 @@ impl Writer {
         });
         let ended = || self.place.failed(ACTION, "its thread has ended");
         let jobs = self.jobs.as_ref().ok_or_else(ended)?;
+        self.counts.came();
         jobs.send(job).map_err(|_| ended())?;
         answered.recv().map_err(|_| ended())?
     }
@@ -76,17 +93,27 @@ impl Writer {
         &self,
         work: impl FnOnce(&Connection) -> Result<(), Refusal> + Send + 'static,
     ) -> Result<(), StoreError> {
+        let place = self.place.clone();
+        let counts = Arc::clone(&self.counts);
         let job: Job = Box::new(move |connection| {
+            counts.taken();
             // It was promised to nobody.
-            let _ = connection.map(|connection| in_savepoint(connection, work));
+            let done = connection.map(|connection| in_savepoint(connection, work));
+            if let Some(Err(Refusal::Database(error))) = &done {
+                counts.failed(&place.database(ACTION, error));
+            }
             Box::new(|_| ())
         });
         let ended = || self.place.failed(ACTION, "its thread has ended");
-        match self.jobs.as_ref().ok_or_else(ended)?.try_send(job) {
-            Ok(()) => Ok(()),
-            Err(TrySendError::Full(_)) => Err(StoreError::Busy),
-            Err(TrySendError::Disconnected(_)) => Err(ended()),
-        }
+        let jobs = self.jobs.as_ref().ok_or_else(ended)?;
+        self.counts.came();
+        jobs.try_send(job).map_err(|error| {
+            self.counts.left();
+            match error {
+                TrySendError::Full(_) => StoreError::Busy,
+                TrySendError::Disconnected(_) => ended(),
+            }
+        })
     }
 }
 
@@ -99,7 +126,14 @@ impl Drop for Writer {
     }
 }
 
-fn write_group(place: &Place, connection: &mut Connection, first: Job, waiting: &Receiver<Job>) {
+fn write_group(
+    place: &Place,
+    connection: &mut Connection,
+    first: Job,
+    waiting: &Receiver<Job>,
+    counts: &Counts,
+) {
+    let begun = Instant::now();
     let group = std::iter::once(first)
         .chain(waiting.try_iter())
         .take(GROUP_WRITES_MAX);
@@ -115,6 +149,10 @@ fn write_group(place: &Place, connection: &mut Connection, first: Job, waiting: 
         }
     };
     let committed = committed.map_err(|error| place.database(ACTION, &error));
+    if let Err(error) = &committed {
+        counts.failed(error);
+    }
+    counts.committed(begun.elapsed());
     for answer in answers {
         answer(committed.clone());
     }

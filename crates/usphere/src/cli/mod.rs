@@ -65,6 +65,12 @@ enum Verb {
     Decode(verbs::decode::Options),
     /// Make and show certificates for TLS
     Certs(verbs::certs::Options),
+    /// Write a backup of a server's data folder into one file, also while the server runs
+    Backup(verbs::upkeep::Backup),
+    /// Put a backup into a data folder that no server uses
+    Restore(verbs::upkeep::Restore),
+    /// Bring a server's database to another schema version, for a server of another version
+    Migrate(verbs::upkeep::Migrate),
     /// Simulate many devices, to see how a server bears them
     Sim(verbs::sim::Options),
 }
@@ -102,15 +108,18 @@ impl Verb {
     fn run(self) -> Result<Exit, Failure> {
         match self {
             Self::Add(options) => options.run(),
+            Self::Backup(options) => options.run(),
             Self::Certs(options) => options.run(),
             Self::Decode(options) => options.run(),
             Self::Delete(options) => options.run(),
             Self::Devices(options) => options.run(),
             Self::Get(options) => options.run(),
             Self::Instances(options) => options.run(),
+            Self::Migrate(options) => options.run(),
             Self::Operate(options) => options.run(),
             Self::Operations(options) => options.run(),
             Self::Protocol(options) => options.run(),
+            Self::Restore(options) => options.run(),
             Self::Schema(options) => options.run(),
             Self::Set(options) => options.run(),
             Self::Sim(options) => options.run(),

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use usphere_datamodel::operation::{OperateOutcome, OperationError, Outcome};
 use usphere_store::{Milliseconds, OperationProgress, OperationState, OperationWrite};
 
-use super::{Core, Phase, bounded, is_repeatable, progress};
-use crate::limits::{ATTEMPTS_MAX, COMMAND_ENDS_EARLY_MAX, COMPLETION_TIME};
+use super::{Core, Phase, is_repeatable, progress};
+use crate::limits::{ATTEMPTS_MAX, COMMAND_ENDS_EARLY_MAX, COMPLETION_TIME, OUTCOME_BYTES_MAX};
 use crate::operations::end::{self, CommandEnd, Failure};
 use crate::operations::name::Number;
 
@@ -96,7 +96,7 @@ impl Core {
 
     /// Takes down how far its commands are.
     pub(super) fn run_on(&mut self, number: Number, outcome: OperateOutcome, now: Milliseconds) {
-        let (json, bytes) = bounded(&outcome);
+        let (json, bytes) = end::bounded(&outcome, OUTCOME_BYTES_MAX);
         // What is too large to be kept could not be taken up again.
         if !end::is_running(&outcome) || json.is_none() {
             return self.end(number, Ok(Outcome::Operate(outcome)), now);

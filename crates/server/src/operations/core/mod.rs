@@ -25,7 +25,7 @@ use usphere_store::{
 };
 
 use self::lane::Lane;
-use super::end::{CommandEnd, End, Failure, Obstacle};
+use super::end::{self, CommandEnd, End, Failure, Obstacle};
 use super::name::Number;
 use crate::limits::{
     OPERATIONS_BYTES_MAX, OPERATIONS_MAX, OPERATIONS_PER_DEVICE_MAX, OUTCOME_BYTES_MAX, PAUSE,
@@ -241,6 +241,11 @@ impl Core {
             .count()
     }
 
+    /// How many have not ended.
+    pub(super) fn count(&self) -> usize {
+        self.live.len()
+    }
+
     /// Whether the end of a command of this key means an Operation.
     pub(super) fn expects(&self, device: &str, key: &str) -> bool {
         self.running(device, key).next().is_some()
@@ -388,16 +393,7 @@ impl Core {
         let Some(live) = self.live.get_mut(&number) else {
             return;
         };
-        let state = match &end {
-            Ok(_) => OperationState::Done,
-            Err(Failure::Expired(_)) => OperationState::Expired,
-            Err(_) => OperationState::Failed,
-        };
-        let mut progress = progress(state, now, live.attempts);
-        match &end {
-            Ok(outcome) => (progress.outcome, progress.outcome_bytes) = bounded(outcome),
-            Err(failure) => progress.error = Some(failure.to_json().to_string()),
-        }
+        let progress = end::progress(end.as_ref(), now, live.attempts, OUTCOME_BYTES_MAX);
         live.request = None;
         live.phase = Phase::Ending {
             progress: progress.clone(),
@@ -529,12 +525,4 @@ fn progress(state: OperationState, now: Milliseconds, attempts: u32) -> Operatio
         outcome_bytes: 0,
         error: None,
     }
-}
-
-/// Its JSON, unless that is too large, and how large it is.
-fn bounded(outcome: &impl serde::Serialize) -> (Option<String>, u64) {
-    let json = serde_json::to_string(outcome).unwrap_or_default();
-    let bytes = json.len();
-    let kept = (bytes <= OUTCOME_BYTES_MAX).then_some(json);
-    (kept, bytes as u64)
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params, params_from_iter};
 
-use super::statements::Done;
+use super::statements::{Done, optional_text, text};
 use crate::limits::{
     OPERATIONS_BYTES_MAX, OPERATIONS_MAX, OPERATIONS_PER_DEVICE_MAX, OPERATIONS_TIME,
     PAGE_OPERATIONS_BYTES,
@@ -252,20 +252,6 @@ fn operation_of(row: &Row<'_>) -> rusqlite::Result<Operation> {
         outcome_bytes: row.get::<_, i64>(13)?.unsigned_abs(),
         error: optional_text(row, 14)?,
     })
-}
-
-fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<String> {
-    Ok(optional_text(row, column)?.unwrap_or_default())
-}
-
-/// Also where its bytes are no text.
-fn optional_text(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<String>> {
-    let bytes = row.get_ref(column)?.as_bytes_or_null();
-    let bytes = bytes.map_err(|error| {
-        let reason = Box::new(error);
-        rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, reason)
-    })?;
-    Ok(bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned()))
 }
 
 fn ended(progress: &OperationProgress) -> Option<Milliseconds> {

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_damaged_file_stops_the_server_and_stays() {
+fn a_file_of_which_nothing_can_be_read_stops_the_server_and_stays() {
     let folder = folder();
     let path = folder.path().join("server.db");
     store(&folder)
@@ -14,14 +14,9 @@ fn a_damaged_file_stops_the_server_and_stays() {
         )
         .unwrap();
     let sound = fs::read(&path).unwrap();
-    let mut torn = sound.clone();
-    torn[4096..20_000].fill(0x5a);
-    let damaged = [
-        b"garbage".repeat(1000),
-        torn,
-        sound[..sound.len() / 2].to_vec(),
-    ];
-    for bytes in damaged {
+    let mut headless = sound.clone();
+    headless[..4096].fill(0x5a);
+    for bytes in [b"garbage".repeat(1000), headless, sound[..5000].to_vec()] {
         fs::write(&path, &bytes).unwrap();
         let Err(error) = Store::open(&path) else {
             panic!("opened")
@@ -34,6 +29,8 @@ fn a_damaged_file_stops_the_server_and_stays() {
             "{error}"
         );
         assert_eq!(fs::read(&path).unwrap(), bytes);
+        let left = fs::read_dir(folder.path()).unwrap().count();
+        assert!(left <= 3, "{left} files");
     }
     fs::write(&path, &sound).unwrap();
     assert_eq!(store(&folder).count().unwrap(), 2000);
@@ -154,7 +151,12 @@ fn a_full_disk_refuses_the_group_and_passes() {
         let error = writer
             .write(move |connection| statements::set_setting(connection, "large", Some(&value)))
             .unwrap_err();
-        assert!(error.to_string().contains("full"), "{error}");
+        assert!(matches!(error, StoreError::Full { .. }), "{error}");
+        let trouble = writer.stats().trouble;
+        assert!(
+            matches!(trouble, Some(StoreError::Full { .. })),
+            "{trouble:?}"
+        );
     }
     writer
         .write(move |connection| {
@@ -162,6 +164,11 @@ fn a_full_disk_refuses_the_group_and_passes() {
             statements::set_setting(connection, "large", Some(&large))
         })
         .unwrap();
+    let stats = writer.stats();
+    assert!(stats.trouble.is_none(), "{stats:?}");
+    assert_eq!((stats.writes, stats.waiting), (4, 0));
+    assert_eq!(stats.commits.iter().sum::<u64>(), 4);
+    assert!(stats.failures >= 3);
     drop(writer);
     assert_eq!(
         store(&folder).setting("large").unwrap().unwrap().len(),

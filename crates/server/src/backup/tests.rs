@@ -1,0 +1,139 @@
+//! What a backup promises.
+
+use usphere_store::{Protocol, Sighting};
+
+use super::*;
+
+fn sighting(id: &str) -> Sighting {
+    Sighting {
+        endpoint_id: id.to_owned(),
+        protocol: Protocol::Usp,
+        at: 1,
+        remote_address: None,
+        mtp: None,
+    }
+}
+
+/// A data folder as a server leaves it, with this many devices.
+fn data(path: &Path, devices: usize) -> (String, Store) {
+    let folder = DataFolder::open(path).unwrap();
+    let token = folder.token().unwrap().as_str().to_owned();
+    fs::write(path.join(ENDPOINT_ID), "self::server\n").unwrap();
+    let store = Store::open(&folder.database()).unwrap();
+    let devices = (0..devices).map(|n| sighting(&format!("self::{n}")));
+    store.seen(devices.collect()).unwrap();
+    (token, store)
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let names = fs::read_dir(folder).unwrap();
+    let mut names: Vec<_> = names
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn what_is_backed_up_is_there_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (from, to) = (
+        folder.path().join("data"),
+        folder.path().join("made/by/restore"),
+    );
+    let (token, store) = data(&from, 3);
+    let file = folder.path().join("backup.tar");
+    // The server runs, and goes on.
+    let made = backup(&from, &file).unwrap();
+    store.seen(vec![sighting("self::later")]).unwrap();
+    assert_eq!(made.endpoint_id.as_deref(), Some("self::server"));
+    assert_eq!(names(folder.path()), ["backup.tar", "data"]);
+    assert_eq!(examine(&file).unwrap(), made);
+
+    let restored = restore(&file, &to, false).unwrap();
+    assert_eq!((restored.manifest, restored.replaced), (made, None));
+    assert_eq!(names(&to), ["endpoint-id", "lock", "server.db", "token"]);
+    let folder = DataFolder::open(&to).unwrap();
+    assert_eq!(folder.token().unwrap().as_str(), token);
+    assert_eq!(Store::open(&folder.database()).unwrap().count().unwrap(), 3);
+}
+
+#[test]
+fn what_is_there_is_replaced_only_when_told_and_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, other) = (folder.path().join("one"), folder.path().join("other"));
+    let file = folder.path().join("backup.tar");
+    drop(data(&one, 1));
+    let (_, store) = data(&other, 2);
+    backup(&one, &file).unwrap();
+    let error = backup(&one, &file).unwrap_err();
+    assert!(matches!(error, BackupError::Exists { .. }), "{error}");
+    let in_use = DataFolder::open(&other).unwrap();
+    let error = restore(&file, &other, true).unwrap_err();
+    assert!(
+        matches!(error, BackupError::Data(DataError::InUse { .. })),
+        "{error}"
+    );
+    drop((in_use, store));
+    let error = restore(&file, &other, false).unwrap_err();
+    assert!(error.to_string().contains("--replace"), "{error}");
+
+    let count = |folder: &Path| {
+        Store::open(&folder.join(DATABASE))
+            .unwrap()
+            .count()
+            .unwrap()
+    };
+    assert_eq!(count(&other), 2);
+    let replaced = restore(&file, &other, true).unwrap().replaced.unwrap();
+    assert_eq!((count(&other), count(&replaced)), (1, 2));
+}
+
+#[test]
+fn a_backup_that_is_not_whole_is_refused_wherever_it_is_damaged() {
+    let folder = tempfile::tempdir().unwrap();
+    let (from, to) = (folder.path().join("data"), folder.path().join("to"));
+    drop(data(&from, 50));
+    let file = folder.path().join("backup.tar");
+    backup(&from, &file).unwrap();
+    let sound = fs::read(&file).unwrap();
+    // The last two blocks of 512 bytes mark the end, and are nothing by themselves.
+    let content = sound.len() - 1024;
+    let damaged = folder.path().join("damaged.tar");
+    for at in (0..content).step_by(997) {
+        let mut bytes = sound.clone();
+        bytes[at] ^= 0x01;
+        fs::write(&damaged, &bytes).unwrap();
+        // What fills a block up belongs to nothing.
+        if let Ok(manifest) = restore(&damaged, &to, true) {
+            assert_eq!(bytes[at], 0x01, "{at}: {manifest:?}");
+        }
+    }
+    for cut in (0..content - 1024).step_by(4999) {
+        fs::write(&damaged, &sound[..cut]).unwrap();
+        restore(&damaged, &to, true).unwrap_err();
+        examine(&damaged).unwrap_err();
+    }
+    fs::write(&damaged, b"garbage".repeat(1000)).unwrap();
+    examine(&damaged).unwrap_err();
+}
+
+#[test]
+fn a_restore_that_was_interrupted_keeps_the_server_out_until_it_is_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let from = folder.path().join("data");
+    drop(data(&from, 1));
+    let file = folder.path().join("backup.tar");
+    backup(&from, &file).unwrap();
+    fs::create_dir(from.join("restoring")).unwrap();
+    fs::remove_file(from.join(DATABASE)).unwrap();
+    let error = DataFolder::open(&from).unwrap_err();
+    assert!(error.to_string().contains("usphere restore"), "{error}");
+    // Nor does a broken backup let it in.
+    let broken = folder.path().join("broken.tar");
+    fs::write(&broken, "garbage").unwrap();
+    restore(&broken, &from, false).unwrap_err();
+    DataFolder::open(&from).unwrap_err();
+    restore(&file, &from, false).unwrap();
+    DataFolder::open(&from).unwrap();
+}

@@ -1,0 +1,125 @@
+//! Taking up a configuration that has changed, without letting go of a connection.
+//!
+//! A reload happens as a whole or not at all: a file that is wrong leaves everything as it was.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::Serialize;
+use usphere_mtp::tls::IdentityError;
+use usphere_runtime::ControllerTls;
+
+use crate::config::{Change, Config, KEYS};
+
+/// What a server needs of the program that runs it, to take up a configuration that has changed.
+pub trait Surroundings: Send + Sync {
+    /// The configuration as it is now, checked.
+    ///
+    /// # Errors
+    /// What is wrong with it, for people.
+    fn configuration(&self) -> Result<Config, String>;
+
+    /// Logs by this filter from now on; by the default where there is none.
+    ///
+    /// # Errors
+    /// Why it is no filter.
+    fn log(&self, filter: Option<&str>) -> Result<(), String>;
+}
+
+/// What came of a reload.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Reloaded {
+    /// Keys whose new values hold from now on.
+    pub applied: Vec<String>,
+    /// Whether certificates, keys and CAs were read again.
+    pub certificates: bool,
+    /// Keys whose new values hold when the server is started again.
+    pub restart: Vec<String>,
+}
+
+/// Why nothing was taken up.
+#[derive(Debug, thiserror::Error)]
+pub enum ReloadError {
+    /// The configuration cannot be used.
+    #[error("the configuration stays as it was: {0}")]
+    Configuration(String),
+    /// A file of TLS cannot be used.
+    #[error("the certificates stay as they were: {0}")]
+    Tls(#[from] IdentityError),
+}
+
+/// What reloads.
+pub(crate) struct Reloader {
+    surroundings: Option<Arc<dyn Surroundings>>,
+    tls: Option<ControllerTls>,
+    /// What the server was started with, and what was reloaded last.
+    given: Mutex<(BTreeMap<String, String>, BTreeMap<String, String>)>,
+}
+
+impl Reloader {
+    pub(crate) fn new(
+        started_with: &Config,
+        tls: Option<ControllerTls>,
+        surroundings: Option<Arc<dyn Surroundings>>,
+    ) -> Self {
+        let given = started_with.given.clone();
+        Self {
+            surroundings,
+            tls,
+            given: Mutex::new((given.clone(), given)),
+        }
+    }
+
+    /// Takes up certificates and what else can be taken up. Reads files.
+    pub(crate) fn reload(&self) -> Result<Reloaded, ReloadError> {
+        let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
+        let (started, last) = &mut *given;
+        let config = match &self.surroundings {
+            Some(surroundings) => {
+                let config = surroundings.configuration();
+                Some((surroundings, config.map_err(ReloadError::Configuration)?))
+            }
+            None => None,
+        };
+        if let Some(tls) = &self.tls {
+            tls.reload()?;
+        }
+        let mut applied = Vec::new();
+        let mut restart = Vec::new();
+        if let Some((surroundings, config)) = config {
+            for key in KEYS {
+                let new = config.given.get(key.name);
+                match key.change {
+                    Change::Restart if new != started.get(key.name) => {
+                        restart.push(key.name.to_owned());
+                    }
+                    Change::Reload if new != last.get(key.name) => {
+                        apply(key.name, &config, surroundings.as_ref())?;
+                        applied.push(key.name.to_owned());
+                    }
+                    Change::Reload | Change::Restart => {}
+                }
+            }
+            *last = config.given;
+        }
+        let reloaded = Reloaded {
+            applied,
+            certificates: self.tls.is_some(),
+            restart,
+        };
+        tracing::info!(applied = ?reloaded.applied, certificates = reloaded.certificates, "configuration reloaded");
+        if !reloaded.restart.is_empty() {
+            tracing::warn!(keys = ?reloaded.restart, "what these keys say now holds when the server is started again");
+        }
+        Ok(reloaded)
+    }
+}
+
+fn apply(key: &str, config: &Config, surroundings: &dyn Surroundings) -> Result<(), ReloadError> {
+    match key {
+        "log" => surroundings
+            .log(config.log.as_deref())
+            .map_err(ReloadError::Configuration),
+        _ => Ok(()),
+    }
+}

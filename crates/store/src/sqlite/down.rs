@@ -1,0 +1,18 @@
+//! The way back: what takes each schema version to the one before it.
+//!
+//! What a version added is lost on the way; the copy that is kept before has it. A step here never touches what an
+//! older version wrote.
+
+/// The steps downwards: the first from version 1 to the empty file, the second from 2 to 1, and so on.
+pub(super) const DOWN: &[&str] = &[
+    "
+    DROP TABLE settings;
+    DROP TABLE devices;
+",
+    "
+    DROP TABLE events;
+",
+    "
+    DROP TABLE operations;
+",
+];
