@@ -14,7 +14,7 @@ use usphere_runtime::TlsFiles;
 
 use crate::limits::CONFIG_BYTES_MAX;
 
-pub use self::keys::{Change, KEYS, Key};
+pub use self::keys::{Change, Key, keys};
 
 /// The configuration of a server.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -333,13 +333,12 @@ mod tests {
     /// The list of keys is what is documented and checked; what is read are the fields.
     #[test]
     fn the_list_of_keys_is_what_is_read() {
-        let tables: std::collections::BTreeSet<&str> = KEYS
-            .iter()
+        let tables: std::collections::BTreeSet<&str> = keys()
             .filter_map(|key| key.name.split_once('.'))
             .map(|(table, _)| table)
             .collect();
         let listed = |table: Option<&str>| -> std::collections::BTreeSet<String> {
-            let names = KEYS.iter().map(|key| match key.name.split_once('.') {
+            let names = keys().map(|key| match key.name.split_once('.') {
                 Some((of, name)) => (Some(of), name),
                 None => (None, key.name),
             });
@@ -361,8 +360,7 @@ mod tests {
 
     #[test]
     fn the_defaults_that_are_listed_are_the_defaults() {
-        let listed: String = KEYS
-            .iter()
+        let listed: String = keys()
             .filter_map(|key| Some(format!("{} = {}\n", key.name, key.default?)))
             .collect();
         let config = Config::from_toml(&listed, "d").unwrap();
@@ -372,8 +370,7 @@ mod tests {
             ..Config::new("d")
         };
         assert_eq!(config, unsaid);
-        let examples: String = KEYS
-            .iter()
+        let examples: String = keys()
             .map(|key| format!("{} = {}\n", key.name, key.example))
             .collect();
         Config::from_toml(&examples, "d").unwrap();

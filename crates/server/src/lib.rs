@@ -23,7 +23,7 @@ mod server;
 mod tracker;
 
 pub use backup::{BackupError, Manifest, Restored, backup, examine, migrate, restore};
-pub use config::{Change, Config, ConfigError, KEYS, Key, LogFormat};
+pub use config::{Change, Config, ConfigError, Key, LogFormat, keys};
 pub use data_folder::DataError;
 pub use reload::{ReloadError, Reloaded, Surroundings};
 pub use server::{Server, StartError};

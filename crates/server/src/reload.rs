@@ -9,7 +9,7 @@ use serde::Serialize;
 use usphere_mtp::tls::IdentityError;
 use usphere_runtime::ControllerTls;
 
-use crate::config::{Change, Config, KEYS};
+use crate::config::{Change, Config, keys};
 
 /// What a server needs of the program that runs it, to take up a configuration that has changed.
 pub trait Surroundings: Send + Sync {
@@ -87,7 +87,7 @@ impl Reloader {
         let mut applied = Vec::new();
         let mut restart = Vec::new();
         if let Some((surroundings, config)) = config {
-            for key in KEYS {
+            for key in keys() {
                 let new = config.given.get(key.name);
                 match key.change {
                     Change::Restart if new != started.get(key.name) => {

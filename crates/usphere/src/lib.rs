@@ -21,6 +21,7 @@ mod print;
 #[cfg(feature = "cli")]
 mod server;
 mod signals;
+mod supervisor;
 mod tls;
 #[cfg(feature = "cli")]
 mod transport;

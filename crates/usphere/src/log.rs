@@ -1,5 +1,8 @@
 //! The log: lines on stderr.
 
+#[cfg(feature = "cli")]
+mod scrub;
+
 use std::io::{self, IsTerminal};
 
 #[cfg(feature = "cli")]
@@ -11,6 +14,9 @@ use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt;
 #[cfg(feature = "cli")]
 use usphere_server::LogFormat;
+
+#[cfg(feature = "cli")]
+use self::scrub::Scrubbed;
 
 use crate::defaults::LOG_VARIABLE;
 use crate::failure::Failure;
@@ -40,6 +46,7 @@ pub(crate) fn start(
 #[derive(Debug)]
 pub(crate) struct Changeable {
     filter: reload::Handle<Targets, Registry>,
+    lines: Scrubbed,
     /// Whether flag or environment say what is logged, which no file changes.
     is_fixed: bool,
 }
@@ -53,7 +60,8 @@ pub(crate) fn start_changeable(
     format: LogFormat,
 ) -> Result<Changeable, Failure> {
     let (filter, handle) = reload::Layer::new(chosen(flag, file, default)?);
-    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    let scrubbed = Scrubbed::default();
+    let lines = tracing_subscriber::fmt::layer().with_writer(scrubbed.clone());
     let registry = tracing_subscriber::registry().with(filter);
     // They fail only where there is a log already; then that one is used.
     match format {
@@ -65,12 +73,18 @@ pub(crate) fn start_changeable(
     }
     Ok(Changeable {
         filter: handle,
+        lines: scrubbed,
         is_fixed: flag.is_some() || crate::data::variable(LOG_VARIABLE).is_some(),
     })
 }
 
 #[cfg(feature = "cli")]
 impl Changeable {
+    /// This text is not to be in any line from now on.
+    pub(crate) fn hide(&self, secret: &str) {
+        self.lines.hide(secret);
+    }
+
     /// Logs by this filter from now on, unless flag or environment say what is logged.
     ///
     /// # Errors

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use clap::Args;
 use tokio::runtime;
 use usphere_proto::EndpointId;
-use usphere_server::{Config, KEYS, Server, StartError, Surroundings};
+use usphere_server::{Config, Server, StartError, Surroundings, keys};
 
 use crate::defaults::{DATA_VARIABLE, LOG_DAEMONS, SERVER_ROLE};
 use crate::failure::{Exit, Failure};
 use crate::log::Changeable;
 use crate::signals::{Reloads, Signals};
+use crate::supervisor::Supervisor;
 use crate::tls::TlsOptions;
 use crate::{data, log};
 
@@ -86,7 +87,8 @@ impl Surroundings for Around {
 async fn serve(config: Config, around: Around) -> Result<Exit, Failure> {
     let mut signals = Signals::listen()?;
     let mut reloads = Reloads::listen(true)?;
-    let server = Server::start_in(config, Some(Arc::new(around)))
+    let around = Arc::new(around);
+    let server = Server::start_in(config, Some(Arc::clone(&around) as _))
         .await
         .map_err(|error| match error {
             StartError::EndpointId(_)
@@ -102,12 +104,21 @@ async fn serve(config: Config, around: Around) -> Result<Exit, Failure> {
         server.endpoint_id(),
         server.ws_url()
     );
+    around.log.hide(server.token());
+    let mut supervisor = Supervisor::find();
+    supervisor.ready();
     loop {
         tokio::select! {
             () = signals.wait() => break,
-            () = reloads.next() => reload(&server),
+            () = reloads.next() => {
+                supervisor.reloading();
+                reload(&server);
+                supervisor.ready();
+            }
+            () = supervisor.beat() => {}
         }
     }
+    supervisor.stopping();
     signals.say_farewell(server.shutdown()).await;
     Ok(Exit::Done)
 }
@@ -120,7 +131,7 @@ fn told(config: &Config) -> String {
         format!("ws = \"{}\"", config.ws),
     ];
     let by_flags = ["data", "api", "ws"];
-    for key in KEYS.iter().filter(|key| !by_flags.contains(&key.name)) {
+    for key in keys().filter(|key| !by_flags.contains(&key.name)) {
         let value = config.given.get(key.name).map(String::as_str);
         lines.extend(
             value

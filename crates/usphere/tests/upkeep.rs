@@ -5,10 +5,12 @@ mod common;
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::Command;
 
-use crate::common::{Program, Signal, eventually, free_port, ran, usphere};
+use crate::common::{PATIENCE, Program, Signal, eventually, free_port, ran, usphere};
 
 /// A running server on free ports.
 fn server(folder: &Path, data: &Path, extra: &[&str]) -> Program {
@@ -218,4 +220,129 @@ fn a_full_disk_is_told_and_passes() {
         running.log()
     );
     assert_eq!(running.end(Signal::TERM), 0);
+}
+
+/// What systemd would hear, where it had started a server.
+#[test]
+fn whoever_started_the_server_is_told_how_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("notify");
+    let heard = UnixDatagram::bind(&socket).unwrap();
+    heard.set_read_timeout(Some(PATIENCE)).unwrap();
+    let wait_for = |word: &str| {
+        let mut bytes = [0; 4096];
+        loop {
+            let count = heard
+                .recv(&mut bytes)
+                .unwrap_or_else(|error| panic!("no {word}: {error}"));
+            if String::from_utf8_lossy(&bytes[..count])
+                .lines()
+                .any(|line| line == word)
+            {
+                return;
+            }
+        }
+    };
+    let mut command = usphere();
+    command
+        .args([
+            "server",
+            "--api",
+            "127.0.0.1:0",
+            "--ws",
+            "127.0.0.1:0",
+            "--data",
+        ])
+        .arg(folder.path().join("data"))
+        .env("NOTIFY_SOCKET", &socket)
+        .env("WATCHDOG_USEC", "200000");
+    let running = Program::start(&mut command, folder.path().join("server.log"));
+    wait_for("READY=1");
+    wait_for("WATCHDOG=1");
+    wait_for("WATCHDOG=1");
+    running.signal(Signal::HUP);
+    wait_for("RELOADING=1");
+    wait_for("READY=1");
+    running.signal(Signal::TERM);
+    wait_for("STOPPING=1");
+}
+
+#[test]
+fn the_units_name_the_program() {
+    let unit = ran(usphere().args(["service", "server", "--program", "/opt/usphere"])).ended(0);
+    let unit = unit
+        .says("ExecStart=/opt/usphere server")
+        .says("Type=notify");
+    assert!(!unit.out.contains("/usr/bin"), "{}", unit.out);
+    ran(usphere().args(["service", "agent"]))
+        .ended(0)
+        .says(env!("CARGO_BIN_EXE_usphere"));
+    ran(usphere().args(["service", "user"]))
+        .ended(0)
+        .says("u usphere");
+    ran(usphere().args(["service", "server", "--program", "usphere"])).ended(2);
+}
+
+/// Whatever the level: neither tokens nor the values of devices are in the log, of the server and of the Agent.
+#[test]
+fn no_secret_is_in_the_log_at_any_level() {
+    let folder = tempfile::tempdir().unwrap();
+    let (port, secret) = (free_port(), "xyzzy-is-the-password");
+    let [data, agent] = ["server", "agent"].map(|name| folder.path().join(name));
+    fs::create_dir(&data).unwrap();
+    fs::set_permissions(&data, fs::Permissions::from_mode(0o700)).unwrap();
+    let token = "t".repeat(32);
+    fs::write(data.join("token"), &token).unwrap();
+    fs::set_permissions(data.join("token"), fs::Permissions::from_mode(0o600)).unwrap();
+    let mut command = usphere();
+    command
+        .args(["--log", "trace", "server", "--ws", "127.0.0.1:0", "--api"])
+        .arg(format!("127.0.0.1:{port}"))
+        .arg("--data")
+        .arg(&data);
+    let mut server = Program::start(&mut command, folder.path().join("server.log"));
+    server.wait_for("an Agent comes with");
+    let log = server.log();
+    let controller = log.split("--controller ").nth(1).unwrap();
+    let controller = controller.split_whitespace().next().unwrap();
+    let mut command = usphere();
+    command
+        .args(["--log", "trace", "agent", "--endpoint-id", "self::quiet"])
+        .args(["--controller", controller, "--data"])
+        .arg(&agent);
+    let device = Program::start(&mut command, folder.path().join("agent.log"));
+    server.wait_for("Agent online");
+
+    let post = |verb: &str, body: &str| {
+        eventually("the device answers", || {
+            let head = format!("POST /api/v1/devices/self::quiet/{verb}");
+            let (status, answer) = asked(port, &head, body);
+            (status == 200).then_some(answer)
+        })
+    };
+    post(
+        "set",
+        &format!(
+            r#"{{"objects":[{{"path":"Device.DeviceInfo.","parameters":[{{"name":"ProvisioningCode","value":"{secret}"}}]}}]}}"#
+        ),
+    );
+    let answer = post("get", r#"{"paths":["Device.DeviceInfo.ProvisioningCode"]}"#);
+    assert!(answer.contains(secret), "{answer}");
+    let wrong = "w".repeat(40);
+    let refused = ran(usphere()
+        .args(["devices", "list", "--token", &wrong, "--server"])
+        .arg(format!("http://127.0.0.1:{port}")));
+    assert_ne!(refused.code, 0);
+    for (program, name) in [(&server, "server"), (&device, "agent")] {
+        let log = program.log();
+        assert!(log.contains("Agent "), "{name} says little:\n{log}");
+        for hidden in [token.as_str(), wrong.as_str(), secret] {
+            assert!(
+                !log.contains(hidden),
+                "{hidden} is in the log of the {name}:\n{log}"
+            );
+        }
+    }
+    assert_eq!(device.end(Signal::TERM), 0);
+    assert_eq!(server.end(Signal::TERM), 0);
 }

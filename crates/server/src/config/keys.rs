@@ -35,8 +35,16 @@ pub enum Change {
     Restart,
 }
 
-/// Every key, in the order of the book.
-pub const KEYS: &[Key] = &[
+/// The keys, in the order of the book: those of no table, and those of each table.
+const GROUPS: &[&[Key]] = &[TOP];
+
+/// Every key of the configuration file, in the order of the book.
+pub fn keys() -> impl Iterator<Item = &'static Key> {
+    GROUPS.iter().copied().flatten()
+}
+
+/// The keys of no table.
+const TOP: &[Key] = &[
     Key {
         name: "data",
         kind: "folder",
@@ -219,7 +227,7 @@ fn collect(prefix: &str, table: &DeTable<'_>, found: &mut Vec<Found>) {
 }
 
 fn is_known(name: &str) -> bool {
-    KEYS.iter().any(|key| key.name == name)
+    keys().any(|key| key.name == name)
 }
 
 fn is_table(name: &str) -> bool {
@@ -227,15 +235,17 @@ fn is_table(name: &str) -> bool {
         let rest = key.name.strip_prefix(name);
         rest.is_some_and(|rest| rest.starts_with('.'))
     };
-    KEYS.iter().any(within)
+    keys().any(within)
 }
 
 /// The known key that takes the fewest edits, if those are few.
 fn nearest(key: &str) -> Option<&'static str> {
     let key: String = key.chars().take(64).collect();
     let distance = |known: &str| strsim::damerau_levenshtein(&key, known);
-    KEYS.iter()
+    let tables = keys().filter_map(|key| Some(key.name.split_once('.')?.0));
+    keys()
         .map(|known| known.name)
+        .chain(tables)
         .min_by_key(|known| distance(known))
         .filter(|known| distance(known) <= 1 + known.len() / 3)
 }

@@ -22,6 +22,7 @@ use crate::defaults::{FIRST_USE_FILE, LOG_DAEMONS, NETWORK_FILE, ROWS_FILE};
 use crate::failure::{Exit, Failure, conclude};
 use crate::log;
 use crate::signals::{Reloads, Signals};
+use crate::supervisor::Supervisor;
 use crate::tls::TlsOptions;
 
 #[derive(Args, Debug, Default)]
@@ -103,10 +104,14 @@ async fn live(settings: Settings) -> Result<Exit, Failure> {
         drop(end.await);
     });
     tokio::pin!(life);
+    let mut supervisor = Supervisor::find();
+    supervisor.ready();
     let ended = loop {
         tokio::select! {
             ended = &mut life => break ended,
+            () = supervisor.beat() => {}
             () = signals.wait() => {
+                supervisor.stopping();
                 drop(told);
                 break signals.say_farewell(life).await;
             }

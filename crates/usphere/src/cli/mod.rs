@@ -71,6 +71,8 @@ enum Verb {
     Restore(verbs::upkeep::Restore),
     /// Bring a server's database to another schema version, for a server of another version
     Migrate(verbs::upkeep::Migrate),
+    /// Print what systemd needs to run the server or the Agent
+    Service(verbs::service::Options),
     /// Simulate many devices, to see how a server bears them
     Sim(verbs::sim::Options),
 }
@@ -121,6 +123,7 @@ impl Verb {
             Self::Protocol(options) => options.run(),
             Self::Restore(options) => options.run(),
             Self::Schema(options) => options.run(),
+            Self::Service(options) => options.run(),
             Self::Set(options) => options.run(),
             Self::Sim(options) => options.run(),
             Self::Watch(options) => options.run(),

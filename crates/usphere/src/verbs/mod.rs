@@ -12,6 +12,7 @@ pub(crate) mod operate;
 pub(crate) mod operations;
 pub(crate) mod protocol;
 pub(crate) mod schema;
+pub(crate) mod service;
 pub(crate) mod set;
 pub(crate) mod sim;
 mod subscription;

@@ -42,6 +42,7 @@ const COMMANDS: &[&[&str]] = &[
     &["backup"],
     &["restore"],
     &["migrate"],
+    &["service"],
     &["sim"],
     &["sim", "usp"],
 ];
