@@ -19,11 +19,12 @@ pub trait Surroundings: Send + Sync {
     /// What is wrong with it, for people.
     fn configuration(&self) -> Result<Config, String>;
 
-    /// Logs by this filter from now on; by the default where there is none.
+    /// Logs by this filter from now on; by the default where there is none. Whether it does: something else may say what
+    /// is logged.
     ///
     /// # Errors
     /// Why it is no filter.
-    fn log(&self, filter: Option<&str>) -> Result<(), String>;
+    fn log(&self, filter: Option<&str>) -> Result<bool, String>;
 }
 
 /// What came of a reload.
@@ -94,8 +95,9 @@ impl Reloader {
                         restart.push(key.name.to_owned());
                     }
                     Change::Reload if new != last.get(key.name) => {
-                        apply(key.name, &config, surroundings.as_ref())?;
-                        applied.push(key.name.to_owned());
+                        if apply(key.name, &config, surroundings.as_ref())? {
+                            applied.push(key.name.to_owned());
+                        }
                     }
                     Change::Reload | Change::Restart => {}
                 }
@@ -115,11 +117,12 @@ impl Reloader {
     }
 }
 
-fn apply(key: &str, config: &Config, surroundings: &dyn Surroundings) -> Result<(), ReloadError> {
+/// Whether the new value holds from now on.
+fn apply(key: &str, config: &Config, surroundings: &dyn Surroundings) -> Result<bool, ReloadError> {
     match key {
         "log" => surroundings
             .log(config.log.as_deref())
             .map_err(ReloadError::Configuration),
-        _ => Ok(()),
+        _ => Ok(false),
     }
 }

@@ -85,18 +85,18 @@ impl Changeable {
         self.lines.hide(secret);
     }
 
-    /// Logs by this filter from now on, unless flag or environment say what is logged.
+    /// Logs by this filter from now on, unless flag or environment say what is logged. Whether it does.
     ///
     /// # Errors
     /// Why it is no filter.
-    pub(crate) fn change(&self, text: &str) -> Result<(), String> {
+    pub(crate) fn change(&self, text: &str) -> Result<bool, String> {
         let wanted = filter(text)?;
         if self.is_fixed {
-            return Ok(());
+            return Ok(false);
         }
-        self.filter
-            .reload(wanted)
-            .map_err(|error| error.to_string())
+        let changed = self.filter.reload(wanted);
+        changed.map_err(|error| error.to_string())?;
+        Ok(true)
     }
 }
 

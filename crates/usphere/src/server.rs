@@ -79,7 +79,7 @@ impl Surroundings for Around {
         }
     }
 
-    fn log(&self, filter: Option<&str>) -> Result<(), String> {
+    fn log(&self, filter: Option<&str>) -> Result<bool, String> {
         self.log.change(filter.unwrap_or(LOG_DAEMONS))
     }
 }

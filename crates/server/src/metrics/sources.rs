@@ -100,6 +100,12 @@ impl Sources {
             help,
             f64::from(u8::from(stats.trouble.is_none())),
         )?;
+        let help = "Files of databases that were damaged and are kept";
+        told.gauge(
+            "store_damaged_kept",
+            help,
+            self.store.kept_aside().len() as f64,
+        )?;
         let help = "Time that transactions of the store took, syncs included";
         let bounds = COMMIT_SECONDS.into_iter().chain([f64::INFINITY]);
         let classes: Vec<(f64, u64)> = bounds.zip(stats.commits).collect();
