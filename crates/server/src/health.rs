@@ -44,7 +44,7 @@ impl Readiness {
 }
 
 /// Looks after the health of a server.
-pub(crate) struct Health {
+pub(crate) struct HealthWatch {
     store: Store,
     /// The file of the store.
     database: PathBuf,
@@ -52,7 +52,7 @@ pub(crate) struct Health {
     last: Mutex<Option<(Instant, StoreHealth)>>,
 }
 
-impl Health {
+impl HealthWatch {
     pub(crate) fn new(
         store: Store,
         database: PathBuf,
@@ -112,7 +112,7 @@ impl Health {
         let probe = tokio::task::spawn_blocking(move || store.probe());
         let health = match timeout(HEALTH_PATIENCE, probe).await {
             Ok(Ok(Ok(()))) => StoreHealth::Ok,
-            Ok(Ok(Err(StoreError::Full { .. }))) => StoreHealth::Full,
+            Ok(Ok(Err(StoreError::DiskFull { .. }))) => StoreHealth::Full,
             Ok(Ok(Err(_)) | Err(_)) => StoreHealth::Failed,
             Err(_) => StoreHealth::Slow,
         };
@@ -121,11 +121,11 @@ impl Health {
     }
 }
 
-/// Says in the log that something was not kept. That the disk is full is said once, by [`Health::watch`]: the log may be
+/// Says in the log that something was not kept. That the disk is full is said once, by [`HealthWatch::watch`]: the log may be
 /// on it.
 pub(crate) fn not_kept(error: &StoreError, what: &'static str) {
     match error {
-        StoreError::Full { .. } => tracing::debug!(%error, what, "not kept"),
+        StoreError::DiskFull { .. } => tracing::debug!(%error, what, "not kept"),
         _ => tracing::error!(%error, what, "not kept"),
     }
 }

@@ -17,7 +17,7 @@ use usphere_store::{Store, StoreError};
 use crate::api::{self, Platform};
 use crate::data_folder::{self, DataError, DataFolder, Token};
 use crate::events::Events;
-use crate::health::Health;
+use crate::health::HealthWatch;
 use crate::inventory::{self, Inventory};
 use crate::limits::STREAMS_MAX;
 use crate::metrics::{Counts, Exposition, Sources};
@@ -44,7 +44,7 @@ pub struct Server {
     metrics: Option<SocketAddr>,
     serving: JoinHandle<()>,
     /// What looks after the health of the server, and what tells of it at a door of its own.
-    beside: [Option<JoinHandle<()>>; 2],
+    watching: [Option<JoinHandle<()>>; 2],
     recording: JoinHandle<()>,
     tracking: JoinHandle<()>,
     carrying_out: [JoinHandle<()>; 2],
@@ -180,7 +180,7 @@ impl Server {
                 database: data.database(),
             },
         ));
-        let health = Health::new(store, data.database(), stopped.clone());
+        let health = HealthWatch::new(store, data.database(), stopped.clone());
         let watching = tokio::spawn(Arc::clone(&health).watch());
         let reloader = Arc::new(Reloader::new(&config, tls, surroundings));
         let platform = Arc::new(Platform {
@@ -220,7 +220,7 @@ impl Server {
             stop,
             metrics,
             serving,
-            beside: [Some(watching), open],
+            watching: [Some(watching), open],
             recording,
             tracking,
             carrying_out,
@@ -317,7 +317,7 @@ impl fmt::Debug for Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.serving.abort();
-        self.beside.iter().flatten().for_each(JoinHandle::abort);
+        self.watching.iter().flatten().for_each(JoinHandle::abort);
         self.recording.abort();
         self.tracking.abort();
         self.carrying_out.iter().for_each(JoinHandle::abort);

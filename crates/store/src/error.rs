@@ -53,7 +53,7 @@ pub enum StoreError {
     #[error(
         "{place}: cannot {action}: the disk is full; free some space there, nothing else has to be done"
     )]
-    Full {
+    DiskFull {
         /// The file.
         place: String,
         /// What was attempted.

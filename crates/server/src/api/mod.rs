@@ -59,7 +59,7 @@ pub(crate) use self::upkeep::open_router;
 use crate::console;
 use crate::data_folder::Token;
 use crate::events::Events;
-use crate::health::{Health, StoreHealth};
+use crate::health::{HealthWatch, StoreHealth};
 use crate::inventory::Inventory;
 use crate::limits::{BODY_BYTES_MAX, BODY_TIMEOUT};
 use crate::metrics::{Counts, Exposition};
@@ -81,7 +81,7 @@ pub(crate) struct Platform {
     pub(crate) reloader: Arc<Reloader>,
     pub(crate) counts: Counts,
     pub(crate) exposition: Arc<Exposition>,
-    pub(crate) health: Arc<Health>,
+    pub(crate) health: Arc<HealthWatch>,
     pub(crate) token: Token,
     pub(crate) endpoint_id: EndpointId,
     pub(crate) ws: String,

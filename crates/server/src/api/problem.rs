@@ -118,7 +118,7 @@ impl From<StoreError> for Problem {
         let status = match &error {
             StoreError::AliasTaken { .. } | StoreError::Ambiguous { .. } => StatusCode::CONFLICT,
             StoreError::Busy => StatusCode::SERVICE_UNAVAILABLE,
-            StoreError::Full { .. } => StatusCode::INSUFFICIENT_STORAGE,
+            StoreError::DiskFull { .. } => StatusCode::INSUFFICIENT_STORAGE,
             StoreError::Invalid(_) => StatusCode::BAD_REQUEST,
             StoreError::NotFound(_) => StatusCode::NOT_FOUND,
             StoreError::Damaged { .. } | StoreError::Failed { .. } | StoreError::Newer { .. } => {

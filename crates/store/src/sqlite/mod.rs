@@ -320,7 +320,7 @@ impl Place {
     fn database(&self, action: &'static str, error: &rusqlite::Error) -> StoreError {
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => self.damaged(error),
-            Some(ErrorCode::DiskFull) => StoreError::Full {
+            Some(ErrorCode::DiskFull) => StoreError::DiskFull {
                 place: self.name(),
                 action,
             },

@@ -151,10 +151,10 @@ fn a_full_disk_refuses_the_group_and_passes() {
         let error = writer
             .write(move |connection| statements::set_setting(connection, "large", Some(&value)))
             .unwrap_err();
-        assert!(matches!(error, StoreError::Full { .. }), "{error}");
+        assert!(matches!(error, StoreError::DiskFull { .. }), "{error}");
         let trouble = writer.stats().trouble;
         assert!(
-            matches!(trouble, Some(StoreError::Full { .. })),
+            matches!(trouble, Some(StoreError::DiskFull { .. })),
             "{trouble:?}"
         );
     }

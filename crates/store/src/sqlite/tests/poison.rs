@@ -172,7 +172,7 @@ fn rows_that_make_no_sense_are_in_nobodys_way() {
     drop(connection);
     let store = store(&folder);
     assert_eq!(store.salvaged(), None);
-    let all = store.list(None, 10).unwrap().devices;
+    let all = store.list(None, 10, &Filter::ALL).unwrap().devices;
     assert_eq!(all.len(), 5);
     assert_eq!(store.find("os::1").unwrap().protocol, Protocol::Usp);
     assert_eq!(store.events("os::1", 0, 10).unwrap().len(), 1);
