@@ -10,6 +10,7 @@ mod config;
 mod console;
 mod data_folder;
 mod descriptors;
+mod doctor;
 mod events;
 mod http;
 mod inventory;
@@ -20,5 +21,6 @@ mod tracker;
 
 pub use config::{Config, ConfigError};
 pub use data_folder::DataError;
+pub use doctor::Reason;
 pub use server::{Server, StartError};
 pub use usphere_runtime::TlsFiles;

@@ -24,6 +24,15 @@ pub const STREAM_READ_EVENTS: u32 = 64;
 /// Time without an event after which a stream shows that it lives.
 pub const STREAM_ALIVE: Duration = Duration::from_secs(10);
 
+/// How long failed contacts are gathered before they are written.
+pub const CONTACTS_GATHER: Duration = Duration::from_millis(250);
+
+/// Failed contacts that are not alike and are written together; what comes on top is only counted.
+pub const CONTACTS_TOGETHER_MAX: usize = 1024;
+
+/// Contacts of a page where the request does not say.
+pub const PAGE_CONTACTS: u32 = 100;
+
 /// Notifications that are stored in one transaction.
 pub const NOTIFICATIONS_TOGETHER_MAX: usize = 256;
 

@@ -16,6 +16,7 @@ use usphere_store::{Store, StoreError};
 
 use crate::api::{self, Platform};
 use crate::data_folder::{self, DataError, DataFolder, Token};
+use crate::doctor::Doctor;
 use crate::events::Events;
 use crate::inventory::{self, Inventory};
 use crate::limits::STREAMS_MAX;
@@ -41,6 +42,7 @@ pub struct Server {
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
     recording: JoinHandle<()>,
+    examining: JoinHandle<()>,
     tracking: JoinHandle<()>,
     carrying_out: [JoinHandle<()>; 2],
     _data: DataFolder,
@@ -145,6 +147,7 @@ impl Server {
             ControllerHost::listen(door, limits, identity, tls.as_ref().map(ControllerTls::tls))
                 .await
                 .map_err(closed_door)?;
+        let failed = controller.handle().contacts();
         let ws = controller.local_addr().unwrap_or(config.ws);
         let scheme = if tls.is_some() { "wss" } else { "ws" };
         let ws_url = format!("{scheme}://{ws}{}", config.ws_path);
@@ -154,6 +157,8 @@ impl Server {
         let events = Events::new(store.clone(), operations.clone());
         let notifications = controller.handle().notifications();
         let recording = tokio::spawn(events.clone().record(notifications));
+        let (doctor, recorder) = Doctor::new(store.clone(), failed);
+        let examining = tokio::spawn(recorder.record());
         let inventory = Inventory::new(store);
         let (tracker, progress) = Tracker::new(controller.handle().clone(), inventory.clone());
         let tracking = tokio::spawn(tracker.run());
@@ -163,6 +168,7 @@ impl Server {
             inventory: inventory.clone(),
             events,
             operations: operations.clone(),
+            doctor,
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             stopped: stopped.clone(),
             progress,
@@ -187,6 +193,7 @@ impl Server {
             stop,
             serving,
             recording,
+            examining,
             tracking,
             carrying_out,
             _data: data,
@@ -235,6 +242,7 @@ impl Server {
             controller,
             serving,
             recording,
+            examining,
             tracking,
             inventory,
             operations,
@@ -252,8 +260,10 @@ impl Server {
         }
         tracking.abort();
         drop(tracking.await);
-        recording.abort();
-        drop(recording.await);
+        for task in [recording, examining] {
+            task.abort();
+            drop(task.await);
+        }
         let were_there = online
             .into_iter()
             .map(|each| each.agent.as_str().to_owned());
@@ -268,6 +278,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.serving.abort();
         self.recording.abort();
+        self.examining.abort();
         self.tracking.abort();
         self.carrying_out.iter().for_each(JoinHandle::abort);
     }

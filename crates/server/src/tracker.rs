@@ -9,7 +9,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use usphere_datamodel::operation::{Get, GetStatus, Operation, Outcome, SupportedProtocol};
 use usphere_proto::EndpointId;
-use usphere_runtime::controller_host::{ControllerEvent, ControllerHandle, Events, OnlineAgent};
+use usphere_runtime::controller_host::{
+    ContactFault, ControllerEvent, ControllerHandle, Events, OnlineAgent,
+};
 use usphere_store::{Description, StoreError};
 
 use crate::inventory::Inventory;
@@ -156,7 +158,13 @@ async fn introduction(controller: ControllerHandle, inventory: Inventory, agent:
     let spoken = controller.request(&agent, versions, OPERATION_TIMEOUT);
     let (said, spoken) = tokio::join!(said, spoken);
     let mut description = match &said {
-        Ok(Outcome::Get(outcome)) => describe(outcome),
+        Ok(Outcome::Get(outcome)) => {
+            let description = describe(outcome);
+            if description == Description::default() {
+                controller.report(&agent, ContactFault::ShowsNothing);
+            }
+            description
+        }
         Ok(_) => Description::default(),
         Err(error) => {
             tracing::info!(%agent, %error, "the device does not say who it is");

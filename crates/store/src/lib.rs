@@ -7,6 +7,7 @@
 //! after a power cut. The store never decides anything about devices, and never starts afresh
 //! because it could not read what was there.
 
+mod contact;
 mod device;
 mod error;
 mod event;
@@ -17,6 +18,9 @@ mod sqlite;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use self::contact::{
+    Contact, ContactListing, ContactOf, ContactPlace, ContactQuery, NewContacts,
+};
 pub use self::device::{Description, Device, Filter, Listing, Protocol, Sighting};
 pub use self::error::StoreError;
 pub use self::event::{Event, NewEvent};
@@ -263,6 +267,32 @@ impl Store {
     pub fn last_operation(&self) -> Result<i64, StoreError> {
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.last_operation(),
+        }
+    }
+
+    // Contacts that failed.
+
+    /// Keeps contacts that failed, in one transaction; those that failed alike are counted together. Older
+    /// ones give way.
+    ///
+    /// # Errors
+    /// What the backend says.
+    pub fn add_contacts(&self, contacts: Vec<NewContacts>) -> Result<(), StoreError> {
+        let contacts = contacts.into_iter().map(NewContacts::bounded).collect();
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.add_contacts(contacts),
+        }
+    }
+
+    /// Contacts that failed, those that came last first: at most `limit`, at most
+    /// [`limits::PAGE_CONTACTS_MAX`].
+    ///
+    /// # Errors
+    /// What the backend says.
+    pub fn contacts(&self, query: &ContactQuery, limit: u32) -> Result<ContactListing, StoreError> {
+        let limit = limit.clamp(1, limits::PAGE_CONTACTS_MAX);
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.contacts(query, limit),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -10,15 +11,17 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Role;
+use usphere_proto::EndpointId;
 use usphere_trust::{Channel, PeerIdentity};
 
-use super::gate::{Gate, Pace, Permit};
+use super::failed::{DoorFault, DoorStep, FailedContact};
+use super::gate::{Gate, Pace, Permit, Shut};
 use super::link::link;
 use super::opening::{self, OpeningError};
 use super::{Link, Settings};
 use crate::limits;
 use crate::metered::Metered;
-use crate::tls::{CLIENT_HELLO, Tls, TlsError};
+use crate::tls::{CLIENT_HELLO, Tls, TlsError, Unwelcome};
 use crate::wire::Wire;
 
 /// Where a listener waits.
@@ -175,17 +178,17 @@ struct Entrance {
     sender: mpsc::Sender<Link>,
 }
 
-/// Why nothing came of a connection.
-#[derive(Debug, thiserror::Error)]
-enum AdmitError {
-    #[error(transparent)]
-    Io(#[from] std::io::Error),
-    #[error("the client does not speak TLS")]
-    NotTls,
-    #[error(transparent)]
-    Opening(#[from] OpeningError),
-    #[error(transparent)]
-    Tls(#[from] TlsError),
+/// Why nothing came of a connection, and who came.
+#[derive(Debug)]
+struct Rejected {
+    fault: DoorFault,
+    claimed: Option<EndpointId>,
+}
+
+/// How far a handshake is.
+#[derive(Debug, Default)]
+struct Progress {
+    is_at_request: AtomicBool,
 }
 
 async fn accept_all(socket: TcpListener, entrance: Arc<Entrance>, limits: ListenerLimits) {
@@ -209,7 +212,8 @@ async fn accept_all(socket: TcpListener, entrance: Arc<Entrance>, limits: Listen
                 tokio::spawn(Arc::clone(&entrance).admit(stream, remote, permit));
             }
             Err(shut) => {
-                tracing::debug!(%remote, ?shut, "connection limit reached");
+                let of_source = matches!(shut, Shut::Source);
+                entrance.failed(remote, None, DoorFault::Full { of_source });
                 if entrance.tls.is_none() {
                     // Said if it can be said at once.
                     let _ = stream.try_write(&opening::busy());
@@ -226,8 +230,9 @@ async fn accept_all(socket: TcpListener, entrance: Arc<Entrance>, limits: Listen
 impl Entrance {
     /// One handshake, given up when it takes too long or the listener is gone.
     async fn admit(self: Arc<Self>, stream: TcpStream, remote: SocketAddr, permit: Permit) {
+        let progress = Progress::default();
         // Boxed: the room of a handshake would stay taken while the link waits to be fetched.
-        let open = Box::pin(self.open(stream, remote, permit));
+        let open = Box::pin(self.open(stream, remote, permit, &progress));
         let handshake = timeout(self.settings.handshake_timeout, open);
         let opened = tokio::select! {
             opened = handshake => opened,
@@ -236,11 +241,28 @@ impl Entrance {
         match opened {
             // The listener may be dropped meanwhile, and the link with it.
             Ok(Ok(link)) => drop(self.sender.send(link).await),
-            Ok(Err(AdmitError::Tls(error @ TlsError::Distrusted(_)))) => {
-                tracing::info!(%remote, "refused: {error}");
+            Ok(Err(Rejected { fault, claimed })) => self.failed(remote, claimed, fault),
+            Err(_) => {
+                let step = progress.step(self.tls.is_some());
+                self.failed(remote, None, DoorFault::Timeout { step });
             }
-            Ok(Err(error)) => tracing::debug!(%remote, %error, "handshake failed"),
-            Err(_) => tracing::debug!(%remote, "handshake took too long"),
+        }
+    }
+
+    /// Tells of a connection of which no link came.
+    fn failed(&self, remote: SocketAddr, claimed: Option<EndpointId>, fault: DoorFault) {
+        match &fault {
+            DoorFault::Tls(TlsError::Distrusted(_)) => {
+                tracing::info!(%remote, "refused: {fault}");
+            }
+            fault => tracing::debug!(%remote, %fault, "no link"),
+        }
+        if let Some(witness) = &self.settings.witness {
+            witness.tell(FailedContact {
+                remote,
+                claimed,
+                fault,
+            });
         }
     }
 
@@ -249,10 +271,29 @@ impl Entrance {
         stream: TcpStream,
         remote: SocketAddr,
         permit: Permit,
-    ) -> Result<Link, AdmitError> {
-        stream.set_nodelay(true)?;
+        progress: &Progress,
+    ) -> Result<Link, Rejected> {
+        let broken = |error: io::Error| {
+            Rejected::from(DoorFault::Broken {
+                step: progress.step(self.tls.is_some()),
+                reason: error.to_string(),
+            })
+        };
+        stream.set_nodelay(true).map_err(broken)?;
         let (mut wire, channel) = self.secure(stream, remote).await?;
-        let opened = opening::answer(&mut wire, &self.path, &self.settings.our_id).await?;
+        progress.is_at_request.store(true, Ordering::Relaxed);
+        let opened = opening::answer(&mut wire, &self.path, &self.settings.our_id).await;
+        let opened = opened.map_err(|error| match error {
+            OpeningError::Io(error) => match TlsError::within(error) {
+                // A client may refuse our certificate after all else is done.
+                Ok(error) => Rejected::from(DoorFault::Tls(error)),
+                Err(error) => broken(error),
+            },
+            OpeningError::Refused { denied, claimed } => Rejected {
+                fault: denied.into_fault(),
+                claimed,
+            },
+        })?;
         let socket = WebSocketStream::from_partially_read(
             wire,
             opened.rest,
@@ -272,18 +313,44 @@ impl Entrance {
         &self,
         mut stream: TcpStream,
         remote: SocketAddr,
-    ) -> Result<(Wire, Channel), AdmitError> {
+    ) -> Result<(Wire, Channel), Rejected> {
         let Some(tls) = &self.tls else {
             let channel = Channel::plain(remote.ip());
             return Ok((Wire::Plain(Metered::new(stream)), channel));
         };
         let mut first = [0];
-        stream.peek(&mut first).await?;
+        let peeked = stream.peek(&mut first).await;
+        peeked.map_err(|error| DoorFault::Broken {
+            step: DoorStep::Tls,
+            reason: error.to_string(),
+        })?;
         if first != [CLIENT_HELLO] {
             opening::refuse_plain(&mut stream).await;
-            return Err(AdmitError::NotTls);
+            return Err(DoorFault::NotTls.into());
         }
-        let (stream, session) = tls.accept(Metered::new(stream)).await?;
+        let accepted = tls.accept(Metered::new(stream)).await;
+        let (stream, session) = accepted.map_err(|Unwelcome { error, claimed }| Rejected {
+            fault: DoorFault::Tls(error),
+            claimed,
+        })?;
         Ok((Wire::Tls(stream), Channel::Tls(session)))
+    }
+}
+
+impl From<DoorFault> for Rejected {
+    fn from(fault: DoorFault) -> Self {
+        Self {
+            fault,
+            claimed: None,
+        }
+    }
+}
+
+impl Progress {
+    fn step(&self, is_tls: bool) -> DoorStep {
+        match is_tls && !self.is_at_request.load(Ordering::Relaxed) {
+            true => DoorStep::Tls,
+            false => DoorStep::Request,
+        }
     }
 }

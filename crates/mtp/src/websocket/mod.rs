@@ -10,6 +10,7 @@
 
 mod connection;
 mod dial;
+mod failed;
 mod gate;
 mod identity;
 mod keepalive;
@@ -29,6 +30,7 @@ use crate::limits;
 use crate::tls::Tls;
 
 pub use dial::{DialError, DialStep, dial};
+pub use failed::{DoorFault, DoorStep, FailedContact, RequestFault, Witness};
 pub use link::{CloseReason, Link, LinkEvent, LinkReceiver};
 pub use listener::{BindError, Door, Listener, ListenerLimits};
 pub use queue::{LinkSender, SendError};
@@ -86,6 +88,8 @@ pub struct Settings {
     /// Whom the caller means to reach, if it knows; TLS takes nobody else's certificate where the
     /// name of the host does not speak for it. Dialling only.
     pub peer_id: Option<EndpointId>,
+    /// Who is told of connections of which no link came. Listening only.
+    pub witness: Option<Witness>,
 }
 
 impl Settings {
@@ -105,6 +109,7 @@ impl Settings {
             legacy_extension: false,
             tls: None,
             peer_id: None,
+            witness: None,
         }
     }
 

@@ -4,9 +4,11 @@
 //! between that every Record of every Agent has to pass. This module must never judge a Record, and
 //! never wait while it holds the lock.
 
+mod contacts;
 mod core;
 mod events;
 mod notifications;
+mod tap;
 #[cfg(test)]
 mod tests;
 
@@ -27,11 +29,13 @@ use usphere_proto::EndpointId;
 
 use self::core::Core;
 
-pub use usphere_controller::{Config as ControllerConfig, OfflineReason};
+pub use usphere_controller::{Config as ControllerConfig, HangupReason, Ignored, OfflineReason};
 
 pub use self::core::Asked;
+pub use contacts::{ContactFault, FailedContact, FailedContacts, NextContact};
 pub use events::{ControllerEvent, Events, OnlineAgent};
 pub use notifications::{Delivery, Notifications};
+pub use tap::{Overheard, Tap};
 
 /// How long a shutdown waits for the closing handshakes.
 pub const FAREWELL_PATIENCE: Duration = Duration::from_secs(3);
@@ -74,9 +78,14 @@ impl ControllerHost {
         tls: Option<Arc<Tls>>,
     ) -> Result<Self, BindError> {
         let settings = settings(&config, tls);
-        let listener = Listener::bind(door, settings.clone(), limits).await?;
+        let core = Core::new(config);
+        let watched = Settings {
+            witness: Some(core.witness()),
+            ..settings.clone()
+        };
+        let listener = Listener::bind(door, watched, limits).await?;
         let address = listener.local_addr();
-        Ok(Self::start(config, settings, Some(listener), Some(address)))
+        Ok(Self::start(core, settings, Some(listener), Some(address)))
     }
 
     /// A Controller that dials one Agent. The Agent can be asked once
@@ -90,7 +99,7 @@ impl ControllerHost {
         tls: Option<Arc<Tls>>,
     ) -> Result<Self, DialError> {
         let settings = settings(&config, tls);
-        let host = Self::start(config, settings, None, None);
+        let host = Self::start(Core::new(config), settings, None, None);
         host.connect(target).await?;
         Ok(host)
     }
@@ -112,12 +121,11 @@ impl ControllerHost {
     }
 
     fn start(
-        config: ControllerConfig,
+        core: Arc<Core>,
         settings: Settings,
         listener: Option<Listener>,
         address: Option<SocketAddr>,
     ) -> Self {
-        let core = Core::new(config);
         let (dialled, arriving) = mpsc::channel(DIALLED_WAITING_MAX);
         let (stop, stopped) = watch::channel(false);
         let keeper = tokio::spawn(keep(Arc::clone(&core), listener, arriving, stopped));
@@ -243,6 +251,21 @@ impl ControllerHandle {
         self.core.events()
     }
 
+    /// Contacts that fail from now on, and why.
+    pub fn contacts(&self) -> FailedContacts {
+        self.core.contacts()
+    }
+
+    /// Tells those who want to know that something is wrong with an Agent, if it is online.
+    pub fn report(&self, agent: &EndpointId, fault: ContactFault) {
+        self.core.report(agent, fault);
+    }
+
+    /// What this Agent and the Controller say to each other from now on, whether the Agent is there or not.
+    pub fn tap(&self, agent: EndpointId) -> Tap {
+        self.core.tap(agent)
+    }
+
     /// What Agents say of their own accord from now on. There is one taker: whoever asks for this last. While
     /// there is none, notifications stay unanswered and their Agents send them again.
     pub fn notifications(&self) -> Notifications {
@@ -327,12 +350,12 @@ async fn run(core: Arc<Core>, link: Link) {
     let name = core.connected(peer, remote, sender);
     while let Some(event) = receiver.recv().await {
         match event {
-            LinkEvent::Record(record, _) => core.handle(Input::Received { link: name, record }),
+            LinkEvent::Record(record, _) => core.received(name, record),
             LinkEvent::Refused(refusal) => core.handle(Input::Refused {
                 link: name,
                 refusal,
             }),
-            LinkEvent::Closed(reason) => core.closed(name, reason.to_string()),
+            LinkEvent::Closed(reason) => core.closed(name, reason),
         }
     }
 }

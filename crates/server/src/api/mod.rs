@@ -12,6 +12,8 @@
 //! | `GET /api/v1/devices/{device}/events/live?after=ID` | the same as it comes, as server-sent events, see below |
 //! | `POST /api/v1/devices/{device}/{verb}?timeout=SECONDS` | the outcome of an Operation |
 //! | `POST /api/v1/devices/{device}/{verb}?wait=false&expires=SECONDS` | 202 and the Operation, which waits for a device that is away |
+//! | `GET /api/v1/devices/{device}/log/live` | what the server and the device say to each other, as server-sent events, see below |
+//! | `GET /api/v1/contacts?device=&after=NEXT&limit=N` | contacts that failed, and why, those that came last first |
 //! | `GET /api/v1/operations?device=&state=&after=ID&limit=N` | a page of Operations, the newest first |
 //! | `GET /api/v1/operations/{id}` | one Operation |
 //! | `DELETE /api/v1/operations/{id}` | cancels it while it is queued; the Operation |
@@ -27,9 +29,16 @@
 //! 1970). A live stream begins with what comes from now on, or after the event that `Last-Event-ID` or `after` names;
 //! it tells `event: presence` with `{"online": true}` at its beginning and whenever the device comes or goes. So many
 //! events of a device are kept as [`usphere_store::limits`] says; older ones are gone.
+//!
+//! A contact is `{id, at, first, count, remote, mtp, endpoint_id?, reason, detail, advice}`; the reasons are those of
+//! [`Reason`](crate::Reason), and those that failed alike are one. With `device` it is the contacts of a device, known
+//! or not, or from an address. A log has messages `{at, type, record | note | count}` with the `type` `received`, `sent`,
+//! `note` or `missed`; secrets are hidden in it.
 
+mod contacts;
 mod devices;
 mod events;
+mod log;
 mod operations;
 mod problem;
 
@@ -54,6 +63,7 @@ use self::problem::Answer;
 pub(crate) use self::problem::Problem;
 use crate::console;
 use crate::data_folder::Token;
+use crate::doctor::Doctor;
 use crate::events::Events;
 use crate::inventory::Inventory;
 use crate::limits::{BODY_BYTES_MAX, BODY_TIMEOUT};
@@ -66,6 +76,7 @@ pub(crate) struct Platform {
     pub(crate) inventory: Inventory,
     pub(crate) events: Events,
     pub(crate) operations: Operations,
+    pub(crate) doctor: Doctor,
     /// Places for live streams.
     pub(crate) streams: Arc<Semaphore>,
     /// Becomes true when the server ends.
@@ -92,6 +103,8 @@ pub(crate) fn router(platform: Arc<Platform>) -> Router {
         )
         .route("/api/v1/devices/{device}/events", get(events::list))
         .route("/api/v1/devices/{device}/events/live", get(events::live))
+        .route("/api/v1/devices/{device}/log/live", get(log::live))
+        .route("/api/v1/contacts", get(contacts::list))
         .route("/api/v1/devices/{device}/{verb}", post(operations::operate))
         .route("/api/v1/operations", get(operations::list))
         .route(

@@ -58,8 +58,19 @@ impl Played {
         name: &str,
         script: impl Fn(RequestType) -> Reply + Send + 'static,
     ) -> Self {
-        let target = format!("ws://{}/usp", server.ws_addr()).parse().unwrap();
-        let (us, controller) = (id(name), server.endpoint_id().clone());
+        let controller = server.endpoint_id().clone();
+        Self::dial(server.ws_addr(), controller, name, script).await
+    }
+
+    /// Connects to where the server, or a way to it, is.
+    pub(crate) async fn dial(
+        door: SocketAddr,
+        controller: EndpointId,
+        name: &str,
+        script: impl Fn(RequestType) -> Reply + Send + 'static,
+    ) -> Self {
+        let target = format!("ws://{door}/usp").parse().unwrap();
+        let us = id(name);
         let link = websocket::dial(&target, &Settings::new(us.clone()))
             .await
             .unwrap();

@@ -4,6 +4,7 @@
 //! write-ahead log, alias changes and removals that somebody was told of among them; the syncs that
 //! FULL costs are shared by all writes that wait together.
 
+mod contacts;
 mod events;
 mod operations;
 mod schema;
@@ -23,8 +24,9 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use self::writer::Writer;
 use crate::limits::READERS_MAX;
 use crate::{
-    Description, Device, Event, Filter, Listing, Milliseconds, NewEvent, Operation,
-    OperationListing, OperationQuery, OperationWrite, OperationWritten, Sighting, StoreError,
+    ContactListing, ContactQuery, Description, Device, Event, Filter, Listing, Milliseconds,
+    NewContacts, NewEvent, Operation, OperationListing, OperationQuery, OperationWrite,
+    OperationWritten, Sighting, StoreError,
 };
 
 /// How long a connection waits for another process, a backup for example.
@@ -113,6 +115,19 @@ impl Sqlite {
 
     pub(crate) fn last_event(&self) -> Result<i64, StoreError> {
         self.read(events::last)
+    }
+
+    pub(crate) fn add_contacts(&self, contacts: Vec<NewContacts>) -> Result<(), StoreError> {
+        self.writer
+            .write(move |connection| contacts::add(connection, &contacts))
+    }
+
+    pub(crate) fn contacts(
+        &self,
+        query: &ContactQuery,
+        limit: u32,
+    ) -> Result<ContactListing, StoreError> {
+        self.read(|connection| contacts::list(connection, query, limit))
     }
 
     pub(crate) fn write_operations(

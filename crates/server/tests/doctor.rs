@@ -1,0 +1,271 @@
+//! Faults made on purpose, over real sockets: the doctor names each, and says what mends it.
+
+mod faults;
+mod support;
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use support::{get, polite};
+
+use self::faults::{House, Ward};
+
+/// What the doctor is to find.
+struct Expected {
+    /// The reason that the only contact from there has.
+    reason: &'static str,
+    /// Whether it is known who came.
+    is_named: bool,
+    /// A part of what was wrong with it, as it is told.
+    detail: &'static str,
+    /// A part of what is to be done.
+    advice: &'static str,
+}
+
+const NOBODY: bool = false;
+const NAMED: bool = true;
+
+fn expect(
+    reason: &'static str,
+    is_named: bool,
+    detail: &'static str,
+    advice: &'static str,
+) -> Expected {
+    Expected {
+        reason,
+        is_named,
+        detail,
+        advice,
+    }
+}
+
+/// Checks that one fault, and nothing else, is told of the address that it was made from.
+fn check(ward: &Ward, contacts: &[Value], expected: &Expected) {
+    let Expected {
+        reason,
+        is_named,
+        detail,
+        advice,
+    } = expected;
+    let [contact] = contacts else {
+        panic!("{reason}: one contact is expected: {contacts:#?}")
+    };
+    assert_eq!(contact["reason"], *reason, "{contact:#}");
+    let text = |field: &str| contact[field].as_str().unwrap_or_default().to_owned();
+    assert!(text("detail").contains(detail), "{detail}: {contact:#}");
+    assert!(text("advice").contains(advice), "{advice}: {contact:#}");
+    let endpoint_id = is_named.then_some(ward.agent.as_str());
+    assert_eq!(contact["endpoint_id"].as_str(), endpoint_id, "{contact:#}");
+    let remote = format!("{}:", ward.address);
+    assert!(text("remote").starts_with(&remote), "{contact:#}");
+    assert_eq!(contact["mtp"], "WebSocket");
+    assert!(contact["at"].as_i64() >= contact["first"].as_i64());
+}
+
+/// What is wrong before a WebSocket is open, at a door without TLS.
+#[tokio::test]
+async fn faults_at_a_plain_door_are_named() {
+    let house = House::plain().await;
+    let mut found = BTreeSet::new();
+    macro_rules! fault {
+        ($make:expr => $reason:literal, $is_named:expr, $detail:literal, $advice:literal) => {{
+            let ward = house.ward();
+            let _kept = $make(&ward).await;
+            let contacts = house.contacts(&ward).await;
+            check(
+                &ward,
+                &contacts,
+                &expect($reason, $is_named, $detail, $advice),
+            );
+            found.insert($reason);
+        }};
+    }
+    fault!(faults::wrong_path => "wrong_path", NAMED,
+        "it asked for /ws; Agents connect at /usp", "WebSocket.Path");
+    fault!(faults::no_subprotocol => "no_subprotocol", NAMED,
+        "offers no WebSocket subprotocol, v1.usp", "Sec-WebSocket-Protocol: v1.usp");
+    fault!(faults::other_subprotocol => "no_subprotocol", NAMED,
+        "the WebSocket subprotocol mqtt", "Sec-WebSocket-Protocol: v1.usp");
+    fault!(faults::browser => "not_web_socket", NOBODY, "upgrade", "another port");
+    fault!(faults::post => "not_web_socket", NOBODY, "", "another port");
+    fault!(faults::mqtt => "not_http", NOBODY, "", "another MTP");
+    fault!(faults::old_web_socket => "web_socket_version", NAMED, "", "Sec-WebSocket-Version: 13");
+    fault!(faults::large_request => "request_too_large", NOBODY, "8192 bytes", "headers");
+    fault!(faults::tls_hello => "tls_at_plain_door", NOBODY, "no TLS is spoken here", "tls_cert");
+    fault!(faults::bad_eid => "invalid_endpoint_id", NOBODY, "nonsense", "EndpointID");
+    fault!(faults::vanishes => "connection_lost", NOBODY, "awaited", "network");
+    assert_eq!(found.len(), 9, "{found:?}");
+
+    let ward = house.ward();
+    let _link = faults::own_id(&ward).await;
+    let contacts = house.contacts(&ward).await;
+    assert_eq!(contacts[0]["reason"], "own_endpoint_id", "{contacts:#?}");
+    let controller = house.server.endpoint_id().as_str();
+    assert_eq!(contacts[0]["endpoint_id"], controller);
+    house.server.shutdown().await;
+}
+
+/// What is wrong with what is said over an open WebSocket.
+#[tokio::test]
+async fn faults_of_records_are_named() {
+    let house = House::plain().await;
+    let mut found = BTreeSet::new();
+    macro_rules! fault {
+        ($make:expr => $reason:literal, $is_named:expr, $detail:literal, $advice:literal) => {{
+            let ward = house.ward();
+            let _kept = $make(&ward).await;
+            let contacts = house.contacts(&ward).await;
+            check(
+                &ward,
+                &contacts,
+                &expect($reason, $is_named, $detail, $advice),
+            );
+            found.insert($reason);
+        }};
+    }
+    fault!(faults::endpoint_mismatch => "endpoint_mismatch", NAMED,
+        "but the peer opened the link as self::claimed", "`eid`");
+    fault!(faults::wrong_to_id => "wrong_to_id", NAMED,
+        "self::elsewhere", "Controller.{i}.EndpointID");
+    fault!(faults::not_a_record => "not_a_record", NAMED, "", "one Record");
+    fault!(faults::text_message => "text_message", NAMED, "", "binary");
+    fault!(faults::large_record => "record_too_large", NAMED, "8388608", "for less");
+    fault!(faults::unmasked => "web_socket_protocol", NAMED, "mask", "proxy");
+    fault!(faults::before_connect => "before_connect", NAMED, "", "WebSocketConnectRecord");
+    fault!(faults::wrong_connect => "wrong_connect", NAMED, "another MTP", "WebSocketConnectRecord");
+    fault!(faults::bad_version => "unknown_version", NAMED, "two", "1.0 to 1.4");
+    fault!(faults::future_version => "unknown_version", NAMED, "9.0", "1.0 to 1.4");
+    fault!(faults::bad_from_id => "invalid_endpoint_id", NAMED, "from_id", "EndpointID");
+    fault!(faults::signed => "signed_record", NAMED, "signed", "mac_signature");
+    fault!(faults::session_context => "session_context", NAMED, "7106", "session contexts off");
+    fault!(faults::bad_request => "bad_request", NAMED, "70", "usphere log");
+    fault!(faults::says_goodbye => "disconnected_by_device", NAMED, "7105", "device's log");
+    fault!(faults::closes_with_error => "closed_by_device", NAMED, "1008", "Controller table");
+    fault!(faults::shows_nothing => "untrusted_role", NAMED,
+        "Device.DeviceInfo.", "AssignedRole");
+    assert_eq!(found.len(), 16, "{found:?}");
+
+    // From two addresses in one name; and in two names over one connection.
+    let (one, other) = (house.ward(), house.ward());
+    let _first = faults::online(&one).await;
+    let _second = faults::online_as(&other, &one.agent).await;
+    let contacts = house.contacts(&other).await;
+    assert_eq!(contacts[0]["reason"], "endpoint_id_in_use", "{contacts:#?}");
+    assert_eq!(contacts[0]["endpoint_id"], one.agent.as_str());
+    let two = house.ward();
+    let _link = faults::other_agent(&two).await;
+    let contacts = house.contacts(&two).await;
+    assert_eq!(contacts[0]["reason"], "other_agent", "{contacts:#?}");
+    assert_eq!(contacts[0]["endpoint_id"], "self::other");
+    house.server.shutdown().await;
+}
+
+/// What is wrong with TLS, on either side.
+#[tokio::test]
+async fn faults_at_a_tls_door_are_named() {
+    let house = House::tls().await;
+    let mut found = BTreeSet::new();
+    macro_rules! fault {
+        ($make:expr => $reason:literal, $is_named:expr, $detail:literal, $advice:literal) => {{
+            let ward = house.ward();
+            let _kept = $make(&ward, &house).await;
+            let contacts = house.contacts(&ward).await;
+            check(
+                &ward,
+                &contacts,
+                &expect($reason, $is_named, $detail, $advice),
+            );
+            found.insert($reason);
+        }};
+    }
+    fault!(faults::plain => "plain_at_tls_door", NOBODY, "does not speak TLS", "wss://");
+    fault!(faults::old_tls => "tls_version", NOBODY, "1.2", "Update");
+    fault!(faults::unknown_ca => "unknown_ca", NAMED, "issued by CN=Another CA", "tls_ca");
+    fault!(faults::self_signed => "self_signed", NAMED, "", "certs issue");
+    fault!(faults::expired => "certificate_expired", NAMED, "to 2002-01-01", "certs issue");
+    fault!(faults::not_yet_valid => "certificate_not_yet_valid", NAMED, "from 2099-", "clock");
+    fault!(faults::no_certificate => "no_certificate", NOBODY, "no certificate", "certs issue");
+    fault!(faults::others_certificate => "certificate_mismatch", NAMED,
+        "does not authenticate", "urn:bbf:usp:id:");
+    fault!(faults::does_not_know_our_ca => "server_ca_unknown", NOBODY,
+        "does not trust the CA", "Install the CA");
+    fault!(faults::wants_another_name => "server_name_mismatch", NOBODY,
+        "certificate bad", "--dns");
+    fault!(faults::has_a_wrong_clock => "server_certificate_dates", NOBODY, "expired", "clock");
+    assert_eq!(found.len(), 11, "{found:?}");
+    house.server.shutdown().await;
+}
+
+/// One more connection than an address may have.
+#[tokio::test]
+async fn a_full_house_is_named() {
+    let house = House::of_one().await;
+    let ward = house.ward();
+    let _first = faults::online(&ward).await;
+    let _second = faults::browser(&ward).await;
+    let contacts = house.contacts(&ward).await;
+    let expected = expect(
+        "too_many_connections_of_address",
+        NOBODY,
+        "from this address",
+        "connections_per_source_max",
+    );
+    check(&ward, &contacts, &expected);
+    house.server.shutdown().await;
+}
+
+/// A device is found by the name that it claimed although nobody let it in; by its address; and page by page.
+#[tokio::test]
+async fn contacts_are_counted_filtered_and_kept() {
+    let house = House::plain().await;
+    let (one, other) = (house.ward(), house.ward());
+    for _ in 0..3 {
+        faults::wrong_path(&one).await;
+    }
+    faults::no_subprotocol(&one).await;
+    faults::browser(&other).await;
+    let server = &house.server;
+    support::until(server, "/api/v1/contacts", |page| {
+        let contacts = page["contacts"].as_array().unwrap();
+        contacts.len() == 3
+            && contacts
+                .iter()
+                .any(|contact| contact["reason"] == "wrong_path" && contact["count"] == 3)
+    })
+    .await;
+    let part = &one.agent.as_str()[..one.agent.as_str().len() - 1];
+    for (query, count) in [
+        (format!("device={}", one.agent), 2),
+        (format!("device={part}"), 2),
+        (format!("device={}", other.address), 1),
+        ("device=os::nobody".to_owned(), 0),
+    ] {
+        let page = get(server, &format!("/api/v1/contacts?{query}")).await;
+        let contacts = page.body["contacts"].as_array().unwrap();
+        assert_eq!(contacts.len(), count, "{query}: {contacts:#?}");
+    }
+    let first = get(server, "/api/v1/contacts?limit=2").await.body;
+    let next = first["next"].as_str().unwrap();
+    let second = get(server, &format!("/api/v1/contacts?limit=2&after={next}")).await;
+    assert_eq!(second.body["contacts"].as_array().unwrap().len(), 1);
+    assert!(second.body.get("next").is_none());
+    for wrong in ["after=x", "limit=-1", "devise=a"] {
+        let refused = get(server, &format!("/api/v1/contacts?{wrong}")).await;
+        assert_eq!(refused.status, 400, "{wrong}");
+    }
+
+    // A device that is known is told of what came from its address without a name, too.
+    let _online = faults::served(&other, polite).await;
+    let path = format!("/api/v1/contacts?device={}", other.agent);
+    support::until(server, &path, |page| {
+        page["contacts"][0]["reason"] == "not_web_socket"
+    })
+    .await;
+
+    let House { server, data, .. } = house;
+    server.shutdown().await;
+    let again = support::server(data.path()).await;
+    let kept = get(&again, "/api/v1/contacts").await.body;
+    assert_eq!(kept["contacts"].as_array().unwrap().len(), 3, "{kept:#}");
+    again.shutdown().await;
+}
