@@ -4,9 +4,12 @@ mod faults;
 mod support;
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 
 use serde_json::Value;
 use support::{get, polite};
+use usphere_server::Reason;
 
 use self::faults::{House, Ward};
 
@@ -268,4 +271,25 @@ async fn contacts_are_counted_filtered_and_kept() {
     let kept = get(&again, "/api/v1/contacts").await.body;
     assert_eq!(kept["contacts"].as_array().unwrap().len(), 3, "{kept:#}");
     again.shutdown().await;
+}
+
+/// `UPDATE_DOCS=1` writes what has changed.
+#[test]
+fn the_table_of_reasons_is_true() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/doctor.md");
+    let page = fs::read_to_string(&path).unwrap();
+    let (begin, end) = ("<!-- begin reasons -->\n", "<!-- end reasons -->");
+    let (before, rest) = page.split_once(begin).unwrap();
+    let (found, after) = rest.split_once(end).unwrap();
+    let mut table = String::from("\n| reason | means | what to do |\n|---|---|---|\n");
+    for reason in Reason::ALL {
+        let (name, means, advice) = (reason.name(), reason.description(), reason.advice());
+        table += &format!("| `{name}` | {means} | {} |\n", advice.replace('|', "\\|"));
+    }
+    table += "\n";
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(&path, format!("{before}{begin}{table}{end}{after}")).unwrap();
+    } else {
+        assert_eq!(found, table, "docs/doctor.md: run with UPDATE_DOCS=1");
+    }
 }

@@ -50,6 +50,9 @@ pub const SIM_PROGRESS: Duration = Duration::from_secs(2);
 /// Operations that are listed where no limit is given.
 pub const OPERATIONS_LISTED: usize = 100;
 
+/// Failed contacts that are told where no limit is given.
+pub const CONTACTS_LISTED: usize = 20;
+
 /// How long each step of a verb may take.
 pub const TIMEOUT: Duration = Duration::from_secs(30);
 

@@ -178,11 +178,13 @@ struct Entrance {
     sender: mpsc::Sender<Link>,
 }
 
-/// Why nothing came of a connection, and who came.
+/// What became of a connection of which no link came.
 #[derive(Debug)]
-struct Rejected {
-    fault: DoorFault,
-    claimed: Option<EndpointId>,
+enum Rejected {
+    /// Something was wrong, and who came.
+    Failed(DoorFault, Option<EndpointId>),
+    /// It ended without a word: somebody looked whether the door is open.
+    Left,
 }
 
 /// How far a handshake is.
@@ -241,7 +243,8 @@ impl Entrance {
         match opened {
             // The listener may be dropped meanwhile, and the link with it.
             Ok(Ok(link)) => drop(self.sender.send(link).await),
-            Ok(Err(Rejected { fault, claimed })) => self.failed(remote, claimed, fault),
+            Ok(Err(Rejected::Failed(fault, claimed))) => self.failed(remote, claimed, fault),
+            Ok(Err(Rejected::Left)) => tracing::debug!(%remote, "left without a word"),
             Err(_) => {
                 let step = progress.step(self.tls.is_some());
                 self.failed(remote, None, DoorFault::Timeout { step });
@@ -284,15 +287,15 @@ impl Entrance {
         progress.is_at_request.store(true, Ordering::Relaxed);
         let opened = opening::answer(&mut wire, &self.path, &self.settings.our_id).await;
         let opened = opened.map_err(|error| match error {
+            OpeningError::Empty => Rejected::Left,
             OpeningError::Io(error) => match TlsError::within(error) {
                 // A client may refuse our certificate after all else is done.
                 Ok(error) => Rejected::from(DoorFault::Tls(error)),
                 Err(error) => broken(error),
             },
-            OpeningError::Refused { denied, claimed } => Rejected {
-                fault: denied.into_fault(),
-                claimed,
-            },
+            OpeningError::Refused { denied, claimed } => {
+                Rejected::Failed(denied.into_fault(), claimed)
+            }
         })?;
         let socket = WebSocketStream::from_partially_read(
             wire,
@@ -320,18 +323,20 @@ impl Entrance {
         };
         let mut first = [0];
         let peeked = stream.peek(&mut first).await;
-        peeked.map_err(|error| DoorFault::Broken {
+        let peeked = peeked.map_err(|error| DoorFault::Broken {
             step: DoorStep::Tls,
             reason: error.to_string(),
         })?;
+        if peeked == 0 {
+            return Err(Rejected::Left);
+        }
         if first != [CLIENT_HELLO] {
             opening::refuse_plain(&mut stream).await;
             return Err(DoorFault::NotTls.into());
         }
         let accepted = tls.accept(Metered::new(stream)).await;
-        let (stream, session) = accepted.map_err(|Unwelcome { error, claimed }| Rejected {
-            fault: DoorFault::Tls(error),
-            claimed,
+        let (stream, session) = accepted.map_err(|Unwelcome { error, claimed }| {
+            Rejected::Failed(DoorFault::Tls(error), claimed)
         })?;
         Ok((Wire::Tls(stream), Channel::Tls(session)))
     }
@@ -339,10 +344,7 @@ impl Entrance {
 
 impl From<DoorFault> for Rejected {
     fn from(fault: DoorFault) -> Self {
-        Self {
-            fault,
-            claimed: None,
-        }
+        Self::Failed(fault, None)
     }
 }
 

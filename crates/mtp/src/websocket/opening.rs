@@ -1,5 +1,6 @@
 //! The server's half of the opening handshake: read the request, judge it, answer. (R-WS.7)
 
+use std::io;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -39,9 +40,12 @@ pub(super) struct Opened {
 /// Why a request was not accepted.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum OpeningError {
+    /// The connection ended before anything came.
+    #[error("the connection ended before anything came")]
+    Empty,
     /// The connection broke.
     #[error(transparent)]
-    Io(#[from] std::io::Error),
+    Io(#[from] io::Error),
     /// The client was told so.
     #[error("refused with {}: {}", .denied.refusal.status.as_u16(), .denied.refusal.text)]
     Refused {
@@ -116,15 +120,18 @@ pub(super) fn busy() -> Vec<u8> {
 /// Reads up to the empty line. The inner error is for the client.
 async fn read_request<S: AsyncRead + Unpin>(
     stream: &mut S,
-) -> std::io::Result<Result<(Request, Vec<u8>), Denied>> {
+) -> Result<Result<(Request, Vec<u8>), Denied>, OpeningError> {
     const END: &[u8] = b"\r\n\r\n";
     let mut bytes = Vec::with_capacity(1024);
     loop {
         let searched = bytes.len().saturating_sub(END.len() - 1);
         let room = (REQUEST_BYTES_MAX - bytes.len()) as u64;
         if stream.take(room).read_buf(&mut bytes).await? == 0 {
+            if bytes.is_empty() {
+                return Err(OpeningError::Empty);
+            }
             if bytes.len() < REQUEST_BYTES_MAX {
-                return Err(std::io::ErrorKind::UnexpectedEof.into());
+                return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
             }
             return Ok(Err(Denied::new(
                 RequestFault::TooLarge,
@@ -267,7 +274,7 @@ fn encode(response: &Response) -> Vec<u8> {
 async fn refuse<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut S,
     refusal: &Refusal,
-) -> std::io::Result<()> {
+) -> io::Result<()> {
     stream.write_all(&refusal.encode()).await?;
     stream.shutdown().await?;
     // What is left unread would reset the connection before the client has read the answer.

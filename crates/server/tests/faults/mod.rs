@@ -203,7 +203,8 @@ pub(crate) async fn bad_eid(ward: &Ward) {
 }
 
 pub(crate) async fn vanishes(ward: &Ward) {
-    drop(TcpStream::connect(ward.door).await.unwrap());
+    let mut stream = TcpStream::connect(ward.door).await.unwrap();
+    stream.write_all(b"GET /usp HTTP/1.1\r\n").await.unwrap();
 }
 
 /// An open WebSocket of who says it is `name`, or nothing.

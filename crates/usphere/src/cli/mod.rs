@@ -61,6 +61,10 @@ enum Verb {
     Protocol(verbs::protocol::Options),
     /// List, show and cancel what was asked of devices through the server
     Operations(verbs::operations::Options),
+    /// Say why a device is not there, and try a connection step by step
+    Doctor(verbs::doctor::Options),
+    /// Show what the server and a device say to each other, as they say it
+    Log(verbs::log::Options),
     /// Make a Record or Message readable
     Decode(verbs::decode::Options),
     /// Make and show certificates for TLS
@@ -106,8 +110,10 @@ impl Verb {
             Self::Decode(options) => options.run(),
             Self::Delete(options) => options.run(),
             Self::Devices(options) => options.run(),
+            Self::Doctor(options) => options.run(),
             Self::Get(options) => options.run(),
             Self::Instances(options) => options.run(),
+            Self::Log(options) => options.run(),
             Self::Operate(options) => options.run(),
             Self::Operations(options) => options.run(),
             Self::Protocol(options) => options.run(),

@@ -82,6 +82,20 @@ pub(crate) fn table(devices: &[Device], now: i64) -> String {
     )
 }
 
+/// Whether a device is there, in a line.
+pub(crate) fn line(device: &Device, now: i64) -> String {
+    let address = match &device.remote_address {
+        Some(remote) => format!(", at {}", clean(remote)),
+        None => String::new(),
+    };
+    format!(
+        "{} is {}, seen {}{address}\n",
+        clean(&device.endpoint_id),
+        device.state(),
+        device.seen(now)
+    )
+}
+
 /// All that is known of a device. What is not known is left out.
 pub(crate) fn card(device: &Device, now: i64) -> String {
     let lines = [

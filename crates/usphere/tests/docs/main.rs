@@ -12,7 +12,7 @@ use std::{env, fs};
 use usphere::Exit;
 
 /// Every command whose help is printed, by its words.
-const COMMANDS: [&[&str]; 28] = [
+const COMMANDS: [&[&str]; 30] = [
     &[],
     &["server"],
     &["agent"],
@@ -34,6 +34,8 @@ const COMMANDS: [&[&str]; 28] = [
     &["instances"],
     &["schema"],
     &["protocol"],
+    &["doctor"],
+    &["log"],
     &["decode"],
     &["certs"],
     &["certs", "ca"],

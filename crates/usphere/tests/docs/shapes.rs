@@ -85,6 +85,21 @@ pub(crate) fn all() -> String {
         operation(),
     );
     section(
+        "doctor --json",
+        "A list of contacts that failed, those that came last first. `endpoint_id` is left out where nobody said who came. The reasons stand in [doctor.md](doctor.md).",
+        json!([contact()]),
+    );
+    section(
+        "doctor URL --json",
+        "The steps are `name`, `connection`, `tls`, `websocket` and `records`, up to the first that fails.",
+        visited(),
+    );
+    section(
+        "log --json",
+        "One line each, here with breaks. `type` is `received`, `sent`, `note` or `missed`; the examples are in a list only here.",
+        said(),
+    );
+    section(
         "decode --json",
         "`record` or `msg`, with the names of the USP schema. The payload of a Record is the Message itself, where that can be read.",
         record(),
@@ -400,6 +415,45 @@ fn operation() -> Value {
         "attempts": 1,
         "error": {"error": "timed_out", "detail": "the device did not answer in time"},
     })
+}
+
+fn contact() -> Value {
+    json!({
+        "id": 7,
+        "at": 1_800_000_100_000_i64,
+        "first": 1_800_000_000_000_i64,
+        "count": 7,
+        "remote": "192.0.2.17:40112",
+        "mtp": "WebSocket",
+        "endpoint_id": "os::00256D-0123456789",
+        "reason": "wrong_path",
+        "detail": "it asked for /cwmp; Agents connect at /usp",
+        "advice": usphere_server::Reason::WrongPath.advice(),
+    })
+}
+
+fn visited() -> Value {
+    json!({
+        "url": "ws://127.0.0.1:8081/usp",
+        "ok": false,
+        "steps": [
+            {"step": "name", "ok": true, "detail": "127.0.0.1 is an address"},
+            {
+                "step": "connection",
+                "ok": false,
+                "detail": "127.0.0.1:8081: Connection refused (os error 111)",
+                "advice": "nothing listens there: is it running, is the port right, and does it listen on this address (`ws` in the server's configuration)?",
+            },
+        ],
+    })
+}
+
+fn said() -> Value {
+    json!([
+        {"at": 1_800_000_000_000_i64, "type": "note", "note": "connection from 127.0.0.1:50000 opened"},
+        {"at": 1_800_000_000_001_i64, "type": "received", "record": record()["record"]},
+        {"at": 1_800_000_000_002_i64, "type": "missed", "count": 3},
+    ])
 }
 
 fn record() -> Value {
