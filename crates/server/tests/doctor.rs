@@ -3,6 +3,7 @@
 mod faults;
 mod support;
 
+use std::any::Any;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -42,6 +43,25 @@ fn expect(
     }
 }
 
+/// A fault that was made, and what has to stay open until it is found.
+struct Made {
+    ward: Ward,
+    expected: Expected,
+    _kept: Box<dyn Any>,
+}
+
+/// Checks that each fault is found, and returns the reasons.
+async fn found(house: &House, made: Vec<Made>) -> BTreeSet<&'static str> {
+    for Made { ward, .. } in &made {
+        house.contacts(ward).await;
+    }
+    house.settle().await;
+    for Made { ward, expected, .. } in &made {
+        check(ward, &house.contacts(ward).await, expected);
+    }
+    made.iter().map(|made| made.expected.reason).collect()
+}
+
 /// Checks that one fault, and nothing else, is told of the address that it was made from.
 fn check(ward: &Ward, contacts: &[Value], expected: &Expected) {
     let Expected {
@@ -65,38 +85,39 @@ fn check(ward: &Ward, contacts: &[Value], expected: &Expected) {
     assert!(contact["at"].as_i64() >= contact["first"].as_i64());
 }
 
+/// Makes a fault: what makes it, the reason, whether it is known who came, parts of the detail and the advice.
+macro_rules! fault {
+    ($made:ident, $house:ident, $make:expr => $reason:literal, $is_named:expr, $detail:literal, $advice:literal) => {
+        let ward = $house.ward();
+        let kept = $make(&ward).await;
+        $made.push(Made {
+            ward,
+            expected: expect($reason, $is_named, $detail, $advice),
+            _kept: Box::new(kept),
+        });
+    };
+}
+
 /// What is wrong before a WebSocket is open, at a door without TLS.
 #[tokio::test]
 async fn faults_at_a_plain_door_are_named() {
     let house = House::plain().await;
-    let mut found = BTreeSet::new();
-    macro_rules! fault {
-        ($make:expr => $reason:literal, $is_named:expr, $detail:literal, $advice:literal) => {{
-            let ward = house.ward();
-            let _kept = $make(&ward).await;
-            let contacts = house.contacts(&ward).await;
-            check(
-                &ward,
-                &contacts,
-                &expect($reason, $is_named, $detail, $advice),
-            );
-            found.insert($reason);
-        }};
-    }
-    fault!(faults::wrong_path => "wrong_path", NAMED,
+    let mut made = Vec::new();
+    fault!(made, house, faults::wrong_path => "wrong_path", NAMED,
         "it asked for /ws; Agents connect at /usp", "WebSocket.Path");
-    fault!(faults::no_subprotocol => "no_subprotocol", NAMED,
+    fault!(made, house, faults::no_subprotocol => "no_subprotocol", NAMED,
         "offers no WebSocket subprotocol, v1.usp", "Sec-WebSocket-Protocol: v1.usp");
-    fault!(faults::other_subprotocol => "no_subprotocol", NAMED,
+    fault!(made, house, faults::other_subprotocol => "no_subprotocol", NAMED,
         "the WebSocket subprotocol mqtt", "Sec-WebSocket-Protocol: v1.usp");
-    fault!(faults::browser => "not_web_socket", NOBODY, "upgrade", "another port");
-    fault!(faults::post => "not_web_socket", NOBODY, "", "another port");
-    fault!(faults::mqtt => "not_http", NOBODY, "", "another MTP");
-    fault!(faults::old_web_socket => "web_socket_version", NAMED, "", "Sec-WebSocket-Version: 13");
-    fault!(faults::large_request => "request_too_large", NOBODY, "8192 bytes", "headers");
-    fault!(faults::tls_hello => "tls_at_plain_door", NOBODY, "no TLS is spoken here", "tls_cert");
-    fault!(faults::bad_eid => "invalid_endpoint_id", NOBODY, "nonsense", "EndpointID");
-    fault!(faults::vanishes => "connection_lost", NOBODY, "awaited", "network");
+    fault!(made, house, faults::browser => "not_web_socket", NOBODY, "upgrade", "another port");
+    fault!(made, house, faults::post => "not_web_socket", NOBODY, "", "another port");
+    fault!(made, house, faults::mqtt => "not_http", NOBODY, "", "another MTP");
+    fault!(made, house, faults::old_web_socket => "web_socket_version", NAMED, "", "Sec-WebSocket-Version: 13");
+    fault!(made, house, faults::large_request => "request_too_large", NOBODY, "8192 bytes", "headers");
+    fault!(made, house, faults::tls_hello => "tls_at_plain_door", NOBODY, "no TLS is spoken here", "tls_cert");
+    fault!(made, house, faults::bad_eid => "invalid_endpoint_id", NOBODY, "nonsense", "EndpointID");
+    fault!(made, house, faults::vanishes => "connection_lost", NOBODY, "awaited", "network");
+    let found = found(&house, made).await;
     assert_eq!(found.len(), 9, "{found:?}");
 
     let ward = house.ward();
@@ -112,40 +133,28 @@ async fn faults_at_a_plain_door_are_named() {
 #[tokio::test]
 async fn faults_of_records_are_named() {
     let house = House::plain().await;
-    let mut found = BTreeSet::new();
-    macro_rules! fault {
-        ($make:expr => $reason:literal, $is_named:expr, $detail:literal, $advice:literal) => {{
-            let ward = house.ward();
-            let _kept = $make(&ward).await;
-            let contacts = house.contacts(&ward).await;
-            check(
-                &ward,
-                &contacts,
-                &expect($reason, $is_named, $detail, $advice),
-            );
-            found.insert($reason);
-        }};
-    }
-    fault!(faults::endpoint_mismatch => "endpoint_mismatch", NAMED,
+    let mut made = Vec::new();
+    fault!(made, house, faults::endpoint_mismatch => "endpoint_mismatch", NAMED,
         "but the peer opened the link as self::claimed", "`eid`");
-    fault!(faults::wrong_to_id => "wrong_to_id", NAMED,
+    fault!(made, house, faults::wrong_to_id => "wrong_to_id", NAMED,
         "self::elsewhere", "Controller.{i}.EndpointID");
-    fault!(faults::not_a_record => "not_a_record", NAMED, "", "one Record");
-    fault!(faults::text_message => "text_message", NAMED, "", "binary");
-    fault!(faults::large_record => "record_too_large", NAMED, "8388608", "for less");
-    fault!(faults::unmasked => "web_socket_protocol", NAMED, "mask", "proxy");
-    fault!(faults::before_connect => "before_connect", NAMED, "", "WebSocketConnectRecord");
-    fault!(faults::wrong_connect => "wrong_connect", NAMED, "another MTP", "WebSocketConnectRecord");
-    fault!(faults::bad_version => "unknown_version", NAMED, "two", "1.0 to 1.4");
-    fault!(faults::future_version => "unknown_version", NAMED, "9.0", "1.0 to 1.4");
-    fault!(faults::bad_from_id => "invalid_endpoint_id", NAMED, "from_id", "EndpointID");
-    fault!(faults::signed => "signed_record", NAMED, "signed", "mac_signature");
-    fault!(faults::session_context => "session_context", NAMED, "7106", "session contexts off");
-    fault!(faults::bad_request => "bad_request", NAMED, "70", "usphere log");
-    fault!(faults::says_goodbye => "disconnected_by_device", NAMED, "7105", "device's log");
-    fault!(faults::closes_with_error => "closed_by_device", NAMED, "1008", "Controller table");
-    fault!(faults::shows_nothing => "untrusted_role", NAMED,
+    fault!(made, house, faults::not_a_record => "not_a_record", NAMED, "", "one Record");
+    fault!(made, house, faults::text_message => "text_message", NAMED, "", "binary");
+    fault!(made, house, faults::large_record => "record_too_large", NAMED, "8388608", "for less");
+    fault!(made, house, faults::unmasked => "web_socket_protocol", NAMED, "mask", "proxy");
+    fault!(made, house, faults::before_connect => "before_connect", NAMED, "", "WebSocketConnectRecord");
+    fault!(made, house, faults::wrong_connect => "wrong_connect", NAMED, "another MTP", "WebSocketConnectRecord");
+    fault!(made, house, faults::bad_version => "unknown_version", NAMED, "two", "1.0 to 1.4");
+    fault!(made, house, faults::future_version => "unknown_version", NAMED, "9.0", "1.0 to 1.4");
+    fault!(made, house, faults::bad_from_id => "invalid_endpoint_id", NAMED, "from_id", "EndpointID");
+    fault!(made, house, faults::signed => "signed_record", NAMED, "signed", "mac_signature");
+    fault!(made, house, faults::session_context => "session_context", NAMED, "7106", "session contexts off");
+    fault!(made, house, faults::bad_request => "bad_request", NAMED, "70", "usphere log");
+    fault!(made, house, faults::says_goodbye => "disconnected_by_device", NAMED, "7101", "device's log");
+    fault!(made, house, faults::closes_with_error => "closed_by_device", NAMED, "1008", "Controller table");
+    fault!(made, house, faults::shows_nothing => "untrusted_role", NAMED,
         "Device.DeviceInfo.", "AssignedRole");
+    let found = found(&house, made).await;
     assert_eq!(found.len(), 16, "{found:?}");
 
     // From two addresses in one name; and in two names over one connection.
@@ -167,34 +176,22 @@ async fn faults_of_records_are_named() {
 #[tokio::test]
 async fn faults_at_a_tls_door_are_named() {
     let house = House::tls().await;
-    let mut found = BTreeSet::new();
-    macro_rules! fault {
-        ($make:expr => $reason:literal, $is_named:expr, $detail:literal, $advice:literal) => {{
-            let ward = house.ward();
-            let _kept = $make(&ward, &house).await;
-            let contacts = house.contacts(&ward).await;
-            check(
-                &ward,
-                &contacts,
-                &expect($reason, $is_named, $detail, $advice),
-            );
-            found.insert($reason);
-        }};
-    }
-    fault!(faults::plain => "plain_at_tls_door", NOBODY, "does not speak TLS", "wss://");
-    fault!(faults::old_tls => "tls_version", NOBODY, "1.2", "Update");
-    fault!(faults::unknown_ca => "unknown_ca", NAMED, "issued by CN=Another CA", "tls_ca");
-    fault!(faults::self_signed => "self_signed", NAMED, "", "certs issue");
-    fault!(faults::expired => "certificate_expired", NAMED, "to 2002-01-01", "certs issue");
-    fault!(faults::not_yet_valid => "certificate_not_yet_valid", NAMED, "from 2099-", "clock");
-    fault!(faults::no_certificate => "no_certificate", NOBODY, "no certificate", "certs issue");
-    fault!(faults::others_certificate => "certificate_mismatch", NAMED,
+    let mut made = Vec::new();
+    fault!(made, house, faults::plain => "plain_at_tls_door", NOBODY, "does not speak TLS", "wss://");
+    fault!(made, house, faults::old_tls => "tls_version", NOBODY, "1.2", "Update");
+    fault!(made, house, faults::unknown_ca => "unknown_ca", NAMED, "issued by CN=Another CA", "tls_ca");
+    fault!(made, house, faults::self_signed => "self_signed", NAMED, "", "certs issue");
+    fault!(made, house, faults::expired => "certificate_expired", NAMED, "to 2002-01-01", "certs issue");
+    fault!(made, house, faults::not_yet_valid => "certificate_not_yet_valid", NAMED, "from 2099-", "clock");
+    fault!(made, house, faults::no_certificate => "no_certificate", NOBODY, "no certificate", "certs issue");
+    fault!(made, house, faults::others_certificate => "certificate_mismatch", NAMED,
         "does not authenticate", "urn:bbf:usp:id:");
-    fault!(faults::does_not_know_our_ca => "server_ca_unknown", NOBODY,
+    fault!(made, house, faults::does_not_know_our_ca => "server_ca_unknown", NOBODY,
         "does not trust the CA", "Install the CA");
-    fault!(faults::wants_another_name => "server_name_mismatch", NOBODY,
+    fault!(made, house, faults::wants_another_name => "server_name_mismatch", NOBODY,
         "certificate bad", "--dns");
-    fault!(faults::has_a_wrong_clock => "server_certificate_dates", NOBODY, "expired", "clock");
+    fault!(made, house, faults::has_a_wrong_clock => "server_certificate_dates", NOBODY, "expired", "clock");
+    let found = found(&house, made).await;
     assert_eq!(found.len(), 11, "{found:?}");
     house.server.shutdown().await;
 }

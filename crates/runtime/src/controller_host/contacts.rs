@@ -37,7 +37,7 @@ pub enum ContactFault {
     HungUp(HangupReason),
     /// What came was dropped without an answer.
     Ignored(Ignored),
-    /// The Agent took its leave with a code that is not 0.
+    /// The Agent took its leave with a code that tells of an error.
     Left {
         /// Its code.
         code: u32,
@@ -100,6 +100,12 @@ pub(super) fn is_fault(reason: &CloseReason, is_explained: bool) -> bool {
         | CloseReason::SlowReader
         | CloseReason::TooLarge { .. } => true,
     }
+}
+
+/// Whether the code of a Disconnect Record tells of an error. That a session ends is said by those who shut
+/// down in good order, too.
+pub(super) fn is_complaint(code: u32) -> bool {
+    code != 0 && code != ErrorCode::SessionContextTerminated.number()
 }
 
 /// Whether what was ignored tells of a fault, and not of an answer that came late or twice.

@@ -322,9 +322,7 @@ impl Core {
             }
             Output::Offline { agent, reason } => {
                 tracing::info!(%agent, %reason, "Agent offline");
-                let left = state.online.remove(&agent);
-                if let (Some(left), OfflineReason::Disconnected { code: 1.., .. }) = (left, &reason)
-                {
+                if let Some(left) = state.online.remove(&agent) {
                     self.left(left, &reason);
                 }
                 self.tell(ControllerEvent::Offline { agent, reason });
@@ -423,7 +421,9 @@ impl Core {
     }
 
     fn left(&self, left: OnlineAgent, reason: &OfflineReason) {
-        if let OfflineReason::Disconnected { code, text } = reason {
+        if let OfflineReason::Disconnected { code, text } = reason
+            && contacts::is_complaint(*code)
+        {
             let (code, text) = (*code, text.clone());
             self.failed(
                 left.remote,

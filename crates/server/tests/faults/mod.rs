@@ -5,6 +5,7 @@ mod tls;
 
 use std::cell::Cell;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -25,7 +26,7 @@ use usphere_proto::record::{MqttConnect, SessionContext};
 use usphere_proto::{EndpointId, Msg, Record, RecordType};
 use usphere_server::{Config, Server};
 
-use crate::support::{self, PATIENCE, Played, Reply, get, id, polite};
+use crate::support::{self, PATIENCE, Played, Reply, id, polite};
 
 pub(crate) use self::tls::*;
 
@@ -36,7 +37,7 @@ const GATHERED: Duration = Duration::from_millis(400);
 pub(crate) struct House {
     pub(crate) server: Server,
     pub(crate) data: TempDir,
-    certificates: Certificates,
+    certificates: Arc<Certificates>,
     wards: Cell<u8>,
 }
 
@@ -49,6 +50,7 @@ pub(crate) struct Ward {
     /// The way to the server.
     door: SocketAddr,
     controller: EndpointId,
+    certificates: Arc<Certificates>,
 }
 
 type WebSocket = WebSocketStream<TcpStream>;
@@ -71,7 +73,7 @@ impl House {
         Self {
             server: Server::start(config).await.unwrap(),
             data,
-            certificates,
+            certificates: Arc::new(certificates),
             wards: Cell::new(1),
         }
     }
@@ -85,7 +87,7 @@ impl House {
         Self {
             server: Server::start(config).await.unwrap(),
             data,
-            certificates,
+            certificates: Arc::new(certificates),
             wards: Cell::new(1),
         }
     }
@@ -100,6 +102,7 @@ impl House {
             agent: id(&format!("self::device-{number}x")),
             door: way(address, self.server.ws_addr()),
             controller: self.server.endpoint_id().clone(),
+            certificates: Arc::clone(&self.certificates),
         }
     }
 
@@ -107,9 +110,13 @@ impl House {
     pub(crate) async fn contacts(&self, ward: &Ward) -> Vec<Value> {
         let path = format!("/api/v1/contacts?device={}", ward.address);
         let contacts = |page: &Value| page["contacts"].as_array().unwrap().clone();
-        support::until(&self.server, &path, |page| !contacts(page).is_empty()).await;
+        let page = support::until(&self.server, &path, |page| !contacts(page).is_empty()).await;
+        contacts(&page)
+    }
+
+    /// Waits until all is written that happened until now.
+    pub(crate) async fn settle(&self) {
         sleep(GATHERED).await;
-        contacts(&get(&self.server, &path).await.body)
     }
 }
 
@@ -397,8 +404,8 @@ pub(crate) async fn bad_request(ward: &Ward) -> WebSocket {
 
 pub(crate) async fn says_goodbye(ward: &Ward) -> WebSocket {
     let mut socket = opens_with(ward, &connect(ward)).await;
-    let text = "the session ends".to_owned();
-    let record = Record::disconnect(&ward.controller, &ward.agent, 7105_u32, text);
+    let text = "not without TLS".to_owned();
+    let record = Record::disconnect(&ward.controller, &ward.agent, 7101_u32, text);
     send(&mut socket, &record).await;
     socket
 }

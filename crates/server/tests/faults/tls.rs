@@ -11,7 +11,7 @@ use usphere_runtime::Trusted;
 use usphere_server::TlsFiles;
 use usphere_trust::{AllowedUses, Certificate, Credential, Session, Store};
 
-use super::{House, Ward, says};
+use super::{Ward, says};
 use crate::support::id;
 
 /// Who the server is.
@@ -117,8 +117,8 @@ async fn dials(
 }
 
 /// Dials with a certificate, trusting the right CA.
-async fn shows(ward: &Ward, house: &House, issued: &Issued) -> Result<Link, DialError> {
-    let verifier = trusting(&house.certificates.ours);
+async fn shows(ward: &Ward, issued: &Issued) -> Result<Link, DialError> {
+    let verifier = trusting(&ward.certificates.ours);
     let identity = issued.identity().unwrap();
     dials(ward, "127.0.0.1", Some(identity), verifier).await
 }
@@ -127,48 +127,48 @@ fn trusting(ca: &Ca) -> Verifier {
     Trusted::of_controller(vec![ca.certificate.clone()]).agents_verifier()
 }
 
-fn own(ward: &Ward, house: &House) -> Identity {
-    let issued = house.certificates.ours.issue(ward.agent.as_str(), VALID);
+fn own(ward: &Ward) -> Identity {
+    let issued = ward.certificates.ours.issue(ward.agent.as_str(), VALID);
     issued.identity().unwrap()
 }
 
-pub(crate) async fn plain(ward: &Ward, _: &House) {
+pub(crate) async fn plain(ward: &Ward) {
     super::browser(ward).await;
 }
 
-pub(crate) async fn old_tls(ward: &Ward, _: &House) {
+pub(crate) async fn old_tls(ward: &Ward) {
     says(ward, OLD_HELLO).await;
 }
 
-pub(crate) async fn unknown_ca(ward: &Ward, house: &House) {
-    let issued = house.certificates.other.issue(ward.agent.as_str(), VALID);
-    shows(ward, house, &issued).await.unwrap_err();
+pub(crate) async fn unknown_ca(ward: &Ward) {
+    let issued = ward.certificates.other.issue(ward.agent.as_str(), VALID);
+    shows(ward, &issued).await.unwrap_err();
 }
 
-pub(crate) async fn self_signed(ward: &Ward, house: &House) {
+pub(crate) async fn self_signed(ward: &Ward) {
     let issued = Issued::self_signed(&ward.agent, VALID).unwrap();
-    shows(ward, house, &issued).await.unwrap_err();
+    shows(ward, &issued).await.unwrap_err();
 }
 
-pub(crate) async fn expired(ward: &Ward, house: &House) {
-    let issued = house.certificates.ours.issue(ward.agent.as_str(), EXPIRED);
-    shows(ward, house, &issued).await.unwrap_err();
+pub(crate) async fn expired(ward: &Ward) {
+    let issued = ward.certificates.ours.issue(ward.agent.as_str(), EXPIRED);
+    shows(ward, &issued).await.unwrap_err();
 }
 
-pub(crate) async fn not_yet_valid(ward: &Ward, house: &House) {
-    let issued = house.certificates.ours.issue(ward.agent.as_str(), FUTURE);
-    shows(ward, house, &issued).await.unwrap_err();
+pub(crate) async fn not_yet_valid(ward: &Ward) {
+    let issued = ward.certificates.ours.issue(ward.agent.as_str(), FUTURE);
+    shows(ward, &issued).await.unwrap_err();
 }
 
-pub(crate) async fn no_certificate(ward: &Ward, house: &House) {
-    let verifier = trusting(&house.certificates.ours);
+pub(crate) async fn no_certificate(ward: &Ward) {
+    let verifier = trusting(&ward.certificates.ours);
     let dialled = dials(ward, "127.0.0.1", None, verifier).await;
     dialled.unwrap_err();
 }
 
-pub(crate) async fn others_certificate(ward: &Ward, house: &House) -> Link {
-    let issued = house.certificates.ours.issue("self::somebody.else", VALID);
-    let link = shows(ward, house, &issued).await.unwrap();
+pub(crate) async fn others_certificate(ward: &Ward) -> Link {
+    let issued = ward.certificates.ours.issue("self::somebody.else", VALID);
+    let link = shows(ward, &issued).await.unwrap();
     let connect = Record::websocket_connect(&ward.controller, &ward.agent);
     link.sender.try_send(&connect).unwrap();
     let mut link = link;
@@ -178,23 +178,23 @@ pub(crate) async fn others_certificate(ward: &Ward, house: &House) -> Link {
     link
 }
 
-pub(crate) async fn does_not_know_our_ca(ward: &Ward, house: &House) {
-    let verifier = trusting(&house.certificates.other);
-    let dialled = dials(ward, "127.0.0.1", Some(own(ward, house)), verifier).await;
+pub(crate) async fn does_not_know_our_ca(ward: &Ward) {
+    let verifier = trusting(&ward.certificates.other);
+    let dialled = dials(ward, "127.0.0.1", Some(own(ward)), verifier).await;
     dialled.unwrap_err();
 }
 
-pub(crate) async fn wants_another_name(ward: &Ward, house: &House) {
-    let verifier = trusting(&house.certificates.ours);
-    let dialled = dials(ward, "localhost", Some(own(ward, house)), verifier).await;
+pub(crate) async fn wants_another_name(ward: &Ward) {
+    let verifier = trusting(&ward.certificates.ours);
+    let dialled = dials(ward, "localhost", Some(own(ward)), verifier).await;
     dialled.unwrap_err();
 }
 
-pub(crate) async fn has_a_wrong_clock(ward: &Ward, house: &House) {
+pub(crate) async fn has_a_wrong_clock(ward: &Ward) {
     let store = Store {
         credentials: vec![Credential {
             instance: 1,
-            certificate: house.certificates.ours.certificate.clone(),
+            certificate: ward.certificates.ours.certificate.clone(),
             allowed_uses: Some(AllowedUses::MtpAndUsp),
             roles: Vec::new(),
         }],
@@ -203,6 +203,6 @@ pub(crate) async fn has_a_wrong_clock(ward: &Ward, house: &House) {
     let late = Some(VALID.not_after + 1);
     let verifier: Verifier =
         Arc::new(move |chain, expected| Session::open(chain, &store, expected, late));
-    let dialled = dials(ward, "127.0.0.1", Some(own(ward, house)), verifier).await;
+    let dialled = dials(ward, "127.0.0.1", Some(own(ward)), verifier).await;
     dialled.unwrap_err();
 }
