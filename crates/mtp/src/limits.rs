@@ -111,6 +111,13 @@ pub const TURNING_AWAY_TIMEOUT: Duration = Duration::from_secs(2);
 /// Handshakes of TLS per second that are done only to tell somebody to come back.
 pub const TLS_TURNED_AWAY_PER_SECOND: u32 = 50;
 
+/// Bytes that all links of a listener together may hold of Records that are not whole yet, unless the
+/// limits say otherwise.
+pub const BEGUN_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// Bytes that each link may hold of one whatever the others do.
+pub const BEGUN_BYTES_FREE: usize = 64 * 1024;
+
 /// Finished handshakes that wait to be taken from a listener.
 pub const ACCEPTED_WAITING_MAX: usize = 64;
 

@@ -6,11 +6,15 @@ mod common;
 use std::time::{Duration, Instant};
 
 use tokio::io::AsyncWriteExt as _;
+use tokio::task::JoinSet;
 use usphere_mtp::limits::{HANDSHAKE_GRACE, RETRY_AFTER_MAX, RETRY_AFTER_MIN};
-use usphere_mtp::websocket::{DialError, DoorCounts, ListenerLimits, dial};
+use usphere_mtp::websocket::{CloseReason, DialError, DoorCounts, ListenerLimits, dial};
 
 use common::tls::House;
-use common::{CLIENT, OFFER, Raw, SERVER, listen_within, request, settings, soon, target};
+use common::{
+    BINARY, CLIENT, OFFER, Raw, SERVER, end, listen_within, next_record, record, request, settings,
+    soon, target,
+};
 
 const ONE: ListenerLimits = ListenerLimits {
     connections_max: 1,
@@ -20,6 +24,7 @@ const ONE: ListenerLimits = ListenerLimits {
     accepts_per_source_per_second: 1_000,
     handshakes_max: 100,
     handshakes_per_source_max: 100,
+    begun_bytes_max: 1 << 20,
 };
 
 /// Whoever finds no place hears it as HTTP has it, with a time that is not everybody's.
@@ -155,4 +160,40 @@ async fn a_source_beyond_its_pace_is_turned_away() {
         told.starts_with("HTTP/1.1 503 ") && told.contains("\r\nRetry-After: "),
         "{told}"
     );
+}
+
+/// Many large Records that are begun and not finished are too much together; small ones and whole ones go on.
+#[tokio::test]
+async fn large_records_that_are_not_finished_are_bounded_together() {
+    let limits = ListenerLimits {
+        connections_max: 100,
+        connections_per_source_max: 100,
+        ..ONE
+    };
+    let mut listener = listen_within(settings(SERVER), limits).await;
+    let mut dribbling = Vec::new();
+    let mut ends = JoinSet::new();
+    for _ in 0..20 {
+        let (mut raw, mut link) = Raw::client(&mut listener).await;
+        ends.spawn(async move { end(&mut link.receiver).await });
+        let head = [&[0x82, 0xff][..], &(4_u64 << 20).to_be_bytes(), &[0; 4]].concat();
+        raw.stream.write_all(&head).await.unwrap();
+        raw.stream.write_all(&[0; 100 << 10]).await.unwrap();
+        dribbling.push(raw);
+    }
+    // Ten of them fit.
+    for _ in 0..10 {
+        let reason = soon(ends.join_next()).await.unwrap().unwrap();
+        assert!(
+            matches!(reason, CloseReason::ByUs { code: 1008, .. }),
+            "{reason:?}"
+        );
+    }
+    assert!(ends.try_join_next().is_none());
+    let (mut raw, mut link) = Raw::client(&mut listener).await;
+    let bytes = record(CLIENT, SERVER, 10_000).to_bytes();
+    for _ in 0..50 {
+        raw.send(BINARY, &bytes).await;
+        next_record(&mut link.receiver).await;
+    }
 }

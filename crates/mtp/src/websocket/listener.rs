@@ -16,6 +16,7 @@ use usphere_trust::{Channel, PeerIdentity};
 use super::gate::{Admitted, Gate, Permit, Shut, TurnedAway};
 use super::link::link;
 use super::opening::{self, OpeningError};
+use super::partial::Begun;
 use super::seats::Seats;
 use super::turning::Turning;
 use super::{Link, Settings};
@@ -55,6 +56,8 @@ pub struct ListenerLimits {
     pub handshakes_max: usize,
     /// Handshakes under way at once with one IPv4 address or IPv6 /64.
     pub handshakes_per_source_max: usize,
+    /// Bytes that all links together may hold of Records that are not whole yet.
+    pub begun_bytes_max: usize,
 }
 
 /// What a listener has done so far.
@@ -107,6 +110,7 @@ impl Default for ListenerLimits {
             accepts_per_source_per_second: limits::ACCEPTS_PER_SOURCE_PER_SECOND,
             handshakes_max: limits::HANDSHAKES_MAX,
             handshakes_per_source_max: limits::HANDSHAKES_PER_SOURCE_MAX,
+            begun_bytes_max: limits::BEGUN_BYTES_MAX,
         }
     }
 }
@@ -182,6 +186,7 @@ impl Listener {
             sender,
             gate: Gate::new(limits, now),
             seats: Seats::new(limits),
+            begun: Begun::new(limits.begun_bytes_max),
             turning: Turning::new(now),
             tally: Arc::default(),
         });
@@ -245,6 +250,7 @@ struct Entrance {
     sender: mpsc::Sender<Link>,
     gate: Arc<Gate>,
     seats: Arc<Seats>,
+    begun: Arc<Begun>,
     turning: Turning,
     tally: Arc<Tally>,
 }
@@ -388,7 +394,9 @@ impl Entrance {
             endpoint_id: opened.claimed,
             channel,
         };
-        Ok(link(socket, peer, remote, Some(permit), &self.settings))
+        let begun = Arc::clone(&self.begun);
+        let place = Some((permit, begun));
+        Ok(link(socket, peer, remote, place, &self.settings))
     }
 
     /// Does the handshake of TLS where it is spoken. Who comes without is told so. (R-WS.22)

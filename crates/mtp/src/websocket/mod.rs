@@ -16,6 +16,7 @@ mod keepalive;
 mod link;
 mod listener;
 mod opening;
+mod partial;
 mod queue;
 mod seats;
 mod target;
