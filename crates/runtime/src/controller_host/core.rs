@@ -25,6 +25,15 @@ const EVENTS_MAX: usize = 4096;
 
 type Answer = Result<Outcome, OperationError>;
 
+/// What an input was to the engine.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Heard {
+    /// Somebody waited for it.
+    Answer,
+    /// Nobody did.
+    Unasked,
+}
+
 #[derive(Debug)]
 pub(super) struct Core {
     state: Mutex<State>,
@@ -83,6 +92,11 @@ impl Core {
 
     pub(super) fn handle(&self, input: Input) {
         self.drive(&mut self.lock(), input);
+    }
+
+    /// As [`handle`](Self::handle), for what came on a link.
+    pub(super) fn received(&self, input: Input) -> Heard {
+        self.drive(&mut self.lock(), input)
     }
 
     pub(super) fn connected(
@@ -209,11 +223,15 @@ impl Core {
 
     /// Hands one input to the engine and obeys it. A Record that cannot be sent ends its link, which
     /// is the next input.
-    fn drive(&self, state: &mut State, input: Input) {
+    fn drive(&self, state: &mut State, input: Input) -> Heard {
         let mut inputs = vec![input];
+        let mut heard = Heard::Unasked;
         while let Some(input) = inputs.pop() {
             state.engine.handle(input, self.now());
             while let Some(output) = state.engine.poll() {
+                if let Output::Outcome { .. } = output {
+                    heard = Heard::Answer;
+                }
                 inputs.extend(self.obey(state, output));
             }
         }
@@ -222,6 +240,7 @@ impl Core {
             state.deadline = deadline;
             self.timer.notify_one();
         }
+        heard
     }
 
     fn obey(&self, state: &mut State, output: Output) -> Option<Input> {

@@ -7,6 +7,7 @@
 mod core;
 mod events;
 mod notifications;
+mod patience;
 #[cfg(test)]
 mod tests;
 
@@ -21,11 +22,13 @@ use usphere_controller::Input;
 use usphere_datamodel::operation::{Operation, OperationError, Outcome};
 use usphere_mtp::tls::Tls;
 use usphere_mtp::websocket::{
-    self, BindError, DialError, Door, Link, LinkEvent, Listener, ListenerLimits, Settings, Target,
+    self, BindError, DialError, Door, DoorWatch, Link, LinkEvent, Listener, ListenerLimits,
+    Settings, Target,
 };
 use usphere_proto::EndpointId;
 
-use self::core::Core;
+use self::core::{Core, Heard};
+use self::patience::Patience;
 
 pub use usphere_controller::{Config as ControllerConfig, OfflineReason};
 
@@ -46,6 +49,7 @@ pub struct ControllerHost {
     handle: ControllerHandle,
     settings: Settings,
     address: Option<SocketAddr>,
+    door: Option<DoorWatch>,
     dialled: mpsc::Sender<Link>,
     stop: watch::Sender<bool>,
     keeper: JoinHandle<()>,
@@ -74,9 +78,26 @@ impl ControllerHost {
         tls: Option<Arc<Tls>>,
     ) -> Result<Self, BindError> {
         let settings = settings(&config, tls);
+        Self::listen_with(door, limits, config, settings).await
+    }
+
+    /// As [`listen`](Self::listen), with links that behave as `settings` say. Whose they are is told by
+    /// `config`.
+    ///
+    /// # Errors
+    /// [`BindError`] when the door cannot be opened.
+    pub async fn listen_with(
+        door: Door,
+        limits: ListenerLimits,
+        config: ControllerConfig,
+        settings: Settings,
+    ) -> Result<Self, BindError> {
+        let settings = Settings {
+            our_id: config.endpoint_id.clone(),
+            ..settings
+        };
         let listener = Listener::bind(door, settings.clone(), limits).await?;
-        let address = listener.local_addr();
-        Ok(Self::start(config, settings, Some(listener), Some(address)))
+        Ok(Self::start(config, settings, Some(listener)))
     }
 
     /// A Controller that dials one Agent. The Agent can be asked once
@@ -90,7 +111,7 @@ impl ControllerHost {
         tls: Option<Arc<Tls>>,
     ) -> Result<Self, DialError> {
         let settings = settings(&config, tls);
-        let host = Self::start(config, settings, None, None);
+        let host = Self::start(config, settings, None);
         host.connect(target).await?;
         Ok(host)
     }
@@ -111,13 +132,10 @@ impl ControllerHost {
         }
     }
 
-    fn start(
-        config: ControllerConfig,
-        settings: Settings,
-        listener: Option<Listener>,
-        address: Option<SocketAddr>,
-    ) -> Self {
+    fn start(config: ControllerConfig, settings: Settings, listener: Option<Listener>) -> Self {
         let core = Core::new(config);
+        let address = listener.as_ref().map(Listener::local_addr);
+        let door = listener.as_ref().map(Listener::watch);
         let (dialled, arriving) = mpsc::channel(DIALLED_WAITING_MAX);
         let (stop, stopped) = watch::channel(false);
         let keeper = tokio::spawn(keep(Arc::clone(&core), listener, arriving, stopped));
@@ -125,6 +143,7 @@ impl ControllerHost {
             handle: ControllerHandle { core },
             settings,
             address,
+            door,
             dialled,
             stop,
             keeper,
@@ -139,6 +158,11 @@ impl ControllerHost {
     /// Where Agents dial, with the port that was taken.
     pub fn local_addr(&self) -> Option<SocketAddr> {
         self.address
+    }
+
+    /// What looks at how many come through the door; `None` where there is none.
+    pub fn door(&self) -> Option<&DoorWatch> {
+        self.door.as_ref()
     }
 
     /// Waits until an Agent can be asked, and names it: the first that comes.
@@ -316,7 +340,8 @@ async fn expire(deadline: Option<Instant>) {
     }
 }
 
-/// The life of one link.
+/// The life of one link. What is said unasked is read at a bounded pace: whoever floods fills its own
+/// link and nothing else.
 async fn run(core: Arc<Core>, link: Link) {
     let Link {
         peer,
@@ -325,14 +350,29 @@ async fn run(core: Arc<Core>, link: Link) {
         mut receiver,
     } = link;
     let name = core.connected(peer, remote, sender);
+    let mut patience = Patience::new(Instant::now());
     while let Some(event) = receiver.recv().await {
-        match event {
-            LinkEvent::Record(record, _) => core.handle(Input::Received { link: name, record }),
-            LinkEvent::Refused(refusal) => core.handle(Input::Refused {
-                link: name,
-                refusal,
-            }),
-            LinkEvent::Closed(reason) => core.closed(name, reason.to_string()),
+        let (heard, bytes) = match event {
+            LinkEvent::Record(record, bytes) => {
+                let input = Input::Received { link: name, record };
+                (core.received(input), bytes)
+            }
+            LinkEvent::Refused(refusal) => {
+                let input = Input::Refused {
+                    link: name,
+                    refusal,
+                };
+                (core.received(input), 0)
+            }
+            LinkEvent::Closed(reason) => {
+                core.closed(name, reason.to_string());
+                continue;
+            }
+        };
+        if heard == Heard::Unasked
+            && let Some(until) = patience.tried(bytes, Instant::now())
+        {
+            sleep_until(until).await;
         }
     }
 }
