@@ -42,6 +42,19 @@ pub const ANNOUNCEMENTS_MAX: usize = 4096;
 /// Time for the head of an API request to arrive; an idle connection is closed after it.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Seconds between two Pings of a device.
+pub const PING_SECONDS: u32 = 15;
+
+/// Seconds in which a device has to answer one.
+pub const PONG_SECONDS: u32 = 10;
+
+/// Bytes that may wait to be read by one device; twice the largest request of the API.
+pub const LINK_QUEUE_BYTES: usize = 2 * BODY_BYTES_MAX;
+
+/// Records that may wait to be read by one device: all that may be asked of it at the same time, and
+/// answers to what it told.
+pub const LINK_QUEUE_RECORDS: usize = 4096;
+
 /// Time for the body of an API request to arrive.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 

@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use usphere_mtp::tls::IdentityError;
-use usphere_mtp::websocket::{BindError, Door, ListenerLimits};
+use usphere_mtp::websocket::{BindError, Door, DoorWatch};
 use usphere_proto::EndpointId;
 use usphere_runtime::ControllerTls;
 use usphere_runtime::controller_host::{ControllerConfig, ControllerHost};
@@ -138,15 +138,12 @@ impl Server {
             tls: tls.is_some(),
             insecure: config.insecure,
         };
-        let limits = ListenerLimits {
-            connections_max: config.connections_max,
-            connections_per_source_max: config.connections_per_source_max,
-            ..ListenerLimits::default()
-        };
-        let controller =
-            ControllerHost::listen(door, limits, identity, tls.as_ref().map(ControllerTls::tls))
-                .await
-                .map_err(closed_door)?;
+        let limits = config.links.limits(&config);
+        let tls_of_door = tls.as_ref().map(ControllerTls::tls);
+        let settings = config.links.settings(endpoint_id.clone(), tls_of_door);
+        let controller = ControllerHost::listen_with(door, limits, identity, settings)
+            .await
+            .map_err(closed_door)?;
         let failed = controller.handle().contacts();
         let ws = controller.local_addr().unwrap_or(config.ws);
         let scheme = if tls.is_some() { "wss" } else { "ws" };
@@ -198,6 +195,11 @@ impl Server {
             carrying_out,
             _data: data,
         })
+    }
+
+    /// What looks at how many come through the Agents' door.
+    pub fn door(&self) -> Option<&DoorWatch> {
+        self.controller.door()
     }
 
     /// Where the API listens.

@@ -11,7 +11,7 @@ use usphere_mtp::websocket::{self, DialError, Link, Settings};
 use usphere_proto::EndpointId;
 use usphere_runtime::Trusted;
 
-use crate::limits::{QUEUE_BYTES_MAX, RETRY_AFTER_MAX};
+use crate::limits::QUEUE_BYTES_MAX;
 
 /// How devices reach their Controller.
 #[derive(Clone)]
@@ -68,10 +68,8 @@ impl NoLink {
     /// How long the server does not want to see this device.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Dial(DialError::Refused { retry_after, .. }) => {
-                retry_after.map(|wait| wait.min(RETRY_AFTER_MAX))
-            }
-            _ => None,
+            Self::Dial(error) => error.retry_after(),
+            Self::Hub(_) | Self::Identity(_) => None,
         }
     }
 }

@@ -65,6 +65,9 @@ pub const COMPLETION_WAIT: Duration = Duration::from_secs(600);
 /// After which time a verb shows that it waits.
 pub const SPINNER_AFTER: Duration = Duration::from_secs(2);
 
+/// Threads of the server that may wait for its store at the same time.
+pub const STORE_THREADS: usize = 16;
+
 /// File of the server's token in its data folder.
 pub const TOKEN_FILE: &str = "token";
 

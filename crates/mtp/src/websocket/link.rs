@@ -11,6 +11,7 @@ use usphere_trust::PeerIdentity;
 
 use super::connection::Connection;
 use super::gate::Permit;
+use super::partial::Begun;
 use super::queue::Queue;
 use super::{LinkSender, Settings};
 use crate::wire::Wire;
@@ -195,17 +196,18 @@ pub(super) fn link(
     socket: WebSocketStream<Wire>,
     peer: PeerIdentity,
     remote: SocketAddr,
-    permit: Option<Permit>,
+    place: Option<(Permit, Arc<Begun>)>,
     settings: &Settings,
 ) -> Link {
     let queue = Queue::new(settings);
+    let (permit, begun) = place.unzip();
     Link {
         peer,
         remote,
         sender: LinkSender::new(Arc::clone(&queue)),
         receiver: LinkReceiver {
             open: Some(Open {
-                connection: Connection::new(socket, queue, settings),
+                connection: Connection::new(socket, queue, settings, begun),
                 _permit: permit,
             }),
         },

@@ -17,8 +17,11 @@ mod keepalive;
 mod link;
 mod listener;
 mod opening;
+mod partial;
 mod queue;
+mod seats;
 mod target;
+mod turning;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +35,7 @@ use crate::tls::Tls;
 pub use dial::{DialError, DialStep, dial};
 pub use failed::{DoorFault, DoorStep, FailedContact, RequestFault, Witness};
 pub use link::{CloseReason, Link, LinkEvent, LinkReceiver};
-pub use listener::{BindError, Door, Listener, ListenerLimits};
+pub use listener::{BindError, Door, DoorCounts, DoorWatch, Listener, ListenerLimits};
 pub use queue::{LinkSender, SendError};
 pub use target::{Target, TargetError};
 

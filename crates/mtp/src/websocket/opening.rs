@@ -68,6 +68,7 @@ pub(super) struct Denied {
 pub(super) struct Refusal {
     status: StatusCode,
     text: String,
+    retry_after: Option<Duration>,
 }
 
 /// Reads the request from `stream` and answers it for the Endpoint `our_id` at `path`.
@@ -108,13 +109,23 @@ pub(super) async fn refuse_plain<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut
     let _ = timeout(REFUSAL_TIMEOUT, refuse(stream, &refusal)).await;
 }
 
+/// Reads the request from `stream` and tells the client to come back.
+pub(super) async fn put_off<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut S,
+    retry_after: Duration,
+) -> Result<(), OpeningError> {
+    let refusal = match timeout(REFUSAL_TIMEOUT, read_request(stream)).await {
+        Ok(Ok(Err(denied))) => denied.refusal,
+        Ok(Err(error)) => return Err(error),
+        // Who is slow to ask is told all the same.
+        Ok(Ok(Ok(_))) | Err(_) => Refusal::busy(retry_after),
+    };
+    Ok(refuse(stream, &refusal).await?)
+}
+
 /// What is written to a connection that is closed before its request is read.
-pub(super) fn busy() -> Vec<u8> {
-    Refusal::new(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "too many connections, try again later",
-    )
-    .encode()
+pub(super) fn busy(retry_after: Duration) -> Vec<u8> {
+    Refusal::busy(retry_after).encode()
 }
 
 /// Reads up to the empty line. The inner error is for the client.
@@ -334,6 +345,17 @@ impl Refusal {
         Self {
             status,
             text: text.into(),
+            retry_after: None,
+        }
+    }
+
+    fn busy(retry_after: Duration) -> Self {
+        Self {
+            retry_after: Some(retry_after),
+            ..Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "too many connections, try again later",
+            )
         }
     }
 
@@ -343,9 +365,14 @@ impl Refusal {
             StatusCode::UPGRADE_REQUIRED => "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n",
             _ => "",
         };
+        let retry_after = self.retry_after.map_or_else(String::new, |retry_after| {
+            // Whole seconds, and not fewer.
+            let seconds = retry_after.as_secs_f64().ceil();
+            format!("Retry-After: {seconds}\r\n")
+        });
         format!(
             "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n\
-             {more}Content-Length: {length}\r\n\r\n{text}\n",
+             {more}{retry_after}Content-Length: {length}\r\n\r\n{text}\n",
             status = self.status,
             length = self.text.len() + 1,
             text = self.text,

@@ -30,6 +30,15 @@ const CONTACTS_MAX: usize = 1024;
 
 type Answer = Result<Outcome, OperationError>;
 
+/// What an input was to the engine.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Heard {
+    /// Somebody waited for it.
+    Answer,
+    /// Nobody did.
+    Unasked,
+}
+
 #[derive(Debug)]
 pub(super) struct Core {
     state: Mutex<State>,
@@ -99,6 +108,11 @@ impl Core {
         self.drive(&mut self.lock(), input);
     }
 
+    /// As [`handle`](Self::handle), for what came on a link.
+    pub(super) fn heard(&self, input: Input) -> Heard {
+        self.drive(&mut self.lock(), input)
+    }
+
     pub(super) fn connected(
         &self,
         peer: PeerIdentity,
@@ -129,10 +143,10 @@ impl Core {
     }
 
     /// Takes in a Record.
-    pub(super) fn received(&self, link: LinkId, record: Record) {
+    pub(super) fn received(&self, link: LinkId, record: Record) -> Heard {
         let mut state = self.lock();
         state.taps.received(&record);
-        self.drive(&mut state, Input::Received { link, record });
+        self.drive(&mut state, Input::Received { link, record })
     }
 
     pub(super) fn closed(&self, link: LinkId, end: CloseReason) {
@@ -282,11 +296,15 @@ impl Core {
 
     /// Hands one input to the engine and obeys it. A Record that cannot be sent ends its link, which
     /// is the next input.
-    fn drive(&self, state: &mut State, input: Input) {
+    fn drive(&self, state: &mut State, input: Input) -> Heard {
         let mut inputs = vec![input];
+        let mut heard = Heard::Unasked;
         while let Some(input) = inputs.pop() {
             state.engine.handle(input, self.now());
             while let Some(output) = state.engine.poll() {
+                if let Output::Outcome { .. } = output {
+                    heard = Heard::Answer;
+                }
                 inputs.extend(self.obey(state, output));
             }
         }
@@ -295,6 +313,7 @@ impl Core {
             state.deadline = deadline;
             self.timer.notify_one();
         }
+        heard
     }
 
     fn obey(&self, state: &mut State, output: Output) -> Option<Input> {

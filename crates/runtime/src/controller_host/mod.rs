@@ -8,6 +8,7 @@ mod contacts;
 mod core;
 mod events;
 mod notifications;
+mod patience;
 mod tap;
 #[cfg(test)]
 mod tests;
@@ -23,11 +24,13 @@ use usphere_controller::Input;
 use usphere_datamodel::operation::{Operation, OperationError, Outcome};
 use usphere_mtp::tls::Tls;
 use usphere_mtp::websocket::{
-    self, BindError, DialError, Door, Link, LinkEvent, Listener, ListenerLimits, Settings, Target,
+    self, BindError, DialError, Door, DoorWatch, Link, LinkEvent, Listener, ListenerLimits,
+    Settings, Target,
 };
 use usphere_proto::EndpointId;
 
-use self::core::Core;
+use self::core::{Core, Heard};
+use self::patience::Patience;
 
 pub use usphere_controller::{Config as ControllerConfig, HangupReason, Ignored, OfflineReason};
 
@@ -50,6 +53,7 @@ pub struct ControllerHost {
     handle: ControllerHandle,
     settings: Settings,
     address: Option<SocketAddr>,
+    door: Option<DoorWatch>,
     dialled: mpsc::Sender<Link>,
     stop: watch::Sender<bool>,
     keeper: JoinHandle<()>,
@@ -78,14 +82,31 @@ impl ControllerHost {
         tls: Option<Arc<Tls>>,
     ) -> Result<Self, BindError> {
         let settings = settings(&config, tls);
+        Self::listen_with(door, limits, config, settings).await
+    }
+
+    /// As [`listen`](Self::listen), with links that behave as `settings` say. Whose they are is told by
+    /// `config`.
+    ///
+    /// # Errors
+    /// [`BindError`] when the door cannot be opened.
+    pub async fn listen_with(
+        door: Door,
+        limits: ListenerLimits,
+        config: ControllerConfig,
+        settings: Settings,
+    ) -> Result<Self, BindError> {
+        let settings = Settings {
+            our_id: config.endpoint_id.clone(),
+            ..settings
+        };
         let core = Core::new(config);
         let watched = Settings {
             witness: Some(core.witness()),
             ..settings.clone()
         };
         let listener = Listener::bind(door, watched, limits).await?;
-        let address = listener.local_addr();
-        Ok(Self::start(core, settings, Some(listener), Some(address)))
+        Ok(Self::start(core, settings, Some(listener)))
     }
 
     /// A Controller that dials one Agent. The Agent can be asked once
@@ -99,7 +120,7 @@ impl ControllerHost {
         tls: Option<Arc<Tls>>,
     ) -> Result<Self, DialError> {
         let settings = settings(&config, tls);
-        let host = Self::start(Core::new(config), settings, None, None);
+        let host = Self::start(Core::new(config), settings, None);
         host.connect(target).await?;
         Ok(host)
     }
@@ -120,12 +141,9 @@ impl ControllerHost {
         }
     }
 
-    fn start(
-        core: Arc<Core>,
-        settings: Settings,
-        listener: Option<Listener>,
-        address: Option<SocketAddr>,
-    ) -> Self {
+    fn start(core: Arc<Core>, settings: Settings, listener: Option<Listener>) -> Self {
+        let address = listener.as_ref().map(Listener::local_addr);
+        let door = listener.as_ref().map(Listener::watch);
         let (dialled, arriving) = mpsc::channel(DIALLED_WAITING_MAX);
         let (stop, stopped) = watch::channel(false);
         let keeper = tokio::spawn(keep(Arc::clone(&core), listener, arriving, stopped));
@@ -133,6 +151,7 @@ impl ControllerHost {
             handle: ControllerHandle { core },
             settings,
             address,
+            door,
             dialled,
             stop,
             keeper,
@@ -147,6 +166,11 @@ impl ControllerHost {
     /// Where Agents dial, with the port that was taken.
     pub fn local_addr(&self) -> Option<SocketAddr> {
         self.address
+    }
+
+    /// What looks at how many come through the door; `None` where there is none.
+    pub fn door(&self) -> Option<&DoorWatch> {
+        self.door.as_ref()
     }
 
     /// Waits until an Agent can be asked, and names it: the first that comes.
@@ -339,7 +363,8 @@ async fn expire(deadline: Option<Instant>) {
     }
 }
 
-/// The life of one link.
+/// The life of one link. What is said unasked is read at a bounded pace: whoever floods fills its own
+/// link and nothing else.
 async fn run(core: Arc<Core>, link: Link) {
     let Link {
         peer,
@@ -348,14 +373,26 @@ async fn run(core: Arc<Core>, link: Link) {
         mut receiver,
     } = link;
     let name = core.connected(peer, remote, sender);
+    let mut patience = Patience::new(Instant::now());
     while let Some(event) = receiver.recv().await {
-        match event {
-            LinkEvent::Record(record, _) => core.received(name, record),
-            LinkEvent::Refused(refusal) => core.handle(Input::Refused {
-                link: name,
-                refusal,
-            }),
-            LinkEvent::Closed(reason) => core.closed(name, reason),
+        let (heard, bytes) = match event {
+            LinkEvent::Record(record, bytes) => (core.received(name, record), bytes),
+            LinkEvent::Refused(refusal) => {
+                let input = Input::Refused {
+                    link: name,
+                    refusal,
+                };
+                (core.heard(input), 0)
+            }
+            LinkEvent::Closed(reason) => {
+                core.closed(name, reason);
+                continue;
+            }
+        };
+        if heard == Heard::Unasked
+            && let Some(until) = patience.tried(bytes, Instant::now())
+        {
+            sleep_until(until).await;
         }
     }
 }

@@ -23,6 +23,7 @@ use usphere_trust::{AllowedUses, Certificate};
 use super::certs;
 use crate::defaults::{SIM_PREFIX, SIM_PROGRESS};
 use crate::failure::{Exit, Failure};
+use crate::memory;
 use crate::print;
 use crate::signals::Signals;
 use crate::tls::{ADVICE, TlsOptions};
@@ -104,6 +105,7 @@ struct Summary {
 impl Options {
     pub(crate) fn run(self) -> Result<Exit, Failure> {
         let What::Usp(usp) = self.what;
+        memory::prefer_small_pages();
         runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
