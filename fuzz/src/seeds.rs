@@ -456,7 +456,10 @@ mod tests {
             .collect();
         assert_eq!(kinds, (0..=22).collect());
         for msg in messages() {
-            assert_eq!(Msg::receive(msg.clone().into_payload(), &Limits::DEFAULT), Ok(msg));
+            assert_eq!(
+                Msg::receive(msg.clone().into_payload(), &Limits::DEFAULT),
+                Ok(msg)
+            );
         }
         for record in records() {
             assert_eq!(record.check(&own()), Ok(()), "{record:?}");
