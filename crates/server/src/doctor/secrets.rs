@@ -154,7 +154,7 @@ mod tests {
     }
 
     fn shown(msg: &Msg) -> String {
-        let mut json = record(msg.to_payload()).to_readable_json();
+        let mut json = record(msg.clone().into_payload()).to_readable_json();
         redact(&mut json);
         assert!(Record::from_json(&json).is_ok(), "{json}");
         json.to_string()
@@ -163,7 +163,7 @@ mod tests {
     /// Bytes that are no Message, or not the ones that its fields would be encoded to, are not shown.
     #[test]
     fn payloads_are_not_shown_as_bytes() {
-        let mut unusual = Msg::request("1", Get::default()).to_payload().to_vec();
+        let mut unusual = Msg::request("1", Get::default()).into_payload().to_vec();
         // A field that no Message has: 100, of bytes.
         unusual.extend([0xa2, 0x06, 0x05]);
         unusual.extend(b"horse");

@@ -328,7 +328,7 @@ fn request(ward: &Ward) -> Msg {
 }
 
 pub(crate) async fn before_connect(ward: &Ward) -> WebSocket {
-    let payload = request(ward).to_payload();
+    let payload = request(ward).into_payload();
     let record = Record::no_session(&ward.controller, &ward.agent, payload);
     opens_with(ward, &record).await
 }
@@ -383,7 +383,7 @@ pub(crate) async fn session_context(ward: &Ward) -> WebSocket {
         session_id: 1,
         sequence_id: 1,
         expected_id: 1,
-        payload: vec![request(ward).to_payload()],
+        payload: vec![request(ward).into_payload()],
         ..SessionContext::default()
     };
     let record = Record {
@@ -396,7 +396,7 @@ pub(crate) async fn session_context(ward: &Ward) -> WebSocket {
 
 pub(crate) async fn bad_request(ward: &Ward) -> WebSocket {
     let mut socket = opens_with(ward, &connect(ward)).await;
-    let payload = request(ward).to_payload();
+    let payload = request(ward).into_payload();
     let record = Record::no_session(&ward.controller, &ward.agent, payload);
     send(&mut socket, &record).await;
     socket

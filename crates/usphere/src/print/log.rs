@@ -113,7 +113,7 @@ mod tests {
             param_paths: vec!["Device.Time.".into()],
             ..Get::default()
         };
-        let payload = Msg::request("7", get).to_payload();
+        let payload = Msg::request("7", get).into_payload();
         let record = Record::no_session(&id("self::a"), &id("self::b"), payload);
         let line = json!({"at": 0, "type": "sent", "record": record.to_readable_json()});
         let printer = |is_brief| Printer::new(false, is_brief);

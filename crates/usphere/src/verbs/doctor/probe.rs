@@ -404,7 +404,7 @@ impl Prober {
             });
         }
         let ask = Msg::request(MSG_ID, GetSupportedProtocol::default());
-        let ask = Record::no_session(&agent, &self.own, ask.to_payload());
+        let ask = Record::no_session(&agent, &self.own, ask.into_payload());
         let unanswered = || Failed {
             step: RECORDS,
             detail: format!("{agent} is there, and does not answer {}", self.own),
