@@ -10,15 +10,17 @@ use usphere_proto::EndpointId;
 use usphere_runtime::TlsFiles;
 
 use crate::limits::CONFIG_BYTES_MAX;
+use crate::onboarding::OnboardingConfig;
 
 /// The keys of the file, for suggestions.
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "api",
     "connections_max",
     "connections_per_source_max",
     "data",
     "endpoint_id",
     "insecure",
+    "onboarding",
     "tls_ca",
     "tls_cert",
     "tls_key",
@@ -43,6 +45,8 @@ pub struct Config {
     pub endpoint_id: Option<EndpointId>,
     /// Whether doors without TLS may be open to other hosts. Named in the log at every start.
     pub insecure: bool,
+    /// How devices are taken on board.
+    pub onboarding: OnboardingConfig,
     /// What Agents have to speak TLS with, at the same door. Without it the door is plain.
     pub tls: Option<TlsFiles>,
     /// Where Agents connect over WebSocket; port 0 takes any free one.
@@ -99,6 +103,8 @@ struct File {
     data: Option<PathBuf>,
     endpoint_id: Option<String>,
     insecure: Option<bool>,
+    #[serde(default)]
+    onboarding: OnboardingConfig,
     tls_ca: Option<PathBuf>,
     tls_cert: Option<PathBuf>,
     tls_key: Option<PathBuf>,
@@ -116,6 +122,7 @@ impl Config {
             data: data.into(),
             endpoint_id: None,
             insecure: false,
+            onboarding: OnboardingConfig::default(),
             tls: None,
             ws: SocketAddr::from(([127, 0, 0, 1], 8081)),
             ws_path: "/usp".into(),
@@ -173,6 +180,7 @@ impl Config {
             data: file.data.unwrap_or(defaults.data),
             endpoint_id: file.endpoint_id.map(|id| endpoint_id(&id)).transpose()?,
             insecure: file.insecure.unwrap_or(defaults.insecure),
+            onboarding: file.onboarding,
             tls,
             ws: file.ws.unwrap_or(defaults.ws),
             ws_path: file.ws_path.unwrap_or(defaults.ws_path),
@@ -307,6 +315,8 @@ mod tests {
             ("tls_cert = \"a\"\ntls_ca = \"b\"", "tls_key: missing"),
             ("connections_max = 0", "at least 1"),
             ("connections_per_source_max = 0", "at least 1"),
+            ("[onboarding]\nfirst_contact = \"never\"", "first_contact"),
+            ("[onboarding]\nfirst = 1", "first"),
             ("api = \"here\"", "api"),
             ("api = ", "api"),
         ] {

@@ -14,11 +14,13 @@ mod events;
 mod http;
 mod inventory;
 pub mod limits;
+mod onboarding;
 mod operations;
 mod server;
 mod tracker;
 
 pub use config::{Config, ConfigError};
 pub use data_folder::DataError;
+pub use onboarding::{FirstContact, OnboardingConfig};
 pub use server::{Server, StartError};
 pub use usphere_runtime::TlsFiles;

@@ -19,6 +19,7 @@ use crate::data_folder::{self, DataError, DataFolder, Token};
 use crate::events::Events;
 use crate::inventory::{self, Inventory};
 use crate::limits::STREAMS_MAX;
+use crate::onboarding::Onboarding;
 use crate::operations::Operations;
 use crate::tracker::Tracker;
 use crate::{Config, descriptors, http};
@@ -43,6 +44,7 @@ pub struct Server {
     recording: JoinHandle<()>,
     tracking: JoinHandle<()>,
     carrying_out: [JoinHandle<()>; 2],
+    taking_on_board: [JoinHandle<()>; 2],
     _data: DataFolder,
 }
 
@@ -151,18 +153,31 @@ impl Server {
 
         let (operations, carrying_out) =
             Operations::start(store.clone(), controller.handle().clone()).await?;
-        let events = Events::new(store.clone(), operations.clone());
-        let notifications = controller.handle().notifications();
-        let recording = tokio::spawn(events.clone().record(notifications));
-        let inventory = Inventory::new(store);
-        let (tracker, progress) = Tracker::new(controller.handle().clone(), inventory.clone());
+        let handle = controller.handle().clone();
+        let (onboarding, taking_on_board) = Onboarding::start(
+            config.onboarding.clone(),
+            store.clone(),
+            handle.clone(),
+            &endpoint_id,
+        )?;
+        let inventory = Inventory::new(store.clone());
+        let (tracker, progress) =
+            Tracker::new(handle.clone(), inventory.clone(), onboarding.clone());
         let tracking = tokio::spawn(tracker.run());
+        let events = Events::new(
+            store,
+            operations.clone(),
+            onboarding.clone(),
+            progress.clone(),
+        );
+        let recording = tokio::spawn(events.clone().record(handle.notifications()));
         let (stop, stopped) = watch::channel(false);
         let platform = Arc::new(Platform {
             controller: controller.handle().clone(),
             inventory: inventory.clone(),
             events,
             operations: operations.clone(),
+            onboarding,
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             stopped: stopped.clone(),
             progress,
@@ -189,6 +204,7 @@ impl Server {
             recording,
             tracking,
             carrying_out,
+            taking_on_board,
             _data: data,
         })
     }
@@ -239,6 +255,7 @@ impl Server {
             inventory,
             operations,
             carrying_out,
+            taking_on_board,
             ..
         } = &mut self;
         let online = controller.handle().online();
@@ -247,6 +264,10 @@ impl Server {
         drop(serving.await);
         operations.shutdown().await;
         for task in carrying_out {
+            task.abort();
+            drop(task.await);
+        }
+        for task in taking_on_board {
             task.abort();
             drop(task.await);
         }
@@ -269,7 +290,8 @@ impl Drop for Server {
         self.serving.abort();
         self.recording.abort();
         self.tracking.abort();
-        self.carrying_out.iter().for_each(JoinHandle::abort);
+        let others = self.carrying_out.iter().chain(&self.taking_on_board);
+        others.for_each(JoinHandle::abort);
     }
 }
 

@@ -18,7 +18,7 @@ use usphere_proto::{EndpointId, Record};
 use usphere_trust::PeerIdentity;
 
 use super::notifications::Offer;
-use super::{ControllerEvent, Events, Notifications, OnlineAgent};
+use super::{ControllerEvent, Events, Notifications, OnlineAgent, Proof};
 
 /// Events that wait for the slowest of those who listen. What comes on top pushes out the oldest.
 const EVENTS_MAX: usize = 4096;
@@ -55,6 +55,7 @@ struct State {
 struct Way {
     sender: LinkSender,
     remote: SocketAddr,
+    proof: Proof,
     /// Whether the engine wants to hear no more of it.
     hung_up: bool,
 }
@@ -100,6 +101,7 @@ impl Core {
             Way {
                 sender,
                 remote,
+                proof: Proof::on(&peer.channel),
                 hung_up: false,
             },
         );
@@ -265,6 +267,7 @@ impl Core {
                         arrival: state.arrival,
                         remote: way.remote,
                         version,
+                        proof: way.proof,
                     };
                     state.online.insert(agent, online.clone());
                     self.tell(ControllerEvent::Online(online));

@@ -30,7 +30,7 @@ use self::core::Core;
 pub use usphere_controller::{Config as ControllerConfig, OfflineReason};
 
 pub use self::core::Asked;
-pub use events::{ControllerEvent, Events, OnlineAgent};
+pub use events::{ControllerEvent, Events, OnlineAgent, Proof};
 pub use notifications::{Delivery, Notifications};
 
 /// How long a shutdown waits for the closing handshakes.

@@ -5,6 +5,7 @@
 //! FULL costs are shared by all writes that wait together.
 
 mod events;
+mod onboarding;
 mod operations;
 mod schema;
 mod statements;
@@ -23,8 +24,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use self::writer::Writer;
 use crate::limits::READERS_MAX;
 use crate::{
-    Description, Device, Event, Filter, Listing, Milliseconds, NewEvent, Operation,
-    OperationListing, OperationQuery, OperationWrite, OperationWritten, Sighting, StoreError,
+    Device, Event, Filter, Listing, Milliseconds, NewEvent, Operation, OperationListing,
+    OperationQuery, OperationWrite, OperationWritten, Sighting, StoreError,
 };
 
 /// How long a connection waits for another process, a backup for example.
@@ -80,11 +81,6 @@ impl Sqlite {
     pub(crate) fn left_soon(&self, id: String, at: Milliseconds) -> Result<(), StoreError> {
         self.writer
             .write_soon(move |connection| statements::left(connection, &id, at))
-    }
-
-    pub(crate) fn describe(&self, id: String, said: Description) -> Result<(), StoreError> {
-        self.writer
-            .write(move |connection| statements::describe(connection, &id, &said))
     }
 
     pub(crate) fn set_alias(&self, id: String, alias: Option<String>) -> Result<(), StoreError> {

@@ -39,7 +39,7 @@ enum Command {
 /// What asks something and ends.
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// List, show, name and remove the devices that the server knows
+    /// List, show, approve, name and remove the devices that the server knows
     Devices(verbs::devices::Options),
     /// Read values
     Get(verbs::get::Options),
@@ -61,6 +61,8 @@ enum Verb {
     Protocol(verbs::protocol::Options),
     /// List, show and cancel what was asked of devices through the server
     Operations(verbs::operations::Options),
+    /// List, add and remove what the server has every device tell
+    Subscriptions(verbs::subscriptions::Options),
     /// Make a Record or Message readable
     Decode(verbs::decode::Options),
     /// Make and show certificates for TLS
@@ -114,6 +116,7 @@ impl Verb {
             Self::Schema(options) => options.run(),
             Self::Set(options) => options.run(),
             Self::Sim(options) => options.run(),
+            Self::Subscriptions(options) => options.run(),
             Self::Watch(options) => options.run(),
         }
     }

@@ -8,6 +8,7 @@ pub(crate) mod devices;
 pub(crate) mod notifications;
 pub(crate) mod operations;
 mod schema;
+pub(crate) mod subscriptions;
 mod values;
 
 use std::fmt::Write as _;

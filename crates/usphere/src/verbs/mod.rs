@@ -15,6 +15,7 @@ pub(crate) mod schema;
 pub(crate) mod set;
 pub(crate) mod sim;
 mod subscription;
+pub(crate) mod subscriptions;
 pub(crate) mod watch;
 
 use tokio::runtime;

@@ -15,7 +15,7 @@ use usphere_datamodel::operation::{
     SupportedModelResult, SupportedModelStatus, SupportedObject, SupportedParameter,
     SupportedProtocolOutcome, Updated, ValueChange,
 };
-use usphere_store::{Description, Device, Protocol};
+use usphere_store::{Description, Device, DeviceState, Protocol};
 
 pub(crate) fn all() -> String {
     let mut text = String::new();
@@ -381,6 +381,8 @@ fn device() -> Value {
         last_seen: 1_800_000_100_000,
         remote_address: Some("127.0.0.1:50000".into()),
         last_mtp: Some("WebSocket".into()),
+        state: DeviceState::Approved,
+        subscriptions: Some("kept".into()),
     };
     let mut json = json(device);
     json["online"] = true.into();
