@@ -258,7 +258,7 @@ fn boot(agent: &Played, server: &Server, msg_id: &str) {
             params: BTreeMap::new(),
         })),
     };
-    let payload = Msg::request(msg_id, notify).to_payload();
+    let payload = Msg::request(msg_id, notify).into_payload();
     let record = Record::no_session(server.endpoint_id(), &id(AGENT), payload);
     agent.sender.try_send(&record).unwrap();
 }

@@ -60,7 +60,9 @@ pub(super) async fn list(
 ) -> Answer<Json<Page>> {
     let Query(query) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
     let controller = platform.controller.clone();
-    let pending = query.state.map(|state| (platform.onboarding.pending(), state));
+    let pending = query
+        .state
+        .map(|state| (platform.onboarding.pending(), state));
     let keep = move |id: &str| {
         let fits_online = query
             .online

@@ -30,9 +30,9 @@ use self::gate::Gate;
 use self::models::Models;
 use self::queue::Queue;
 use self::subscriptions::Wanted;
+use crate::blocking::call;
 use crate::inventory::Inventory;
 use crate::limits::{CHECKS_MAX, DESCRIBED_TOGETHER_MAX, SWEEP_INTERVAL};
-use crate::blocking::call;
 use crate::tracker::Progress;
 
 pub use config::{FirstContact, OnboardingConfig};

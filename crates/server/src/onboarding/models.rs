@@ -16,9 +16,9 @@ use usphere_datamodel::operation::{
 };
 use usphere_store::{Milliseconds, ModelEntry, Product, Store, StoreError};
 
+use crate::blocking::call;
 use crate::inventory::now;
 use crate::limits::{MODEL_FETCHES_MAX, MODEL_RETRY, MODELS_FAILED_MAX, MODELS_READ_MAX};
-use crate::blocking::call;
 
 /// The supported data models that are kept.
 pub(crate) struct Models {

@@ -12,7 +12,7 @@ use std::{env, fs};
 use usphere::Exit;
 
 /// Every command whose help is printed, by its words.
-const COMMANDS: [&[&str]; 28] = [
+const COMMANDS: [&[&str]; 33] = [
     &[],
     &["server"],
     &["agent"],
@@ -20,6 +20,7 @@ const COMMANDS: [&[&str]; 28] = [
     &["devices", "list"],
     &["devices", "show"],
     &["devices", "alias"],
+    &["devices", "approve"],
     &["devices", "remove"],
     &["get"],
     &["set"],
@@ -34,6 +35,10 @@ const COMMANDS: [&[&str]; 28] = [
     &["instances"],
     &["schema"],
     &["protocol"],
+    &["subscriptions"],
+    &["subscriptions", "list"],
+    &["subscriptions", "add"],
+    &["subscriptions", "remove"],
     &["decode"],
     &["certs"],
     &["certs", "ca"],

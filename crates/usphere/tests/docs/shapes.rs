@@ -65,7 +65,7 @@ pub(crate) fn all() -> String {
         json(protocol()),
     );
     section(
-        "devices list --json",
+        "devices list --json, devices approve --json",
         "A list. Times are milliseconds since 1970; what the device did not tell is `null`.",
         json!([device()]),
     );
@@ -83,6 +83,14 @@ pub(crate) fn all() -> String {
         "operations show --json, operations cancel --json, and any verb with --later --json",
         "One operation.",
         operation(),
+    );
+    section(
+        "subscriptions list --json",
+        "A list; for `add --json` the one that was added.",
+        json!([{
+            "name": "wan", "type": "ValueChange", "built_in": false, "created": 1_800_000_000_000_i64,
+            "references": ["Device.IP.Interface.*.IPv4Address.*.IPAddress"],
+        }]),
     );
     section(
         "decode --json",
