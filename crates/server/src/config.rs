@@ -11,9 +11,10 @@ use usphere_runtime::TlsFiles;
 
 use crate::limits::CONFIG_BYTES_MAX;
 use crate::links_config::LinksConfig;
+use crate::onboarding::OnboardingConfig;
 
 /// The keys of the file, for suggestions.
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "api",
     "connections_max",
     "connections_per_source_max",
@@ -21,6 +22,7 @@ const KEYS: [&str; 12] = [
     "endpoint_id",
     "insecure",
     "links",
+    "onboarding",
     "tls_ca",
     "tls_cert",
     "tls_key",
@@ -47,6 +49,8 @@ pub struct Config {
     pub insecure: bool,
     /// How Agents are let in, and how their links are kept.
     pub links: LinksConfig,
+    /// How devices are taken on board.
+    pub onboarding: OnboardingConfig,
     /// What Agents have to speak TLS with, at the same door. Without it the door is plain.
     pub tls: Option<TlsFiles>,
     /// Where Agents connect over WebSocket; port 0 takes any free one.
@@ -104,6 +108,8 @@ struct File {
     endpoint_id: Option<String>,
     insecure: Option<bool>,
     links: Option<LinksConfig>,
+    #[serde(default)]
+    onboarding: OnboardingConfig,
     tls_ca: Option<PathBuf>,
     tls_cert: Option<PathBuf>,
     tls_key: Option<PathBuf>,
@@ -122,6 +128,7 @@ impl Config {
             endpoint_id: None,
             insecure: false,
             links: LinksConfig::default(),
+            onboarding: OnboardingConfig::default(),
             tls: None,
             ws: SocketAddr::from(([127, 0, 0, 1], 8081)),
             ws_path: "/usp".into(),
@@ -180,6 +187,7 @@ impl Config {
             endpoint_id: file.endpoint_id.map(|id| endpoint_id(&id)).transpose()?,
             insecure: file.insecure.unwrap_or(defaults.insecure),
             links: file.links.unwrap_or(defaults.links).checked()?,
+            onboarding: file.onboarding,
             tls,
             ws: file.ws.unwrap_or(defaults.ws),
             ws_path: file.ws_path.unwrap_or(defaults.ws_path),
@@ -314,6 +322,8 @@ mod tests {
             ("tls_cert = \"a\"\ntls_ca = \"b\"", "tls_key: missing"),
             ("connections_max = 0", "at least 1"),
             ("connections_per_source_max = 0", "at least 1"),
+            ("[onboarding]\nfirst_contact = \"never\"", "first_contact"),
+            ("[onboarding]\nfirst = 1", "first"),
             ("api = \"here\"", "api"),
             ("api = ", "api"),
         ] {

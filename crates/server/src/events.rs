@@ -11,13 +11,17 @@ use usphere_store::{Milliseconds, NewEvent, Store, StoreError};
 use crate::blocking::call;
 use crate::inventory;
 use crate::limits::{ANNOUNCEMENTS_MAX, NOTIFICATIONS_TOGETHER_MAX};
+use crate::onboarding::Onboarding;
 use crate::operations::Operations;
+use crate::tracker::Progress;
 
 /// The events that are kept.
 #[derive(Clone)]
 pub(crate) struct Events {
     store: Store,
     operations: Operations,
+    onboarding: Onboarding,
+    progress: Progress,
     announce: broadcast::Sender<Announcement>,
 }
 
@@ -50,11 +54,19 @@ pub(crate) struct Event {
 }
 
 impl Events {
-    /// Ends of commands are told to `operations` before they are acknowledged.
-    pub(crate) fn new(store: Store, operations: Operations) -> Self {
+    /// Ends of commands are told to `operations` before they are acknowledged. What those say that wait to be approved
+    /// is not taken; `progress` tells when that is known.
+    pub(crate) fn new(
+        store: Store,
+        operations: Operations,
+        onboarding: Onboarding,
+        progress: Progress,
+    ) -> Self {
         Self {
             store,
             operations,
+            onboarding,
+            progress,
             announce: broadcast::channel(ANNOUNCEMENTS_MAX).0,
         }
     }
@@ -89,13 +101,16 @@ impl Events {
     }
 
     /// Keeps what comes. Ends when somebody else takes the notifications.
-    pub(crate) async fn record(self, mut notifications: Notifications) {
+    pub(crate) async fn record(mut self, mut notifications: Notifications) {
         loop {
             let deliveries = notifications.next_many(NOTIFICATIONS_TOGETHER_MAX).await;
             if deliveries.is_empty() {
                 return;
             }
-            self.keep(deliveries).await;
+            let heard = self.onboarding.let_in(deliveries, &mut self.progress).await;
+            if !heard.is_empty() {
+                self.keep(heard).await;
+            }
         }
     }
 

@@ -67,13 +67,40 @@ pub const OPERATION_SECONDS_MAX: u64 = 600;
 /// How long API requests that are under way may go on when the server shuts down.
 pub const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Devices that are asked who they are at the same time. More than one source may have connections
+/// Devices that are checked at the same time. More than one source may have connections
 /// ([`CONNECTIONS_PER_SOURCE_MAX`](usphere_mtp::limits::CONNECTIONS_PER_SOURCE_MAX)), so that one that
 /// never answers does not keep the others waiting.
-pub const INTRODUCTIONS_MAX: usize = 1024;
+pub const CHECKS_MAX: usize = 1024;
 
-/// Devices that wait to be asked who they are.
-pub const INTRODUCTIONS_WAITING_MAX: usize = 100_000;
+/// Devices that wait to be checked.
+pub const CHECKS_WAITING_MAX: usize = 250_000;
+
+/// How long a check of a device that stays connected holds, unless the configuration says otherwise.
+pub const CHECK_INTERVAL: Duration = Duration::from_secs(6 * 3600);
+
+/// How long after a check that failed the next follows; twice as long each time, up to the interval.
+pub const CHECK_RETRY: Duration = Duration::from_secs(60);
+
+/// How long after a check a device that says it begins anew is not checked again.
+pub const CHECK_REPEAT_MIN: Duration = Duration::from_secs(60);
+
+/// Time between two looks for checks that are due.
+pub const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
+
+/// What so many devices say about themselves is written in one transaction.
+pub const DESCRIBED_TOGETHER_MAX: usize = 512;
+
+/// Supported data models that are fetched at the same time: each is large.
+pub const MODEL_FETCHES_MAX: usize = 4;
+
+/// How long after a failure the supported data model of a product is not asked for again.
+pub const MODEL_RETRY: Duration = Duration::from_secs(600);
+
+/// Products of which that is remembered.
+pub const MODELS_FAILED_MAX: usize = 1000;
+
+/// Supported data models that are held ready: those that were asked for last.
+pub const MODELS_READ_MAX: usize = 8;
 
 /// Bytes of an API connection that are read ahead, and so the largest head of a request.
 pub const READ_AHEAD_BYTES_MAX: usize = 64 * 1024;

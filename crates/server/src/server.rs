@@ -20,6 +20,7 @@ use crate::doctor::Doctor;
 use crate::events::Events;
 use crate::inventory::{self, Inventory};
 use crate::limits::STREAMS_MAX;
+use crate::onboarding::Onboarding;
 use crate::operations::Operations;
 use crate::tracker::Tracker;
 use crate::{Config, descriptors, http};
@@ -45,6 +46,7 @@ pub struct Server {
     examining: JoinHandle<()>,
     tracking: JoinHandle<()>,
     carrying_out: [JoinHandle<()>; 2],
+    taking_on_board: [JoinHandle<()>; 2],
     _data: DataFolder,
 }
 
@@ -151,14 +153,26 @@ impl Server {
 
         let (operations, carrying_out) =
             Operations::start(store.clone(), controller.handle().clone()).await?;
-        let events = Events::new(store.clone(), operations.clone());
-        let notifications = controller.handle().notifications();
-        let recording = tokio::spawn(events.clone().record(notifications));
+        let handle = controller.handle().clone();
+        let (onboarding, taking_on_board) = Onboarding::start(
+            config.onboarding.clone(),
+            store.clone(),
+            handle.clone(),
+            &endpoint_id,
+        )?;
+        let inventory = Inventory::new(store.clone());
+        let (tracker, progress) =
+            Tracker::new(handle.clone(), inventory.clone(), onboarding.clone());
         let (doctor, recorder) = Doctor::new(store.clone(), failed);
         let examining = tokio::spawn(recorder.record());
-        let inventory = Inventory::new(store);
-        let (tracker, progress) = Tracker::new(controller.handle().clone(), inventory.clone());
         let tracking = tokio::spawn(tracker.run());
+        let events = Events::new(
+            store,
+            operations.clone(),
+            onboarding.clone(),
+            progress.clone(),
+        );
+        let recording = tokio::spawn(events.clone().record(handle.notifications()));
         let (stop, stopped) = watch::channel(false);
         let platform = Arc::new(Platform {
             controller: controller.handle().clone(),
@@ -166,6 +180,7 @@ impl Server {
             events,
             operations: operations.clone(),
             doctor,
+            onboarding,
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             stopped: stopped.clone(),
             progress,
@@ -193,6 +208,7 @@ impl Server {
             examining,
             tracking,
             carrying_out,
+            taking_on_board,
             _data: data,
         })
     }
@@ -249,6 +265,7 @@ impl Server {
             inventory,
             operations,
             carrying_out,
+            taking_on_board,
             ..
         } = &mut self;
         let online = controller.handle().online();
@@ -257,6 +274,10 @@ impl Server {
         drop(serving.await);
         operations.shutdown().await;
         for task in carrying_out {
+            task.abort();
+            drop(task.await);
+        }
+        for task in taking_on_board {
             task.abort();
             drop(task.await);
         }
@@ -282,7 +303,8 @@ impl Drop for Server {
         self.recording.abort();
         self.examining.abort();
         self.tracking.abort();
-        self.carrying_out.iter().for_each(JoinHandle::abort);
+        let others = self.carrying_out.iter().chain(&self.taking_on_board);
+        others.for_each(JoinHandle::abort);
     }
 }
 

@@ -12,6 +12,7 @@ mod device;
 mod error;
 mod event;
 pub mod limits;
+mod onboarding;
 mod operation;
 mod sqlite;
 
@@ -24,6 +25,7 @@ pub use self::contact::{
 pub use self::device::{Description, Device, Filter, Listing, Protocol, Sighting};
 pub use self::error::StoreError;
 pub use self::event::{Event, NewEvent};
+pub use self::onboarding::{Described, DeviceState, ModelEntry, Product, Subscription};
 pub use self::operation::{
     NewOperation, Operation, OperationListing, OperationProgress, OperationQuery, OperationState,
     OperationWrite, OperationWritten,
@@ -97,16 +99,6 @@ impl Store {
     pub fn left_soon(&self, endpoint_id: &str, at: Milliseconds) -> Result<(), StoreError> {
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.left_soon(endpoint_id.to_owned(), at),
-        }
-    }
-
-    /// Records what a known device says about itself. Overlong texts are cut.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`] when no device has this Endpoint ID.
-    pub fn describe(&self, endpoint_id: &str, said: Description) -> Result<(), StoreError> {
-        match &self.backend {
-            Backend::Sqlite(sqlite) => sqlite.describe(endpoint_id.to_owned(), said.bounded()),
         }
     }
 

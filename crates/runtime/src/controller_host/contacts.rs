@@ -24,6 +24,8 @@ pub struct FailedContact {
 /// What was wrong with a contact.
 #[derive(Clone, Debug)]
 pub enum ContactFault {
+    /// The Agent is online, and waits to be approved.
+    AwaitsApproval,
     /// The connection ended by a fault of the peer, or before it said who it is.
     Closed(CloseReason),
     /// No WebSocket came about.
@@ -53,6 +55,8 @@ pub enum ContactFault {
     },
     /// The Agent is online, and answers as if nothing were there of what every Agent has.
     ShowsNothing,
+    /// The Agent was sent away: as many wait to be approved as may.
+    TooManyAwaitApproval,
     /// The Connect Record is of a version that this Controller does not know.
     UnknownVersion(String),
 }

@@ -20,7 +20,7 @@ use usphere_trust::{EndpointName, PeerIdentity};
 use super::contacts::{self, ContactFault, FailedContact, FailedContacts};
 use super::notifications::Offer;
 use super::tap::{Tap, Taps};
-use super::{ControllerEvent, Events, Notifications, OnlineAgent};
+use super::{ControllerEvent, Events, Notifications, OnlineAgent, Proof};
 
 /// Events that wait for the slowest of those who listen. What comes on top pushes out the oldest.
 const EVENTS_MAX: usize = 4096;
@@ -76,6 +76,7 @@ struct Way {
     claimed: Option<EndpointId>,
     /// Whether an Agent was online on it ever, or was told what is wrong: its mere end is then no news.
     is_explained: bool,
+    proof: Proof,
     /// Whether the engine wants to hear no more of it.
     hung_up: bool,
 }
@@ -135,6 +136,7 @@ impl Core {
                 remote,
                 claimed,
                 is_explained: false,
+                proof: Proof::on(&peer.channel),
                 hung_up: false,
             },
         );
@@ -365,6 +367,7 @@ impl Core {
                         arrival: state.arrival,
                         remote: way.remote,
                         version,
+                        proof: way.proof,
                     };
                     state.online.insert(agent, online.clone());
                     self.tell(ControllerEvent::Online(online));

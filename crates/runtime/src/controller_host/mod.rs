@@ -36,7 +36,7 @@ pub use usphere_controller::{Config as ControllerConfig, HangupReason, Ignored, 
 
 pub use self::core::Asked;
 pub use contacts::{ContactFault, FailedContact, FailedContacts, NextContact};
-pub use events::{ControllerEvent, Events, OnlineAgent};
+pub use events::{ControllerEvent, Events, OnlineAgent, Proof};
 pub use notifications::{Delivery, Notifications};
 pub use tap::{Overheard, Tap};
 

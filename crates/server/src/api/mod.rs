@@ -4,10 +4,15 @@
 //! |---|---|
 //! | `GET /api/v1/health` | `{"status": "ok"}`; the only one without token |
 //! | `GET /api/v1/server` | the server: Endpoint ID, version, addresses, numbers of devices |
-//! | `GET /api/v1/devices?after=ID&limit=N&search=WORDS&online=BOOL` | a page of the inventory; of those in which all words occur, and that are online or not |
+//! | `GET /api/v1/devices?after=ID&limit=N&search=WORDS&online=BOOL&state=STATE` | a page of the inventory; of those in which all words occur, that are online or not, and that are approved or pending |
 //! | `GET /api/v1/devices/{device}` | one device |
 //! | `PATCH /api/v1/devices/{device}` | `{"alias": "name"}` gives an alias, `null` takes it away; the device |
 //! | `DELETE /api/v1/devices/{device}` | 204; forgets the device with its alias, see below |
+//! | `POST /api/v1/devices/{device}/approve` | lets a device in that waits; the device |
+//! | `GET /api/v1/subscriptions` | the Subscriptions that every device is to have |
+//! | `PUT /api/v1/subscriptions/{name}` | `{"type": "ValueChange", "references": ["Device.X."]}`: every device is to have this one, too |
+//! | `DELETE /api/v1/subscriptions/{name}` | 204; none is to have it any more |
+//! | `GET /api/v1/models` | the products whose supported data model is known |
 //! | `GET /api/v1/devices/{device}/events?after=ID&limit=N` | what the device said after the event ID, oldest first |
 //! | `GET /api/v1/devices/{device}/events/live?after=ID` | the same as it comes, as server-sent events, see below |
 //! | `POST /api/v1/devices/{device}/{verb}?timeout=SECONDS` | the outcome of an Operation |
@@ -39,6 +44,7 @@ mod contacts;
 mod devices;
 mod events;
 mod log;
+mod onboarding;
 mod operations;
 mod problem;
 
@@ -50,7 +56,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use serde::Serialize;
 use serde_json::json;
@@ -67,6 +73,7 @@ use crate::doctor::Doctor;
 use crate::events::Events;
 use crate::inventory::Inventory;
 use crate::limits::{BODY_BYTES_MAX, BODY_TIMEOUT};
+use crate::onboarding::Onboarding;
 use crate::operations::Operations;
 use crate::tracker::Progress;
 
@@ -77,6 +84,7 @@ pub(crate) struct Platform {
     pub(crate) events: Events,
     pub(crate) operations: Operations,
     pub(crate) doctor: Doctor,
+    pub(crate) onboarding: Onboarding,
     /// Places for live streams.
     pub(crate) streams: Arc<Semaphore>,
     /// Becomes true when the server ends.
@@ -105,7 +113,17 @@ pub(crate) fn router(platform: Arc<Platform>) -> Router {
         .route("/api/v1/devices/{device}/events/live", get(events::live))
         .route("/api/v1/devices/{device}/log/live", get(log::live))
         .route("/api/v1/contacts", get(contacts::list))
+        .route(
+            "/api/v1/devices/{device}/approve",
+            post(onboarding::approve),
+        )
         .route("/api/v1/devices/{device}/{verb}", post(operations::operate))
+        .route("/api/v1/models", get(onboarding::models))
+        .route("/api/v1/subscriptions", get(onboarding::subscriptions))
+        .route(
+            "/api/v1/subscriptions/{name}",
+            put(onboarding::put_subscription).delete(onboarding::remove_subscription),
+        )
         .route("/api/v1/operations", get(operations::list))
         .route(
             "/api/v1/operations/{id}",

@@ -19,6 +19,10 @@ pub(super) struct Diagnosis {
 impl Diagnosis {
     pub(super) fn of(fault: &ContactFault) -> Self {
         match fault {
+            ContactFault::AwaitsApproval => Self {
+                reason: Reason::NotApproved,
+                detail: "it is connected, and waits to be approved".to_owned(),
+            },
             ContactFault::Closed(end) => Self {
                 reason: of_end(end),
                 detail: end.to_string(),
@@ -55,6 +59,11 @@ impl Diagnosis {
             ContactFault::ShowsNothing => Self {
                 reason: Reason::UntrustedRole,
                 detail: "it is connected, and answers that it has no Device.DeviceInfo.".to_owned(),
+            },
+            ContactFault::TooManyAwaitApproval => Self {
+                reason: Reason::TooManyNotApproved,
+                detail: "it was sent away, for as many devices wait to be approved as may"
+                    .to_owned(),
             },
             ContactFault::UnknownVersion(version) => Self {
                 reason: Reason::UnknownVersion,

@@ -104,6 +104,9 @@ reasons! {
     NotARecord, "not_a_record",
         "What the device sent is no USP Record.",
         "Every binary message has to be one Record as TR-369 encodes it. Is what connects an Agent? Update its software, or tell its maker; `usphere decode` shows what bytes mean.";
+    NotApproved, "not_approved",
+        "The device is connected, and nobody has approved it yet.",
+        "`usphere devices approve ENDPOINT-ID` lets it in, once you know that it is who it says; or give devices certificates, which let them in by themselves (first_contact in the configuration's [onboarding]).";
     NotHttp, "not_http",
         "What came is no HTTP request.",
         "Something that does not speak WebSocket uses this port: another program, another MTP (STOMP, MQTT), or a port scan. Correct the address or the MTP's protocol on the device.";
@@ -170,6 +173,9 @@ reasons! {
     TooManyConnectionsOfAddress, "too_many_connections_of_address",
         "There are as many connections from this address as this server allows.",
         "If many devices stand behind this address, raise connections_per_source_max; else one client opens connection after connection without closing them.";
+    TooManyNotApproved, "too_many_not_approved",
+        "The device was sent away: as many devices wait to be approved as may.",
+        "Approve those that wait (`usphere devices list`, `usphere devices approve`) or remove them; if they are nobody's, somebody makes Endpoint IDs up.";
     UnknownCa, "unknown_ca",
         "No CA that this server trusts vouches for the device's certificate.",
         "Add the CA that has issued it to the file of tls_ca and send SIGHUP, or give the device a certificate of a CA that is there (`usphere certs issue ENDPOINT-ID`). If it is there, the device has to send the certificates between as well.";

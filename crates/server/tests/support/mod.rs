@@ -17,7 +17,7 @@ use usphere_proto::msg::{
     ResolvedPathResult, ResponseType,
 };
 use usphere_proto::{EndpointId, ErrorCode, Limits, Msg, Record};
-use usphere_server::{Config, Server};
+use usphere_server::{Config, OnboardingConfig, Server};
 
 /// Longer than anything here takes.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -30,6 +30,11 @@ pub(crate) fn config(data: &Path) -> Config {
     Config {
         api: ([127, 0, 0, 1], 0).into(),
         ws: ([127, 0, 0, 1], 0).into(),
+        // What a played Agent is asked is what the test asks, beside who it is.
+        onboarding: OnboardingConfig {
+            subscriptions: false,
+            ..OnboardingConfig::default()
+        },
         ..Config::new(data)
     }
 }

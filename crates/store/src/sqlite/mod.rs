@@ -6,6 +6,7 @@
 
 mod contacts;
 mod events;
+mod onboarding;
 mod operations;
 mod schema;
 mod statements;
@@ -24,9 +25,9 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use self::writer::Writer;
 use crate::limits::READERS_MAX;
 use crate::{
-    ContactListing, ContactQuery, Description, Device, Event, Filter, Listing, Milliseconds,
-    NewContacts, NewEvent, Operation, OperationListing, OperationQuery, OperationWrite,
-    OperationWritten, Sighting, StoreError,
+    ContactListing, ContactQuery, Device, Event, Filter, Listing, Milliseconds, NewContacts,
+    NewEvent, Operation, OperationListing, OperationQuery, OperationWrite, OperationWritten,
+    Sighting, StoreError,
 };
 
 /// How long a connection waits for another process, a backup for example.
@@ -82,11 +83,6 @@ impl Sqlite {
     pub(crate) fn left_soon(&self, id: String, at: Milliseconds) -> Result<(), StoreError> {
         self.writer
             .write_soon(move |connection| statements::left(connection, &id, at))
-    }
-
-    pub(crate) fn describe(&self, id: String, said: Description) -> Result<(), StoreError> {
-        self.writer
-            .write(move |connection| statements::describe(connection, &id, &said))
     }
 
     pub(crate) fn set_alias(&self, id: String, alias: Option<String>) -> Result<(), StoreError> {

@@ -39,7 +39,7 @@ enum Command {
 /// What asks something and ends.
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// List, show, name and remove the devices that the server knows
+    /// List, show, approve, name and remove the devices that the server knows
     Devices(verbs::devices::Options),
     /// Read values
     Get(verbs::get::Options),
@@ -65,6 +65,8 @@ enum Verb {
     Doctor(verbs::doctor::Options),
     /// Show what the server and a device say to each other, as they say it
     Log(verbs::log::Options),
+    /// List, add and remove what the server has every device tell
+    Subscriptions(verbs::subscriptions::Options),
     /// Make a Record or Message readable
     Decode(verbs::decode::Options),
     /// Make and show certificates for TLS
@@ -120,6 +122,7 @@ impl Verb {
             Self::Schema(options) => options.run(),
             Self::Set(options) => options.run(),
             Self::Sim(options) => options.run(),
+            Self::Subscriptions(options) => options.run(),
             Self::Watch(options) => options.run(),
         }
     }

@@ -10,6 +10,7 @@ pub(crate) mod log;
 pub(crate) mod notifications;
 pub(crate) mod operations;
 mod schema;
+pub(crate) mod subscriptions;
 mod values;
 
 use std::fmt::Write as _;

@@ -1,5 +1,7 @@
 //! The server's API over HTTP. One connection, one request at a time.
 
+mod onboarding;
+
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full, Limited};

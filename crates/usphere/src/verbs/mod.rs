@@ -17,6 +17,7 @@ pub(crate) mod schema;
 pub(crate) mod set;
 pub(crate) mod sim;
 mod subscription;
+pub(crate) mod subscriptions;
 pub(crate) mod watch;
 
 use tokio::runtime;

@@ -12,7 +12,7 @@ use std::{env, fs};
 use usphere::Exit;
 
 /// Every command whose help is printed, by its words.
-const COMMANDS: [&[&str]; 30] = [
+const COMMANDS: [&[&str]; 35] = [
     &[],
     &["server"],
     &["agent"],
@@ -20,6 +20,7 @@ const COMMANDS: [&[&str]; 30] = [
     &["devices", "list"],
     &["devices", "show"],
     &["devices", "alias"],
+    &["devices", "approve"],
     &["devices", "remove"],
     &["get"],
     &["set"],
@@ -36,6 +37,10 @@ const COMMANDS: [&[&str]; 30] = [
     &["protocol"],
     &["doctor"],
     &["log"],
+    &["subscriptions"],
+    &["subscriptions", "list"],
+    &["subscriptions", "add"],
+    &["subscriptions", "remove"],
     &["decode"],
     &["certs"],
     &["certs", "ca"],

@@ -15,7 +15,7 @@ use usphere_datamodel::operation::{
     SupportedModelResult, SupportedModelStatus, SupportedObject, SupportedParameter,
     SupportedProtocolOutcome, Updated, ValueChange,
 };
-use usphere_store::{Description, Device, Protocol};
+use usphere_store::{Description, Device, DeviceState, Protocol};
 
 pub(crate) fn all() -> String {
     let mut text = String::new();
@@ -65,7 +65,7 @@ pub(crate) fn all() -> String {
         json(protocol()),
     );
     section(
-        "devices list --json",
+        "devices list --json, devices approve --json",
         "A list. Times are milliseconds since 1970; what the device did not tell is `null`.",
         json!([device()]),
     );
@@ -98,6 +98,14 @@ pub(crate) fn all() -> String {
         "log --json",
         "One line each, here with breaks. `type` is `received`, `sent`, `note` or `missed`; the examples are in a list only here.",
         said(),
+    );
+    section(
+        "subscriptions list --json",
+        "A list; for `add --json` the one that was added.",
+        json!([{
+            "name": "wan", "type": "ValueChange", "built_in": false, "created": 1_800_000_000_000_i64,
+            "references": ["Device.IP.Interface.*.IPv4Address.*.IPAddress"],
+        }]),
     );
     section(
         "decode --json",
@@ -396,6 +404,8 @@ fn device() -> Value {
         last_seen: 1_800_000_100_000,
         remote_address: Some("127.0.0.1:50000".into()),
         last_mtp: Some("WebSocket".into()),
+        state: DeviceState::Approved,
+        subscriptions: Some("kept".into()),
     };
     let mut json = json(device);
     json["online"] = true.into();
