@@ -21,6 +21,7 @@ mod queue;
 mod seats;
 mod target;
 mod turning;
+mod within;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,6 +37,7 @@ pub use link::{CloseReason, Link, LinkEvent, LinkReceiver};
 pub use listener::{BindError, Door, DoorCounts, DoorWatch, Listener, ListenerLimits};
 pub use queue::{LinkSender, SendError};
 pub use target::{Target, TargetError};
+pub use within::within_process;
 
 /// The WebSocket subprotocol of USP. (R-WS.9)
 pub const SUBPROTOCOL: &str = "v1.usp";
