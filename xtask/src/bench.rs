@@ -31,6 +31,10 @@ pub(crate) struct Fleet {
     /// Over mutual TLS
     #[arg(long)]
     tls: bool,
+    /// Server and devices in one process, without sockets between them: for more devices than there may be
+    /// open files
+    #[arg(long)]
+    within: bool,
     /// An unoptimised build, to see that it works rather than how fast
     #[arg(long)]
     dev: bool,
@@ -53,6 +57,7 @@ pub(crate) fn fleet(project: &Project, options: &Fleet) -> Outcome {
         command.args(["--count", &options.count.to_string()]);
         command.args(["--rate", &options.rate.to_string()]);
         command.args(options.tls.then_some("--tls"));
+        command.args(options.within.then_some("--within"));
         shell::run(command.current_dir(&project.root))
     })?;
     Ok(ExitCode::SUCCESS)

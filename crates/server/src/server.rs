@@ -218,6 +218,11 @@ impl Server {
         self.controller.door()
     }
 
+    /// What speaks with the Agents, for those in the same process.
+    pub fn controller(&self) -> &ControllerHost {
+        &self.controller
+    }
+
     /// Where the API listens.
     pub fn api_addr(&self) -> SocketAddr {
         self.api

@@ -65,6 +65,9 @@ pub const COMPLETION_WAIT: Duration = Duration::from_secs(600);
 /// After which time a verb shows that it waits.
 pub const SPINNER_AFTER: Duration = Duration::from_secs(2);
 
+/// Where the API of a server in the process of its devices listens.
+pub const SIM_API: &str = "127.0.0.1:8080";
+
 /// Threads of the server that may wait for its store at the same time.
 pub const STORE_THREADS: usize = 16;
 

@@ -22,6 +22,7 @@ mod queue;
 mod seats;
 mod target;
 mod turning;
+mod within;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,6 +39,7 @@ pub use link::{CloseReason, Link, LinkEvent, LinkReceiver};
 pub use listener::{BindError, Door, DoorCounts, DoorWatch, Listener, ListenerLimits};
 pub use queue::{LinkSender, SendError};
 pub use target::{Target, TargetError};
+pub use within::within_process;
 
 /// The WebSocket subprotocol of USP. (R-WS.9)
 pub const SUBPROTOCOL: &str = "v1.usp";

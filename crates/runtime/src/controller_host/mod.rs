@@ -216,7 +216,7 @@ impl Drop for ControllerHost {
     }
 }
 
-/// Dials Agents for a Controller. Cheap to clone; good for nothing when its [`ControllerHost`] is gone.
+/// Dials Agents for a Controller, and takes up those of this process. Cheap to clone; good for nothing when its [`ControllerHost`] is gone.
 #[derive(Clone, Debug)]
 pub struct Dialler {
     settings: Settings,
@@ -233,6 +233,13 @@ impl Dialler {
         // The keeper only ends when the host does.
         drop(self.dialled.send(link).await);
         Ok(())
+    }
+
+    /// A link within this process for the Agent of these settings; `None` when the host is gone.
+    pub async fn link_within(&self, agent: &Settings) -> Option<Link> {
+        let (theirs, ours) = websocket::within_process(agent, &self.settings);
+        self.dialled.send(ours).await.ok()?;
+        Some(theirs)
     }
 }
 

@@ -29,6 +29,8 @@ struct Options {
     /// How many devices begin per second.
     rate: u32,
     tls: bool,
+    /// Server and devices in one process, without sockets between them.
+    within: bool,
 }
 
 impl Options {
@@ -38,11 +40,16 @@ impl Options {
             binary: std::env::current_exe()?.with_file_name("../usphere"),
             rate: 1_000,
             tls: false,
+            within: false,
         };
         let mut arguments = std::env::args().skip(1);
         while let Some(name) = arguments.next() {
             if name == "--tls" {
                 options.tls = true;
+                continue;
+            }
+            if name == "--within" {
+                options.within = true;
                 continue;
             }
             let value = arguments
@@ -52,7 +59,11 @@ impl Options {
                 "--count" => options.count = value.parse()?,
                 "--binary" => options.binary = value.into(),
                 "--rate" => options.rate = value.parse()?,
-                _ => return Err(format!("{name}: not known; --count N, --rate N, --tls").into()),
+                _ => {
+                    return Err(
+                        format!("{name}: not known; --count N, --rate N, --tls, --within").into(),
+                    );
+                }
             }
         }
         Ok(options)
@@ -62,7 +73,10 @@ impl Options {
 #[tokio::main]
 async fn main() -> Done {
     let options = Options::read()?;
-    let allowed = usphere_sim::descriptors::links_allowed().unwrap_or(u64::MAX);
+    if options.within {
+        return within(&options).await;
+    }
+    let allowed = usphere_runtime::descriptors::raise(u64::from(options.count) + BESIDE);
     let count = options.count;
     if u64::from(count) + BESIDE > allowed {
         return Err(format!(
@@ -72,7 +86,7 @@ async fn main() -> Done {
         )
         .into());
     }
-    println!("{count} devices; a process may have {allowed} open files beside its own");
+    println!("{count} devices; a process may have {allowed} open files");
     let folder = Folder::new(count, options.tls)?;
     let mut server = folder.server(&options.binary)?;
     let api = folder.api(&server).await?;
@@ -84,7 +98,7 @@ async fn main() -> Done {
     );
 
     let mut simulator = folder.simulator(&options.binary, options.rate)?;
-    aboard("cold start", &api, &mut server, &mut simulator, count).await?;
+    aboard("cold start", &api, &mut server, Some(&mut simulator), count).await?;
 
     tokio::time::sleep(QUIET).await;
     let idle = server.cost()?;
@@ -118,9 +132,35 @@ async fn main() -> Done {
     );
     let mut server = folder.server(&options.binary)?;
     let api = folder.api(&server).await?;
-    aboard("restart", &api, &mut server, &mut simulator, count).await?;
+    aboard("restart", &api, &mut server, Some(&mut simulator), count).await?;
     everyone("Get after the restart", &api, &server, count).await?;
     println!("simulator: {}", simulator.summary().await?);
     server.terminate().await?;
+    Ok(())
+}
+
+/// As many as fit into the memory: nothing but that limits them.
+async fn within(options: &Options) -> Done {
+    let count = options.count;
+    let folder = Folder::new(count, false)?;
+    let mut house = folder.within(&options.binary, options.rate)?;
+    let api = folder.api(&house).await?;
+    aboard("within one process", &api, &mut house, None, count).await?;
+    tokio::time::sleep(QUIET).await;
+    let idle = house.cost()?;
+    println!(
+        "idle: {} MiB resident, {:.2} KiB for each device with its end of the server",
+        idle.resident_kib >> 10,
+        idle.resident_kib as f64 / f64::from(count)
+    );
+    everyone(
+        "Get of one parameter from every device",
+        &api,
+        &house,
+        count,
+    )
+    .await?;
+    everyone("the same again", &api, &house, count).await?;
+    println!("{}", house.summary().await?);
     Ok(())
 }

@@ -366,7 +366,7 @@ fn told(agent: &str, number: u32) -> Record {
         notification: Some(Notification::ValueChange(change)),
     };
     let msg = Msg::request(number.to_string(), notify);
-    Record::no_session(&id(SERVER), &id(agent), msg.to_payload())
+    Record::no_session(&id(SERVER), &id(agent), msg.into_payload())
 }
 
 /// How many events of a device there are.

@@ -34,12 +34,13 @@ pub(crate) async fn aboard(
     what: &str,
     api: &Api,
     server: &mut Running,
-    simulator: &mut Running,
+    simulator: Option<&mut Running>,
     count: u32,
 ) -> Done {
     let (began, before) = (Instant::now(), server.cost()?);
     let probe = Probe::start(api.clone(), count);
     let mut connected = None;
+    let mut simulator = simulator;
     loop {
         let info = api.get("/api/v1/server").await?;
         let online = info["online"].as_u64().unwrap_or_default();
@@ -54,7 +55,9 @@ pub(crate) async fn aboard(
             return Err(text.into());
         }
         server.lives()?;
-        simulator.lives()?;
+        if let Some(simulator) = &mut simulator {
+            simulator.lives()?;
+        }
         sleep(Duration::from_millis(250)).await;
     }
     let took = began.elapsed();

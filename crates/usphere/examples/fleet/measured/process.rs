@@ -109,6 +109,17 @@ impl Folder {
         Ok(api)
     }
 
+    /// Starts a server and its devices in one process.
+    pub(crate) fn within(&self, binary: &Path, rate: u32) -> Done<Running> {
+        let mut command = Command::new(binary);
+        command
+            .args(["sim", "usp", "--count", &self.count.to_string(), "--within"])
+            .arg(self.path("server"))
+            .args(["--api", &self.api.to_string()])
+            .args(["--prefix", PREFIX, "--rate", &rate.to_string(), "--json"]);
+        Running::start(&mut command, self.path("server.log"))
+    }
+
     /// Starts the devices.
     pub(crate) fn simulator(&self, binary: &Path, rate: u32) -> Done<Running> {
         let scheme = if self.tls { "wss" } else { "ws" };
