@@ -10,7 +10,7 @@ use std::path::Path;
 
 use serde_json::Value;
 use support::{get, polite};
-use usphere_server::Reason;
+use usphere_server::{FirstContact, Reason};
 
 use self::faults::{House, Ward};
 
@@ -209,6 +209,24 @@ async fn a_full_house_is_named() {
         NOBODY,
         "from this address",
         "connections_per_source_max",
+    );
+    check(&ward, &contacts, &expected);
+    house.server.shutdown().await;
+}
+
+/// Whoever waits to be approved is told of with how to do it.
+#[tokio::test]
+async fn who_waits_to_be_approved_is_named() {
+    let house = House::with(|config| config.onboarding.first_contact = FirstContact::Approval);
+    let house = house.await;
+    let ward = house.ward();
+    let _agent = faults::served(&ward, polite).await;
+    let contacts = house.contacts(&ward).await;
+    let expected = expect(
+        "not_approved",
+        NAMED,
+        "waits to be approved",
+        "devices approve",
     );
     check(&ward, &contacts, &expected);
     house.server.shutdown().await;
