@@ -242,6 +242,11 @@ fn manners() -> Vec<Row> {
         ),
         row("time for a Pong", seconds(mtp::PONG_TIMEOUT), "not"),
         row(
+            "the same two of a server",
+            format!("{} s, {} s", server::PING_SECONDS, server::PONG_SECONDS),
+            "`ping_seconds`, `pong_seconds` of `[links]` ([links.md](links.md))",
+        ),
+        row(
             "time for dialling over WebSocket, with the handshake",
             seconds(mtp::CONNECT_TIMEOUT),
             "of a verb with `--agent`: `--timeout`, where that is shorter",
