@@ -66,6 +66,8 @@ export class Api {
 
   rename = (id: string, alias: string | null) => this.json<Device>("PATCH", at(id), { alias });
 
+  approve = (id: string) => this.json<Device>("POST", `${at(id)}/approve`);
+
   remove = (id: string) => this.json<undefined>("DELETE", at(id));
 
   /** Contacts that failed: of a device, known or not, or an address, or all. */

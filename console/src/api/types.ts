@@ -28,6 +28,7 @@ export interface Device {
   online: boolean;
   tags?: string[];
   state?: string;
+  subscriptions?: string | null;
 }
 
 export interface DevicePage {

@@ -93,10 +93,12 @@ function Head({ device }: { device: Device }) {
         <p className="muted">
           <Presence online={isOnline} />
           {!isOnline && <a href={href({ page: "doctor", device: device.endpoint_id })}>Why?</a>}
+            {device.state === "pending" && <span>waits to be approved</span>}
           {device.alias !== null && <code>{device.endpoint_id}</code>}
         </p>
       </div>
       <div className="actions">
+        {device.state === "pending" && <Approve device={device} />}
         <button type="button" onClick={() => setOpen("rename")}>
           Rename
         </button>
@@ -107,6 +109,27 @@ function Head({ device }: { device: Device }) {
       {open === "rename" && <Rename device={device} onClose={close} />}
       {open === "remove" && <Remove device={device} onClose={close} />}
     </header>
+  );
+}
+
+/** Lets a device in. What goes wrong stands beside the button. */
+function Approve({ device }: { device: Device }) {
+  const api = useApi();
+  const queries = useQueryClient();
+  const approve = useMutation({
+    mutationFn: () => api.approve(device.endpoint_id),
+    onSuccess: (approved) => {
+      queries.setQueryData(["device", device.endpoint_id], approved);
+      void queries.invalidateQueries({ queryKey: ["devices"] });
+    },
+  });
+  return (
+    <>
+      {approve.error && <span role="alert">{wordsOf(approve.error)}</span>}
+      <button type="button" disabled={approve.isPending} onClick={() => approve.mutate()}>
+        Approve
+      </button>
+    </>
   );
 }
 

@@ -72,6 +72,9 @@ pub const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(5);
 /// never answers does not keep the others waiting.
 pub const CHECKS_MAX: usize = 1024;
 
+/// Checks that read the store at the same time.
+pub const CHECKS_READING_MAX: usize = 4;
+
 /// Devices that wait to be checked.
 pub const CHECKS_WAITING_MAX: usize = 250_000;
 

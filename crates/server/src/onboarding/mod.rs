@@ -18,7 +18,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{MissedTickBehavior, interval};
 use usphere_datamodel::operation::Notification;
@@ -32,7 +32,7 @@ use self::queue::Queue;
 use self::subscriptions::Wanted;
 use crate::blocking::call;
 use crate::inventory::Inventory;
-use crate::limits::{CHECKS_MAX, DESCRIBED_TOGETHER_MAX, SWEEP_INTERVAL};
+use crate::limits::{CHECKS_MAX, CHECKS_READING_MAX, DESCRIBED_TOGETHER_MAX, SWEEP_INTERVAL};
 use crate::tracker::Progress;
 
 pub use config::{FirstContact, OnboardingConfig};
@@ -48,6 +48,8 @@ pub(crate) struct Onboarding {
 struct Shared {
     controller: ControllerHandle,
     inventory: Inventory,
+    /// Places for those who read the store: each takes a thread and a connection to it.
+    readers: Semaphore,
     gate: Gate,
     models: Models,
     keeps_subscriptions: bool,
@@ -91,6 +93,7 @@ impl Onboarding {
             wanted: RwLock::new(wanted(store.subscriptions()?)),
             recipient: check::recipient(server),
             queue: Queue::new(config.check_interval()),
+            readers: Semaphore::new(CHECKS_READING_MAX),
             controller,
             inventory,
             told,
