@@ -297,26 +297,36 @@ it("takes the stream up again when it was cut, or not looked at", async () => {
 });
 
 it("shows who was refused and what mends it", async () => {
-  const contact = (id: number, reason: string, detail: string, advice: string) => ({
-    id,
-    at: Date.now() - id * 60_000,
-    remote: `192.0.2.${id}:50112`,
-    mtp: "WebSocket",
-    endpoint_id: `os::00D09E-00000${id}`,
-    reason,
-    detail,
-    advice,
-  });
-  const contacts = [
-    contact(1, "unknown_ca", "The certificate was issued by CN=Old CA, which is not among tls_ca.", "Add that CA to the file of tls_ca, or give the device a certificate of one that is there."),
-    contact(2, "wrong_path", "GET /ws: Agents connect at /usp.", "Set Controller.{i}.MTP.{i}.WebSocket.Path of the device to /usp."),
-  ];
-  await page.route("**/api/v1/contacts", (route) => route.fulfill({ json: { contacts } }));
+  await house.knock("/ws?eid=os::00D09E-000001", true);
+  await house.knock("/ws?eid=os::00D09E-000001", true);
+  await house.knock("/usp", false);
   await page.getByRole("link", { name: "Doctor" }).click();
-  await page.getByText("unknown ca").waitFor();
-  await page.getByText("Agents connect at /usp").waitFor();
+  await page.getByText("wrong path").waitFor();
+  await page.getByText("it asked for /ws; Agents connect at /usp").waitFor();
+  await page.getByText("2 times").waitFor();
+  await page.getByText("not web socket").waitFor();
   await look("doctor-refused");
-  await page.unroute("**/api/v1/contacts");
+
+  const search = page.getByLabel("Look for a device");
+  await search.fill("00d09e-00000");
+  await page.getByText("not web socket").waitFor({ state: "detached" });
+  expect(await page.locator(".contacts li").count()).toBe(1);
+  await search.fill("os::00D09E-nobody");
+  await page.getByRole("heading", { name: "Nothing is known of such a contact" }).waitFor();
+  await page.goto(`${house.url}/#/devices/${encodeURIComponent("os::00D09E-000001")}/model`);
+  await page.getByRole("link", { name: "Why is it not there?" }).click();
+  await page.getByText("it asked for /ws; Agents connect at /usp").waitFor();
+});
+
+it("shows what is said, as it is said", async () => {
+  await page.goto(`${house.url}/#/devices/${encodeURIComponent(agent.id)}/log`);
+  const log = page.getByRole("region", { name: "Log" });
+  await log.getByText("live").waitFor();
+  await house.ask(agent.id, "get", { paths: ["Device.DeviceInfo.Manufacturer"] });
+  await log.getByText(/^GET [^R]/).first().waitFor();
+  await log.getByText(/^GET_RESP /).first().click();
+  await log.getByText("result_params").first().waitFor();
+  await look("device-log");
 });
 
 it("keeps a theme, and forgets the token", async () => {

@@ -2,6 +2,7 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { get } from "node:http";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -53,6 +54,34 @@ export class House {
       return id !== undefined;
     });
     return { id: id ?? "", end: () => stop(agent) };
+  }
+
+  /** Comes to the door of the Agents, with a request for a WebSocket or any other. */
+  async knock(path: string, isUpgrade: boolean): Promise<void> {
+    const upgrade = {
+      Connection: "Upgrade",
+      Upgrade: "websocket",
+      "Sec-WebSocket-Version": "13",
+      "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+      "Sec-WebSocket-Protocol": "v1.usp",
+    };
+    await new Promise<void>((resolve, reject) => {
+      const request = get(`http://${this.ws}${path}`, { headers: isUpgrade ? upgrade : {} }, (answer) => {
+        answer.resume();
+        answer.on("end", resolve);
+      });
+      request.on("error", reject);
+    });
+  }
+
+  /** Asks a device through the API. */
+  async ask(id: string, verb: string, body: unknown): Promise<void> {
+    const answer = await fetch(`${this.url}/api/v1/devices/${encodeURIComponent(id)}/${verb}`, {
+      method: "POST",
+      headers: { Authorization: `Bearer ${this.token}`, "Content-Type": "application/json" },
+      body: JSON.stringify(body),
+    });
+    if (!answer.ok) throw new Error(`the API answers ${answer.status}`);
   }
 
   async close(): Promise<void> {

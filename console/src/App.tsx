@@ -35,7 +35,7 @@ export function App() {
           <Place to={DEVICES} isHere={route.page !== "doctor"}>
             Devices
           </Place>
-          <Place to={{ page: "doctor" }} isHere={route.page === "doctor"}>
+          <Place to={{ page: "doctor", device: "" }} isHere={route.page === "doctor"}>
             Doctor
           </Place>
         </nav>
@@ -53,7 +53,7 @@ export function App() {
 function Page({ route }: { route: Route }) {
   switch (route.page) {
     case "doctor":
-      return <Doctor />;
+      return <Doctor device={route.device} />;
     case "devices":
       return <Devices search={route.search} online={route.online} />;
     case "device":

@@ -9,7 +9,9 @@ describe("addresses", () => {
     { page: "device", id: "os::00 %/é", tab: "model", path: "Device." },
     { page: "device", id: "uuid::1", tab: "model", path: "Device.IP.Interface.1." },
     { page: "device", id: "uuid::1", tab: "events", path: "Device." },
-    { page: "doctor" },
+    { page: "device", id: "uuid::1", tab: "log", path: "Device." },
+    { page: "doctor", device: "" },
+    { page: "doctor", device: "os::00 %/é" },
   ];
 
   it.each(places)("lead back to where they came from: $page", (place) => {

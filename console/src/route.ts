@@ -2,21 +2,21 @@
 
 import { useSyncExternalStore } from "react";
 
-export type Tab = "model" | "events" | "about";
+export type Tab = "model" | "events" | "log" | "about";
 
 export type Route =
   | { page: "devices"; search: string; online: boolean | undefined }
   | { page: "device"; id: string; tab: Tab; path: string }
-  | { page: "doctor" };
+  | { page: "doctor"; device: string };
 
-const TABS: readonly string[] = ["model", "events", "about"] satisfies Tab[];
+const TABS: readonly string[] = ["model", "events", "log", "about"] satisfies Tab[];
 
 /** Reads what stands behind the `#`. What makes no sense leads to the list of devices. */
 export function parseRoute(hash: string): Route {
   const [place = "", query = ""] = hash.replace(/^#?\/?/, "").split("?", 2);
   const [page, id, tab] = place.split("/").map(decoded);
   const words = new URLSearchParams(query);
-  if (page === "doctor") return { page };
+  if (page === "doctor") return { page, device: words.get("device") ?? "" };
   if (page === "devices" && id) {
     const known = tab !== undefined && TABS.includes(tab) ? (tab as Tab) : "model";
     return { page: "device", id, tab: known, path: words.get("path") ?? "Device." };
@@ -30,7 +30,8 @@ export function href(route: Route): string {
   const words = new URLSearchParams();
   switch (route.page) {
     case "doctor":
-      return "#/doctor";
+      if (route.device) words.set("device", route.device);
+      return `#/doctor${query(words)}`;
     case "devices":
       if (route.search) words.set("search", route.search);
       if (route.online !== undefined) words.set("online", String(route.online));

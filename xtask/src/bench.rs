@@ -1,8 +1,11 @@
-//! `cargo xtask bench`: the criterion benchmarks, then the load over a loopback WebSocket.
+//! `cargo xtask bench`: the criterion benchmarks, then the load over a loopback WebSocket. `bench fleet`: very
+//! many simulated devices beside a server.
 //!
 //! Measures only; the figures that are promised stand in `docs/benchmarks.md`.
 
 use std::process::{Command, ExitCode};
+
+use clap::Args;
 
 use crate::project::{Package, Project, cargo};
 use crate::{Outcome, agent, shell};
@@ -12,6 +15,53 @@ const LOAD: (&str, &str) = ("usphere", "load");
 
 /// How soon watchers hear of changes, and what they cost: another one.
 const WATCH: &str = "watch";
+
+/// A fleet beside its server: another one, which starts the program itself.
+const FLEET: &str = "fleet";
+
+/// What a fleet is measured with.
+#[derive(Args)]
+pub(crate) struct Fleet {
+    /// How many devices; each needs a descriptor in both processes
+    #[arg(long, value_name = "N", default_value_t = 15_000)]
+    count: u32,
+    /// How many begin per second
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    rate: u32,
+    /// Over mutual TLS
+    #[arg(long)]
+    tls: bool,
+    /// Server and devices in one process, without sockets between them: for more devices than there may be
+    /// open files
+    #[arg(long)]
+    within: bool,
+    /// An unoptimised build, to see that it works rather than how fast
+    #[arg(long)]
+    dev: bool,
+}
+
+/// Builds the program and lets a fleet of simulated devices loose on it.
+pub(crate) fn fleet(project: &Project, options: &Fleet) -> Outcome {
+    let (crate_name, _) = LOAD;
+    let profile: &[&str] = if options.dev { &[] } else { &["--release"] };
+    shell::step("the program", || {
+        let mut command = Command::new(cargo());
+        command.arg("build").args(profile);
+        command.args(["--package", crate_name, "--bin", crate_name]);
+        shell::run(command.current_dir(&project.root))
+    })?;
+    shell::step("a fleet beside its server", || {
+        let mut command = Command::new(cargo());
+        command.arg("run").args(profile);
+        command.args(["--package", crate_name, "--example", FLEET, "--"]);
+        command.args(["--count", &options.count.to_string()]);
+        command.args(["--rate", &options.rate.to_string()]);
+        command.args(options.tls.then_some("--tls"));
+        command.args(options.within.then_some("--within"));
+        shell::run(command.current_dir(&project.root))
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
 
 /// Runs every benchmark target, with `filter` handed to criterion, then the load.
 pub(crate) fn run(project: &Project, filter: Option<&str>) -> Outcome {

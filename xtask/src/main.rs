@@ -52,9 +52,12 @@ enum Command {
     /// Show which requirements have a test that ran and passed
     Trace(trace::Options),
     /// Run the benchmarks, then the load over loopback
+    #[command(args_conflicts_with_subcommands = true)]
     Bench {
         /// Only benchmarks whose name contains this
         filter: Option<String>,
+        #[command(subcommand)]
+        only: Option<Scale>,
     },
     /// Run the fuzz targets (needs a nightly toolchain with cargo-fuzz)
     Fuzz(fuzz::Options),
@@ -63,6 +66,13 @@ enum Command {
         #[command(subcommand)]
         product: Product,
     },
+}
+
+#[derive(Subcommand)]
+enum Scale {
+    /// A fleet of simulated Agents over real WebSockets, beside its server: cold start, memory, latencies,
+    /// a Get to all, a restart
+    Fleet(bench::Fleet),
 }
 
 #[derive(Subcommand)]
@@ -90,7 +100,11 @@ fn run(command: Command) -> Outcome {
         Command::Console => console::run(&project),
         Command::Lint { tr181 } => lint::run(&project, tr181.as_deref()),
         Command::Trace(options) => trace::run(&project, &options),
-        Command::Bench { filter } => bench::run(&project, filter.as_deref()),
+        Command::Bench {
+            only: Some(Scale::Fleet(fleet)),
+            ..
+        } => bench::fleet(&project, &fleet),
+        Command::Bench { filter, only: None } => bench::run(&project, filter.as_deref()),
         Command::Fuzz(options) => fuzz::run(&project, &options),
         Command::Build {
             product: Product::Agent,

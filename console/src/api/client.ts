@@ -66,10 +66,18 @@ export class Api {
 
   rename = (id: string, alias: string | null) => this.json<Device>("PATCH", at(id), { alias });
 
+  approve = (id: string) => this.json<Device>("POST", `${at(id)}/approve`);
+
   remove = (id: string) => this.json<undefined>("DELETE", at(id));
 
-  contacts = (after: string | undefined, signal?: AbortSignal) =>
-    this.json<ContactPage>("GET", `/contacts${after === undefined ? "" : `?after=${encodeURIComponent(after)}`}`, undefined, signal);
+  /** Contacts that failed: of a device, known or not, or an address, or all. */
+  contacts = (device: string, after: string | undefined, signal?: AbortSignal) => {
+    const words = new URLSearchParams();
+    if (device !== "") words.set("device", device);
+    if (after !== undefined) words.set("after", after);
+    const query = words.toString();
+    return this.json<ContactPage>("GET", `/contacts${query === "" ? "" : `?${query}`}`, undefined, signal);
+  };
 
   get = (id: string, paths: string[], maxDepth: number, signal?: AbortSignal) =>
     this.verb<GetOutcome>(id, "get", { paths, max_depth: maxDepth }, signal);
@@ -97,6 +105,14 @@ export class Api {
     if (after !== undefined) headers["Last-Event-ID"] = String(after);
     const response = await this.fetch("GET", `${at(id)}/events/live`, { headers, signal });
     if (!response.body) throw new Problem(0, "the stream of events is empty");
+    return response.body;
+  }
+
+  /** What the server and a device say to each other, from now on. */
+  async log(id: string, signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
+    const headers = { Accept: "text/event-stream" };
+    const response = await this.fetch("GET", `${at(id)}/log/live`, { headers, signal });
+    if (!response.body) throw new Problem(0, "the log is empty");
     return response.body;
   }
 

@@ -28,6 +28,7 @@ export interface Device {
   online: boolean;
   tags?: string[];
   state?: string;
+  subscriptions?: string | null;
 }
 
 export interface DevicePage {
@@ -167,14 +168,27 @@ export interface DeviceEvent {
 
 /** A contact that the server refused, and why. */
 export interface Contact {
-  id: string | number;
+  id: number;
+  /** When it last came. */
   at: number;
+  /** When it first came. */
+  first: number;
+  count: number;
   remote: string;
   mtp: string;
   endpoint_id?: string;
   reason: string;
   detail: string;
   advice: string;
+}
+
+/** A line of the log of a device. A Record is shown as it is. */
+export interface LogLine {
+  at: number;
+  type: "missed" | "note" | "received" | "sent";
+  count?: number;
+  note?: string;
+  record?: unknown;
 }
 
 export interface ContactPage {

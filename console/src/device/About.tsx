@@ -19,6 +19,7 @@ export function About({ device }: { device: Device }) {
     ["First seen", whole(device.first_seen)],
     ["Last seen", device.online ? "online now" : whole(device.last_seen)],
     ...(device.tags && device.tags.length > 0 ? [["Tags", device.tags.join(", ")] satisfies [string, string]] : []),
+    ...(device.subscriptions ? [["Subscriptions", device.subscriptions] satisfies [string, string]] : []),
     ...(device.state ? [["State", device.state] satisfies [string, string]] : []),
   ];
   return (

@@ -8,6 +8,7 @@ import type { Device } from "../api/types";
 import { About } from "../device/About";
 import { Events } from "../device/Events";
 import { LiveProvider, useLive } from "../device/live";
+import { Log } from "../device/Log";
 import { Model } from "../device/Model";
 import { RunsProvider } from "../device/runs";
 import { go, href, type Route, type Tab } from "../route";
@@ -21,6 +22,7 @@ type Place = Extract<Route, { page: "device" }>;
 const TABS: [Tab, string][] = [
   ["model", "Data model"],
   ["events", "Events"],
+  ["log", "Log"],
   ["about", "About"],
 ];
 
@@ -36,6 +38,7 @@ export function DevicePage({ route }: { route: Place }) {
         <Empty title="No such device">
           <p>
             <code>{route.id}</code> is not in the inventory. It comes back when it connects.{" "}
+            <a href={href({ page: "doctor", device: route.id })}>Why is it not there?</a>{" "}
             <a href={href({ page: "devices", search: "", online: undefined })}>All devices</a>
           </p>
         </Empty>
@@ -65,6 +68,7 @@ export function DevicePage({ route }: { route: Place }) {
           </nav>
           {route.tab === "model" && <Model device={data.endpoint_id} path={route.path} />}
           {route.tab === "events" && <Events device={data.endpoint_id} />}
+          {route.tab === "log" && <Log device={data.endpoint_id} />}
           {route.tab === "about" && <About device={data} />}
         </div>
       </RunsProvider>
@@ -79,6 +83,7 @@ function EventCount() {
 
 function Head({ device }: { device: Device }) {
   const live = useLive();
+  const isOnline = live.online ?? device.online;
   const [open, setOpen] = useState<"rename" | "remove">();
   const close = () => setOpen(undefined);
   return (
@@ -86,11 +91,14 @@ function Head({ device }: { device: Device }) {
       <div>
         <h1>{device.alias ?? device.endpoint_id}</h1>
         <p className="muted">
-          <Presence online={live.online ?? device.online} />
+          <Presence online={isOnline} />
+          {!isOnline && <a href={href({ page: "doctor", device: device.endpoint_id })}>Why?</a>}
+            {device.state === "pending" && <span>waits to be approved</span>}
           {device.alias !== null && <code>{device.endpoint_id}</code>}
         </p>
       </div>
       <div className="actions">
+        {device.state === "pending" && <Approve device={device} />}
         <button type="button" onClick={() => setOpen("rename")}>
           Rename
         </button>
@@ -101,6 +109,27 @@ function Head({ device }: { device: Device }) {
       {open === "rename" && <Rename device={device} onClose={close} />}
       {open === "remove" && <Remove device={device} onClose={close} />}
     </header>
+  );
+}
+
+/** Lets a device in. What goes wrong stands beside the button. */
+function Approve({ device }: { device: Device }) {
+  const api = useApi();
+  const queries = useQueryClient();
+  const approve = useMutation({
+    mutationFn: () => api.approve(device.endpoint_id),
+    onSuccess: (approved) => {
+      queries.setQueryData(["device", device.endpoint_id], approved);
+      void queries.invalidateQueries({ queryKey: ["devices"] });
+    },
+  });
+  return (
+    <>
+      {approve.error && <span role="alert">{wordsOf(approve.error)}</span>}
+      <button type="button" disabled={approve.isPending} onClick={() => approve.mutate()}>
+        Approve
+      </button>
+    </>
   );
 }
 

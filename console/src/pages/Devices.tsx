@@ -196,7 +196,7 @@ function NoDevices({ isFiltered }: { isFiltered: boolean }) {
     <Empty title="No device has connected yet">
       <p>
         Start an Agent that knows this server, for example <code>usphere agent --controller ID=URL</code>. One that is
-        refused is told on the page <a href={href({ page: "doctor" })}>Doctor</a>.
+        refused is told on the page <a href={href({ page: "doctor", device: "" })}>Doctor</a>.
       </p>
     </Empty>
   );

@@ -1,28 +1,40 @@
-import { useInfiniteQuery } from "@tanstack/react-query";
+import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
+import { useEffect, useState } from "react";
 
 import { Problem } from "../api/client";
+import type { Contact } from "../api/types";
+import { go, href } from "../route";
 import { useApi } from "../session";
 import { Empty, ProblemNote } from "../ui/Note";
-import { Clock } from "../ui/Time";
+import { Ago } from "../ui/Time";
+import { useNow } from "../ui/hooks";
 
-/** How often refused contacts are asked for again, in milliseconds. */
-const INTERVAL = 10_000;
+/** How often failed contacts are asked for again, in milliseconds. */
+const INTERVAL = 5_000;
+/** How long somebody pauses before what was typed is looked for, in milliseconds. */
+const PAUSE = 300;
 
-/** Who tried to connect and was refused, why, and what to do about it. */
-export function Doctor() {
+/** Who tried to connect and did not get in, why, and what to do about it. */
+export function Doctor({ device }: { device: string }) {
   const api = useApi();
+  const wanted = device.trim();
   const { data, error, isPending, hasNextPage, fetchNextPage, isFetchingNextPage, refetch } = useInfiniteQuery({
-    queryKey: ["contacts"],
-    queryFn: ({ pageParam, signal }) => api.contacts(pageParam, signal),
+    queryKey: ["contacts", wanted],
+    queryFn: ({ pageParam, signal }) => api.contacts(wanted, pageParam, signal),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (page) => page.next,
+    placeholderData: keepPreviousData,
     refetchInterval: (query) => (query.state.error ? false : INTERVAL),
   });
   const contacts = data?.pages.flatMap((page) => page.contacts) ?? [];
+  const now = useNow(INTERVAL);
   return (
     <div className="page">
-      <h1>Doctor</h1>
-      <p className="muted">Contacts that the server refused, each with its cause and what mends it.</p>
+      <div className="list-head">
+        <h1>Doctor</h1>
+        <Search device={device} />
+      </div>
+      <p className="muted">Contacts with the server that failed, each with its cause and what mends it.</p>
       {error instanceof Problem && error.status === 404 ? (
         <Empty title="This server keeps no refused contacts">
           <p>
@@ -33,23 +45,11 @@ export function Doctor() {
       ) : error ? (
         <ProblemNote error={error} retry={() => void refetch()} />
       ) : !isPending && contacts.length === 0 ? (
-        <Empty title="Nobody was refused">
-          <p>A device that is missing here has not reached the server at all: look at its address, network and log.</p>
-        </Empty>
+        <Nobody device={wanted} />
       ) : (
         <ul className="contacts">
           {contacts.map((contact) => (
-            <li key={contact.id}>
-              <p className="contact-head">
-                <Clock at={contact.at} />
-                <code>{contact.remote}</code>
-                <span>{contact.mtp}</span>
-                {contact.endpoint_id && <code>{contact.endpoint_id}</code>}
-                <span className="tag bad">{contact.reason.replaceAll("_", " ")}</span>
-              </p>
-              <p>{contact.detail}</p>
-              <p className="advice">{contact.advice}</p>
-            </li>
+            <One key={contact.id} contact={contact} now={now} />
           ))}
         </ul>
       )}
@@ -59,5 +59,63 @@ export function Doctor() {
         </button>
       )}
     </div>
+  );
+}
+
+function Search({ device }: { device: string }) {
+  const [text, setText] = useState(device);
+  const [shown, setShown] = useState(device);
+  // A link may have led elsewhere meanwhile.
+  if (shown !== device) {
+    setShown(device);
+    setText(device);
+  }
+  useEffect(() => {
+    if (text === device) return;
+    const timer = setTimeout(() => go({ page: "doctor", device: text }, true), PAUSE);
+    return () => clearTimeout(timer);
+  }, [text, device]);
+  return (
+    <input
+      type="search"
+      aria-label="Look for a device"
+      placeholder="Endpoint ID, alias, or address"
+      value={text}
+      onChange={(event) => setText(event.target.value)}
+    />
+  );
+}
+
+function One({ contact, now }: { contact: Contact; now: number }) {
+  const { endpoint_id: id } = contact;
+  return (
+    <li>
+      <p className="contact-head">
+        <span className="tag bad">{contact.reason.replaceAll("_", " ")}</span>
+        <Ago at={contact.at} now={now} />
+        <code>{contact.remote}</code>
+        <span>{contact.mtp}</span>
+        {id && (
+          <a href={href({ page: "doctor", device: id })}>
+            <code>{id}</code>
+          </a>
+        )}
+        {contact.count > 1 && (
+          <span className="muted">
+            {contact.count.toLocaleString("en")} times, first <Ago at={contact.first} now={now} />
+          </span>
+        )}
+      </p>
+      <p>{contact.detail}</p>
+      <p className="advice">{contact.advice}</p>
+    </li>
+  );
+}
+
+function Nobody({ device }: { device: string }) {
+  return (
+    <Empty title={device === "" ? "Nobody was refused" : "Nothing is known of such a contact"}>
+      <p>A device that is missing here has not reached the server at all: look at its address for the server, its network and its log.</p>
+    </Empty>
   );
 }

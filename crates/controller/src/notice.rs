@@ -63,18 +63,26 @@ pub enum Notice {
 pub enum Ignored {
     /// No Connect Record came before it. (R-MTP.8)
     BeforeConnect,
-    /// The peer may not speak in this name on this link.
-    Forbidden(String),
-    /// It breaks a rule, and is no request that could be told so. (R-E2E.1, R-ENC.4, R-MTP.5)
+    /// It breaks a rule, and is no request that could be told so. (R-ENC.4, R-MTP.5)
     Erroneous(String),
+    /// The peer opened the link in another name than it speaks in. (R-SEC.0a)
+    Forbidden(String),
+    /// The Endpoint ID that it says it is from is none. (R-MTP.5)
+    FromNobody(String),
+    /// It is for another Endpoint. (R-E2E.1)
+    Misdirected(String),
     /// It answers no request that waits: it is late, doubled, or was never asked. (R-MSG.9)
     NotAsked(String),
     /// The link belongs to another Agent.
     OtherAgent,
     /// The same notification waits to be taken; this is its msg_id.
     Repeated(String),
+    /// The certificate of the peer does not stand for the Endpoint that it speaks as. (R-SEC.0a)
+    Unproven(String),
     /// It is signed, and this Controller cannot verify signatures yet. (R-E2E.30)
     Unverified,
+    /// Its version is none. (R-MTP.4b)
+    Version(String),
     /// It is the Connect Record of another MTP. (R-MTP.8)
     WrongConnect,
 }
@@ -114,8 +122,13 @@ impl fmt::Display for Ignored {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BeforeConnect => f.write_str("no Connect Record came before it"),
-            Self::Forbidden(why) => write!(f, "it may not speak here: {why}"),
-            Self::Erroneous(why) => f.write_str(why),
+            Self::Forbidden(why) | Self::Unproven(why) => {
+                write!(f, "it may not speak here: {why}")
+            }
+            Self::Erroneous(why)
+            | Self::FromNobody(why)
+            | Self::Misdirected(why)
+            | Self::Version(why) => f.write_str(why),
             Self::NotAsked(msg_id) => write!(f, "msg_id {msg_id} answers nothing that waits"),
             Self::OtherAgent => f.write_str("the connection belongs to another Agent"),
             Self::Repeated(msg_id) => write!(f, "notification {msg_id} waits already"),

@@ -5,6 +5,7 @@
 //! needs is evaluated by the transaction, which may have to gather.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::model::Holds;
@@ -97,7 +98,7 @@ pub struct Permission {
 /// The compiled rights of one caller: the union of its roles.
 #[derive(Clone, Debug)]
 pub struct Access {
-    parts: Vec<Vec<NodeRule>>,
+    parts: Vec<Rules>,
     predicates: Arc<[Predicate]>,
     secured: bool,
     unrestricted: bool,
@@ -126,11 +127,11 @@ impl Access {
 
     /// The union of `roles`. Targets that the supported model does not have grant nothing.
     pub fn compile(view: &SchemaView, roles: &[Role]) -> Self {
+        let mut parts: Vec<Vec<NodeRule>> = view
+            .part_sizes()
+            .map(|size| vec![NodeRule::default(); size])
+            .collect();
         let mut access = Self {
-            parts: view
-                .part_sizes()
-                .map(|size| vec![NodeRule::default(); size])
-                .collect(),
             secured: roles.iter().any(|role| role.secured),
             ..Self::nothing()
         };
@@ -141,8 +142,9 @@ impl Access {
         let mut predicates = Vec::new();
         for role in roles {
             let layers = layers_of(view, &places, role, &mut predicates);
-            access.unite(layers);
+            unite(&mut parts, layers);
         }
+        access.parts = parts.into_iter().map(Rules::of).collect();
         access.predicates = predicates.into();
         access
     }
@@ -253,17 +255,18 @@ impl Access {
     }
 
     fn rule(&self, node: NodeId) -> Option<&NodeRule> {
-        self.parts.get(node.part())?.get(node.index())
+        self.parts.get(node.part())?.of_node(node.index())
     }
+}
 
-    fn unite(&mut self, layers: Vec<(NodeId, Layer)>) {
-        for (node, layer) in layers {
-            let rule = &mut self.parts[node.part()][node.index()];
-            if layer.overlays.is_empty() {
-                rule.rights = rule.rights.or(layer.base);
-            } else {
-                rule.layers.push(layer);
-            }
+/// Adds what one role grants.
+fn unite(parts: &mut [Vec<NodeRule>], layers: Vec<(NodeId, Layer)>) {
+    for (node, layer) in layers {
+        let rule = &mut parts[node.part()][node.index()];
+        if layer.overlays.is_empty() {
+            rule.rights = rule.rights.or(layer.base);
+        } else {
+            rule.layers.push(layer);
         }
     }
 }
@@ -309,6 +312,66 @@ fn index_of(predicates: &mut Vec<Predicate>, predicate: Predicate) -> usize {
         predicates.push(predicate);
         predicates.len() - 1
     })
+}
+
+/// The rules of all nodes of one part. Roles mostly say the same of nearly all nodes, and a process may
+/// hold the roles of very many Agents.
+#[derive(Clone, Debug)]
+enum Rules {
+    /// One for each node.
+    Each(Box<[NodeRule]>),
+    /// One for all, and those that are others, in ascending order of their nodes.
+    Same {
+        nodes: usize,
+        usual: NodeRule,
+        others: Box<[(usize, NodeRule)]>,
+    },
+}
+
+impl Rules {
+    /// Where fewer than one in so many nodes has another rule than most, only those are held.
+    const OTHERS_RARE: usize = 16;
+
+    fn of(each: Vec<NodeRule>) -> Self {
+        let mut frequent: BTreeMap<u16, usize> = BTreeMap::new();
+        for rule in each.iter().filter(|rule| rule.layers.is_empty()) {
+            *frequent.entry(rule.rights.0).or_default() += 1;
+        }
+        let most = frequent.into_iter().max_by_key(|(_, count)| *count);
+        let Some((usual, count)) = most else {
+            return Self::Each(each.into());
+        };
+        if (each.len() - count) * Self::OTHERS_RARE > each.len() {
+            return Self::Each(each.into());
+        }
+        let usual = NodeRule {
+            rights: Rights(usual),
+            layers: Vec::new(),
+        };
+        let nodes = each.len();
+        let others = each.into_iter().enumerate();
+        let others =
+            others.filter(|(_, rule)| rule.rights != usual.rights || !rule.layers.is_empty());
+        Self::Same {
+            nodes,
+            others: others.collect(),
+            usual,
+        }
+    }
+
+    fn of_node(&self, index: usize) -> Option<&NodeRule> {
+        match self {
+            Self::Each(each) => each.get(index),
+            Self::Same {
+                nodes,
+                usual,
+                others,
+            } => match others.binary_search_by_key(&index, |(node, _)| *node) {
+                Ok(at) => Some(&others[at].1),
+                Err(_) => (index < *nodes).then_some(usual),
+            },
+        }
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -436,4 +499,35 @@ fn nibble(text: &str) -> Option<u16> {
         }
     }
     Some(bits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// However the rules are held, each node has its own.
+    #[test]
+    fn rules_are_the_same_however_they_are_held() {
+        for others in [0, 1, 6, 60] {
+            let conditional = NodeRule {
+                rights: Rights::ALL,
+                layers: vec![Layer::default()],
+            };
+            let mut each = vec![NodeRule::default(); 100];
+            for place in 0..others {
+                each[place * 97 % 100] = conditional.clone();
+            }
+            each[50].rights = Rights::OBJECT_READ;
+            let rules = Rules::of(each.clone());
+            assert_eq!(matches!(rules, Rules::Same { .. }), others < 6);
+            for (place, rule) in each.iter().enumerate() {
+                let held = rules.of_node(place).unwrap();
+                assert_eq!(
+                    (held.rights, held.layers.len()),
+                    (rule.rights, rule.layers.len())
+                );
+            }
+            assert!(rules.of_node(100).is_none());
+        }
+    }
 }

@@ -53,6 +53,9 @@ pub const REQUEST_BYTES_MAX: usize = 8 * 1024;
 /// Most bytes of the body of a refusal that are kept for the error message.
 pub const REFUSAL_BYTES_MAX: usize = 256;
 
+/// Longest time for which a server that was dialled may send us away.
+pub const SENT_AWAY_MAX: Duration = Duration::from_secs(600);
+
 /// Most bytes of the path and query of a target.
 pub const TARGET_PATH_BYTES_MAX: usize = 2 * 1024;
 
@@ -71,6 +74,49 @@ pub const ACCEPTS_PER_SECOND: u32 = 500;
 
 /// Connections accepted at once after a quiet time, unless the limits say otherwise.
 pub const ACCEPT_BURST: u32 = 500;
+
+/// Of these, how many may come from one source unless the limits say otherwise.
+pub const ACCEPTS_PER_SOURCE_PER_SECOND: u32 = 200;
+
+/// Connections that wait in the system's queue to be taken from it; the system may allow fewer.
+pub const BACKLOG: u32 = 4_096;
+
+/// How long a connection may wait for its turn; whoever would wait longer is told to come back.
+pub const ADMISSION_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Handshakes that are under way at the same time unless the limits say otherwise.
+pub const HANDSHAKES_MAX: usize = 2_048;
+
+/// Of these, how many may be with one source unless the limits say otherwise.
+pub const HANDSHAKES_PER_SOURCE_MAX: usize = 512;
+
+/// How long a handshake may take before it has to make room for others, where there are too many.
+pub const HANDSHAKE_GRACE: Duration = Duration::from_secs(2);
+
+/// The shortest time for which somebody is sent away.
+pub const RETRY_AFTER_MIN: Duration = Duration::from_secs(2);
+
+/// The longest.
+pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(300);
+
+/// Sources that a listener remembers, each with its share.
+pub const SOURCES_MAX: usize = 100_000;
+
+/// Connections that are being told to come back; the others are closed without many words.
+pub const TURNED_AWAY_TOGETHER_MAX: usize = 256;
+
+/// How long that may take.
+pub const TURNING_AWAY_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Handshakes of TLS per second that are done only to tell somebody to come back.
+pub const TLS_TURNED_AWAY_PER_SECOND: u32 = 50;
+
+/// Bytes that all links of a listener together may hold of Records that are not whole yet, unless the
+/// limits say otherwise.
+pub const BEGUN_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// Bytes that each link may hold of one whatever the others do.
+pub const BEGUN_BYTES_FREE: usize = 64 * 1024;
 
 /// Finished handshakes that wait to be taken from a listener.
 pub const ACCEPTED_WAITING_MAX: usize = 64;

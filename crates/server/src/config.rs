@@ -13,6 +13,8 @@ use usphere_proto::EndpointId;
 use usphere_runtime::TlsFiles;
 
 use crate::limits::CONFIG_BYTES_MAX;
+use crate::links_config::LinksConfig;
+use crate::onboarding::OnboardingConfig;
 
 pub use self::keys::{Change, Key, keys};
 
@@ -41,6 +43,10 @@ pub struct Config {
     pub log_format: LogFormat,
     /// Where metrics and health are told without a token; none for nowhere.
     pub metrics: Option<SocketAddr>,
+    /// How Agents are let in, and how their links are kept.
+    pub links: LinksConfig,
+    /// How devices are taken on board.
+    pub onboarding: OnboardingConfig,
     /// What Agents have to speak TLS with, at the same door. Without it the door is plain.
     pub tls: Option<TlsFiles>,
     /// Where Agents connect over WebSocket; port 0 takes any free one.
@@ -122,6 +128,9 @@ struct File {
     log: Option<String>,
     log_format: Option<LogFormat>,
     metrics: Option<SocketAddr>,
+    links: Option<LinksConfig>,
+    #[serde(default)]
+    onboarding: OnboardingConfig,
     tls_ca: Option<PathBuf>,
     tls_cert: Option<PathBuf>,
     tls_key: Option<PathBuf>,
@@ -143,6 +152,8 @@ impl Config {
             log: None,
             log_format: LogFormat::default(),
             metrics: None,
+            links: LinksConfig::default(),
+            onboarding: OnboardingConfig::default(),
             tls: None,
             ws: SocketAddr::from(([127, 0, 0, 1], 8081)),
             ws_path: "/usp".into(),
@@ -211,6 +222,8 @@ impl Config {
             log: file.log,
             log_format: file.log_format.unwrap_or_default(),
             metrics: file.metrics,
+            links: file.links.unwrap_or(defaults.links).checked()?,
+            onboarding: file.onboarding,
             tls,
             ws: file.ws.unwrap_or(defaults.ws),
             ws_path: file.ws_path.unwrap_or(defaults.ws_path),
@@ -400,6 +413,8 @@ mod tests {
             ("api = \"here\"", "line 1"),
             ("\nconnections_max = 0", "line 2, column 1"),
             ("log_format = \"xml\"", "`text` or `json`"),
+            ("[onboarding]\nfirst_contact = \"never\"", "first_contact"),
+            ("[onboarding]\nfirst = 1", "first"),
             ("api = ", "api"),
         ] {
             let error = Config::from_toml(text, "d").unwrap_err().to_string();

@@ -13,7 +13,9 @@ use crate::health;
 use crate::inventory;
 use crate::limits::{ANNOUNCEMENTS_MAX, NOTIFICATIONS_TOGETHER_MAX};
 use crate::metrics::Counts;
+use crate::onboarding::Onboarding;
 use crate::operations::Operations;
+use crate::tracker::Progress;
 
 /// The events that are kept.
 #[derive(Clone)]
@@ -21,6 +23,8 @@ pub(crate) struct Events {
     store: Store,
     operations: Operations,
     counts: Counts,
+    onboarding: Onboarding,
+    progress: Progress,
     announce: broadcast::Sender<Announcement>,
 }
 
@@ -53,12 +57,21 @@ pub(crate) struct Event {
 }
 
 impl Events {
-    /// Ends of commands are told to `operations` before they are acknowledged.
-    pub(crate) fn new(store: Store, operations: Operations, counts: Counts) -> Self {
+    /// Ends of commands are told to `operations` before they are acknowledged. What those say that wait to be approved
+    /// is not taken; `progress` tells when that is known.
+    pub(crate) fn new(
+        store: Store,
+        operations: Operations,
+        counts: Counts,
+        onboarding: Onboarding,
+        progress: Progress,
+    ) -> Self {
         Self {
             store,
             operations,
             counts,
+            onboarding,
+            progress,
             announce: broadcast::channel(ANNOUNCEMENTS_MAX).0,
         }
     }
@@ -93,13 +106,16 @@ impl Events {
     }
 
     /// Keeps what comes. Ends when somebody else takes the notifications.
-    pub(crate) async fn record(self, mut notifications: Notifications) {
+    pub(crate) async fn record(mut self, mut notifications: Notifications) {
         loop {
             let deliveries = notifications.next_many(NOTIFICATIONS_TOGETHER_MAX).await;
             if deliveries.is_empty() {
                 return;
             }
-            self.keep(deliveries).await;
+            let heard = self.onboarding.let_in(deliveries, &mut self.progress).await;
+            if !heard.is_empty() {
+                self.keep(heard).await;
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use usphere_store::{Description, Device, Filter, Listing, Protocol, Sighting, Store, StoreError};
+use usphere_store::{Device, DeviceState, Filter, Listing, Protocol, Sighting, Store, StoreError};
 
 use crate::blocking::call;
 use crate::tracker::Progress;
@@ -26,14 +26,15 @@ impl Inventory {
         Self { store }
     }
 
-    /// Takes down that a device is there; an unknown one is added. Waits for the disk only when much
+    /// Takes down that a device is there; an unknown one is added in this state. Waits for the disk only when much
     /// waits for it already: what a power cut takes is seen again.
     pub(crate) async fn seen(
         &self,
         endpoint_id: &str,
         remote: SocketAddr,
+        state: DeviceState,
     ) -> Result<(), StoreError> {
-        let sighting = sighting(endpoint_id, remote);
+        let sighting = sighting(endpoint_id, remote, state);
         match self.store.seen_soon(sighting.clone()) {
             Err(StoreError::Busy) => {
                 call(&self.store, move |store| store.seen(vec![sighting])).await
@@ -55,13 +56,27 @@ impl Inventory {
         call(&self.store, move |store| store.left(endpoint_ids, now())).await
     }
 
-    pub(crate) async fn describe(
+    /// Whether the device with exactly this Endpoint ID is managed; none where it is not known.
+    pub(crate) async fn state(&self, endpoint_id: &str) -> Result<Option<DeviceState>, StoreError> {
+        let endpoint_id = endpoint_id.to_owned();
+        call(&self.store, move |store| store.device_state(&endpoint_id)).await
+    }
+
+    pub(crate) async fn set_state(
         &self,
         endpoint_id: &str,
-        said: Description,
+        state: DeviceState,
     ) -> Result<(), StoreError> {
         let endpoint_id = endpoint_id.to_owned();
-        call(&self.store, move |store| store.describe(&endpoint_id, said)).await
+        call(&self.store, move |store| {
+            store.set_device_state(&endpoint_id, state)
+        })
+        .await
+    }
+
+    /// Where all of this is kept.
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
     }
 
     /// The devices in which all words of `text` occur and that `keep` wants.
@@ -114,13 +129,14 @@ impl Inventory {
     }
 }
 
-fn sighting(endpoint_id: &str, remote: SocketAddr) -> Sighting {
+fn sighting(endpoint_id: &str, remote: SocketAddr, state: DeviceState) -> Sighting {
     Sighting {
         endpoint_id: endpoint_id.to_owned(),
         protocol: Protocol::Usp,
         at: now(),
         remote_address: Some(remote.to_string()),
         mtp: Some("WebSocket".into()),
+        state,
     }
 }
 

@@ -24,6 +24,15 @@ pub const STREAM_READ_EVENTS: u32 = 64;
 /// Time without an event after which a stream shows that it lives.
 pub const STREAM_ALIVE: Duration = Duration::from_secs(10);
 
+/// How long failed contacts are gathered before they are written.
+pub const CONTACTS_GATHER: Duration = Duration::from_millis(250);
+
+/// Failed contacts that are not alike and are written together; what comes on top is only counted.
+pub const CONTACTS_TOGETHER_MAX: usize = 1024;
+
+/// Contacts of a page where the request does not say.
+pub const PAGE_CONTACTS: u32 = 100;
+
 /// Notifications that are stored in one transaction.
 pub const NOTIFICATIONS_TOGETHER_MAX: usize = 256;
 
@@ -32,6 +41,19 @@ pub const ANNOUNCEMENTS_MAX: usize = 4096;
 
 /// Time for the head of an API request to arrive; an idle connection is closed after it.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Seconds between two Pings of a device.
+pub const PING_SECONDS: u32 = 15;
+
+/// Seconds in which a device has to answer one.
+pub const PONG_SECONDS: u32 = 10;
+
+/// Bytes that may wait to be read by one device; twice the largest request of the API.
+pub const LINK_QUEUE_BYTES: usize = 2 * BODY_BYTES_MAX;
+
+/// Records that may wait to be read by one device: all that may be asked of it at the same time, and
+/// answers to what it told.
+pub const LINK_QUEUE_RECORDS: usize = 4096;
 
 /// Time for the body of an API request to arrive.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -45,13 +67,43 @@ pub const OPERATION_SECONDS_MAX: u64 = 600;
 /// How long API requests that are under way may go on when the server shuts down.
 pub const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Devices that are asked who they are at the same time. More than one source may have connections
+/// Devices that are checked at the same time. More than one source may have connections
 /// ([`CONNECTIONS_PER_SOURCE_MAX`](usphere_mtp::limits::CONNECTIONS_PER_SOURCE_MAX)), so that one that
 /// never answers does not keep the others waiting.
-pub const INTRODUCTIONS_MAX: usize = 1024;
+pub const CHECKS_MAX: usize = 1024;
 
-/// Devices that wait to be asked who they are.
-pub const INTRODUCTIONS_WAITING_MAX: usize = 100_000;
+/// Checks that read the store at the same time.
+pub const CHECKS_READING_MAX: usize = 4;
+
+/// Devices that wait to be checked.
+pub const CHECKS_WAITING_MAX: usize = 250_000;
+
+/// How long a check of a device that stays connected holds, unless the configuration says otherwise.
+pub const CHECK_INTERVAL: Duration = Duration::from_secs(6 * 3600);
+
+/// How long after a check that failed the next follows; twice as long each time, up to the interval.
+pub const CHECK_RETRY: Duration = Duration::from_secs(60);
+
+/// How long after a check a device that says it begins anew is not checked again.
+pub const CHECK_REPEAT_MIN: Duration = Duration::from_secs(60);
+
+/// Time between two looks for checks that are due.
+pub const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
+
+/// What so many devices say about themselves is written in one transaction.
+pub const DESCRIBED_TOGETHER_MAX: usize = 512;
+
+/// Supported data models that are fetched at the same time: each is large.
+pub const MODEL_FETCHES_MAX: usize = 4;
+
+/// How long after a failure the supported data model of a product is not asked for again.
+pub const MODEL_RETRY: Duration = Duration::from_secs(600);
+
+/// Products of which that is remembered.
+pub const MODELS_FAILED_MAX: usize = 1000;
+
+/// Supported data models that are held ready: those that were asked for last.
+pub const MODELS_READ_MAX: usize = 8;
 
 /// Bytes of an API connection that are read ahead, and so the largest head of a request.
 pub const READ_AHEAD_BYTES_MAX: usize = 64 * 1024;

@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use usphere_mtp::tls::IdentityError;
-use usphere_mtp::websocket::{BindError, Door, ListenerLimits};
+use usphere_mtp::websocket::{BindError, Door, DoorWatch};
 use usphere_proto::EndpointId;
 use usphere_runtime::ControllerTls;
 use usphere_runtime::controller_host::{ControllerConfig, ControllerHost};
@@ -16,11 +16,13 @@ use usphere_store::{Store, StoreError};
 
 use crate::api::{self, Platform};
 use crate::data_folder::{self, DataError, DataFolder, Token};
+use crate::doctor::Doctor;
 use crate::events::Events;
 use crate::health::HealthWatch;
 use crate::inventory::{self, Inventory};
 use crate::limits::STREAMS_MAX;
 use crate::metrics::{Counts, Exposition, Sources};
+use crate::onboarding::Onboarding;
 use crate::operations::Operations;
 use crate::reload::{ReloadError, Reloaded, Reloader, Surroundings};
 use crate::tracker::Tracker;
@@ -46,8 +48,10 @@ pub struct Server {
     /// What looks after the health of the server, and what tells of it at a door of its own.
     watching: [Option<JoinHandle<()>>; 2],
     recording: JoinHandle<()>,
+    examining: JoinHandle<()>,
     tracking: JoinHandle<()>,
     carrying_out: [JoinHandle<()>; 2],
+    taking_on_board: [JoinHandle<()>; 2],
     _data: DataFolder,
 }
 
@@ -148,15 +152,13 @@ impl Server {
             tls: tls.is_some(),
             insecure: config.insecure,
         };
-        let limits = ListenerLimits {
-            connections_max: config.connections_max,
-            connections_per_source_max: config.connections_per_source_max,
-            ..ListenerLimits::default()
-        };
-        let controller =
-            ControllerHost::listen(door, limits, identity, tls.as_ref().map(ControllerTls::tls))
-                .await
-                .map_err(closed_door)?;
+        let limits = config.links.limits(&config);
+        let tls_of_door = tls.as_ref().map(ControllerTls::tls);
+        let settings = config.links.settings(endpoint_id.clone(), tls_of_door);
+        let controller = ControllerHost::listen_with(door, limits, identity, settings)
+            .await
+            .map_err(closed_door)?;
+        let failed = controller.handle().contacts();
         let ws = controller.local_addr().unwrap_or(config.ws);
         let scheme = if tls.is_some() { "wss" } else { "ws" };
         let ws_url = format!("{scheme}://{ws}{}", config.ws_path);
@@ -164,12 +166,27 @@ impl Server {
         let counts = Counts::default();
         let (operations, carrying_out) =
             Operations::start(store.clone(), controller.handle().clone(), counts.clone()).await?;
-        let events = Events::new(store.clone(), operations.clone(), counts.clone());
-        let notifications = controller.handle().notifications();
-        let recording = tokio::spawn(events.clone().record(notifications));
+        let handle = controller.handle().clone();
+        let (onboarding, taking_on_board) = Onboarding::start(
+            config.onboarding.clone(),
+            store.clone(),
+            handle.clone(),
+            &endpoint_id,
+        )?;
         let inventory = Inventory::new(store.clone());
-        let (tracker, progress) = Tracker::new(controller.handle().clone(), inventory.clone());
+        let (tracker, progress) =
+            Tracker::new(handle.clone(), inventory.clone(), onboarding.clone());
+        let (doctor, recorder) = Doctor::new(store.clone(), failed);
+        let examining = tokio::spawn(recorder.record());
         let tracking = tokio::spawn(tracker.run());
+        let events = Events::new(
+            store.clone(),
+            operations.clone(),
+            counts.clone(),
+            onboarding.clone(),
+            progress.clone(),
+        );
+        let recording = tokio::spawn(events.clone().record(handle.notifications()));
         let (stop, stopped) = watch::channel(false);
         let exposition = Arc::new(Exposition::new(
             &counts,
@@ -188,6 +205,8 @@ impl Server {
             inventory: inventory.clone(),
             events,
             operations: operations.clone(),
+            doctor,
+            onboarding,
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             stopped: stopped.clone(),
             progress,
@@ -222,10 +241,22 @@ impl Server {
             serving,
             watching: [Some(watching), open],
             recording,
+            examining,
             tracking,
             carrying_out,
+            taking_on_board,
             _data: data,
         })
+    }
+
+    /// What looks at how many come through the Agents' door.
+    pub fn door(&self) -> Option<&DoorWatch> {
+        self.controller.door()
+    }
+
+    /// What speaks with the Agents, for those in the same process.
+    pub fn controller(&self) -> &ControllerHost {
+        &self.controller
     }
 
     /// Where the API listens.
@@ -275,10 +306,12 @@ impl Server {
             controller,
             serving,
             recording,
+            examining,
             tracking,
             inventory,
             operations,
             carrying_out,
+            taking_on_board,
             ..
         } = &mut self;
         let online = controller.handle().online();
@@ -290,10 +323,16 @@ impl Server {
             task.abort();
             drop(task.await);
         }
+        for task in taking_on_board {
+            task.abort();
+            drop(task.await);
+        }
         tracking.abort();
         drop(tracking.await);
-        recording.abort();
-        drop(recording.await);
+        for task in [recording, examining] {
+            task.abort();
+            drop(task.await);
+        }
         let were_there = online
             .into_iter()
             .map(|each| each.agent.as_str().to_owned());
@@ -319,8 +358,10 @@ impl Drop for Server {
         self.serving.abort();
         self.watching.iter().flatten().for_each(JoinHandle::abort);
         self.recording.abort();
+        self.examining.abort();
         self.tracking.abort();
-        self.carrying_out.iter().for_each(JoinHandle::abort);
+        let others = self.carrying_out.iter().chain(&self.taking_on_board);
+        others.for_each(JoinHandle::abort);
     }
 }
 

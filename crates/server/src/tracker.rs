@@ -1,42 +1,27 @@
-//! From what the Controller tells to what the inventory knows: who was there, and who that is.
+//! From what the Controller tells to what the inventory knows: who was there.
 //!
 //! Only an arrival adds a device, and every arrival is taken down once, in order. So a removal that
 //! waits for the arrivals before it ([`Progress`]) is not undone by one of them.
 
-use std::collections::VecDeque;
-
 use tokio::sync::watch;
-use tokio::task::JoinSet;
-use usphere_datamodel::operation::{Get, GetStatus, Operation, Outcome, SupportedProtocol};
 use usphere_proto::EndpointId;
-use usphere_runtime::controller_host::{ControllerEvent, ControllerHandle, Events, OnlineAgent};
-use usphere_store::{Description, StoreError};
+use usphere_runtime::controller_host::{
+    ContactFault, ControllerEvent, ControllerHandle, Events, OnlineAgent,
+};
+use usphere_store::{DeviceState, StoreError};
 
 use crate::health;
 use crate::inventory::Inventory;
-use crate::limits::{INTRODUCTIONS_MAX, INTRODUCTIONS_WAITING_MAX, OPERATION_TIMEOUT};
+use crate::onboarding::Onboarding;
 
-const DEVICE_INFO: &str = "Device.DeviceInfo.";
-
-/// What a device is asked about itself.
-const IDENTITY: [&str; 6] = [
-    "Manufacturer",
-    "ManufacturerOUI",
-    "ProductClass",
-    "SerialNumber",
-    "HardwareVersion",
-    "SoftwareVersion",
-];
-
-/// Follows the Agents. Dropping it ends what it is about to ask them.
+/// Follows the Agents.
 pub(crate) struct Tracker {
     controller: ControllerHandle,
     events: Events,
     inventory: Inventory,
+    onboarding: Onboarding,
     /// The last arrival that the inventory was told of.
     reached: watch::Sender<u64>,
-    introductions: JoinSet<()>,
-    waiting: VecDeque<EndpointId>,
 }
 
 /// How far the inventory follows the Controller.
@@ -56,30 +41,26 @@ impl Progress {
 
 impl Tracker {
     /// Follows from now on, once it runs.
-    pub(crate) fn new(controller: ControllerHandle, inventory: Inventory) -> (Self, Progress) {
+    pub(crate) fn new(
+        controller: ControllerHandle,
+        inventory: Inventory,
+        onboarding: Onboarding,
+    ) -> (Self, Progress) {
         let (reached, progress) = watch::channel(controller.arrivals());
         let tracker = Self {
             events: controller.events(),
             controller,
             inventory,
+            onboarding,
             reached,
-            introductions: JoinSet::new(),
-            waiting: VecDeque::new(),
         };
         (tracker, Progress { reached: progress })
     }
 
     /// Follows the Agents; never ends by itself.
     pub(crate) async fn run(mut self) {
-        loop {
-            tokio::select! {
-                event = self.events.next() => match event {
-                    Some(event) => self.happened(event).await,
-                    None => return,
-                },
-                Some(_) = self.introductions.join_next() => {}
-            }
-            self.introduce();
+        while let Some(event) = self.events.next().await {
+            self.happened(event).await;
         }
     }
 
@@ -119,13 +100,27 @@ impl Tracker {
         if online.arrival <= *self.reached.borrow() {
             return;
         }
-        let seen = self.inventory.seen(online.agent.as_str(), online.remote);
-        told(&online.agent, seen.await);
-        if self.waiting.len() < INTRODUCTIONS_WAITING_MAX {
-            self.waiting.push_back(online.agent);
-        } else {
-            tracing::warn!(agent = %online.agent, "too many devices wait to be asked who they are; this one is asked when it connects again");
+        let state = match self.onboarding.arrived(&online).await {
+            Ok(Some(state)) => state,
+            Ok(None) => {
+                tracing::warn!(agent = %online.agent, remote = %online.remote, "sent away: as many devices wait to be approved as may");
+                let fault = ContactFault::TooManyAwaitApproval;
+                self.controller.report(&online.agent, fault);
+                return self.controller.dismiss(online.agent);
+            }
+            // Whether it was let in is not known; it comes again.
+            Err(error) => {
+                told(&online.agent, Err(error));
+                return self.controller.dismiss(online.agent);
+            }
+        };
+        let agent = online.agent;
+        if state == DeviceState::Pending {
+            self.controller.report(&agent, ContactFault::AwaitsApproval);
         }
+        let seen = self.inventory.seen(agent.as_str(), online.remote, state);
+        told(&agent, seen.await);
+        self.onboarding.check(agent);
     }
 
     fn reach(&self, arrival: u64) {
@@ -134,79 +129,6 @@ impl Tracker {
             *reached = arrival.max(*reached);
             further
         });
-    }
-
-    /// Asks those who wait who they are, as many at a time as is allowed.
-    fn introduce(&mut self) {
-        while self.introductions.len() < INTRODUCTIONS_MAX
-            && let Some(agent) = self.waiting.pop_front()
-        {
-            let (controller, inventory) = (self.controller.clone(), self.inventory.clone());
-            self.introductions
-                .spawn(introduction(controller, inventory, agent));
-        }
-    }
-}
-
-/// Asks a device who it is. Its firmware may have changed since the last time, so it is asked at
-/// every connection.
-async fn introduction(controller: ControllerHandle, inventory: Inventory, agent: EndpointId) {
-    let paths = IDENTITY.map(|name| format!("{DEVICE_INFO}{name}"));
-    let said = controller.request(&agent, Operation::Get(Get::all(paths)), OPERATION_TIMEOUT);
-    let versions = Operation::SupportedProtocol(SupportedProtocol::default());
-    let spoken = controller.request(&agent, versions, OPERATION_TIMEOUT);
-    let (said, spoken) = tokio::join!(said, spoken);
-    let mut description = match &said {
-        Ok(Outcome::Get(outcome)) => describe(outcome),
-        Ok(_) => Description::default(),
-        Err(error) => {
-            tracing::info!(%agent, %error, "the device does not say who it is");
-            Description::default()
-        }
-    };
-    if let Ok(Outcome::SupportedProtocol(spoken)) = spoken {
-        description.protocol_versions = Some(spoken.versions.join(","));
-    }
-    match inventory.describe(agent.as_str(), description).await {
-        Err(StoreError::NotFound(_)) => {} // Removed meanwhile.
-        result => told(&agent, result),
-    }
-}
-
-fn describe(outcome: &usphere_datamodel::operation::GetOutcome) -> Description {
-    let objects = outcome
-        .results
-        .iter()
-        .filter_map(|result| match &result.status {
-            GetStatus::Failed(_) => None,
-            GetStatus::Found(objects) => Some(objects),
-        });
-    let objects: Vec<_> = objects
-        .flatten()
-        .filter(|object| object.path == DEVICE_INFO)
-        .collect();
-    let value = |name: &str| {
-        objects
-            .iter()
-            .find_map(|object| object.parameters.get(name))
-            .cloned()
-    };
-    let [
-        manufacturer,
-        oui,
-        product_class,
-        serial_number,
-        hardware_version,
-        software_version,
-    ] = IDENTITY.map(value);
-    Description {
-        manufacturer,
-        oui,
-        product_class,
-        serial_number,
-        hardware_version,
-        software_version,
-        protocol_versions: None,
     }
 }
 
@@ -219,6 +141,7 @@ fn told(agent: &EndpointId, result: Result<(), StoreError>) {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
     use std::pin::pin;
     use std::time::Duration;
 
@@ -226,9 +149,10 @@ mod tests {
     use usphere_mtp::websocket::{self, Door, Link, ListenerLimits, Settings};
     use usphere_proto::Record;
     use usphere_runtime::controller_host::{ControllerConfig, ControllerHost};
-    use usphere_store::Store;
+    use usphere_store::{DeviceState, Store};
 
     use super::*;
+    use crate::onboarding::OnboardingConfig;
 
     const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -250,6 +174,14 @@ mod tests {
         ControllerHost::listen(door, ListenerLimits::default(), config, None)
             .await
             .unwrap()
+    }
+
+    fn kept(host: &ControllerHost, folder: &Path) -> (Inventory, Onboarding) {
+        let store = Store::open(&folder.join("db")).unwrap();
+        let (controller, us) = (host.handle().clone(), id("self::controller"));
+        let config = OnboardingConfig::default();
+        let (onboarding, _) = Onboarding::start(config, store.clone(), controller, &us).unwrap();
+        (Inventory::new(store), onboarding)
     }
 
     /// An Agent that is online when this returns, and says nothing more.
@@ -291,12 +223,16 @@ mod tests {
     #[tokio::test]
     async fn an_arrival_from_before_a_removal_does_not_undo_it() {
         let folder = tempfile::tempdir().unwrap();
-        let inventory = Inventory::new(Store::open(&folder.path().join("db")).unwrap());
         let host = controller().await;
+        let (inventory, onboarding) = kept(&host, folder.path());
         let handle = host.handle().clone();
-        let (tracker, progress) = Tracker::new(handle.clone(), inventory.clone());
+        let (tracker, progress) = Tracker::new(handle.clone(), inventory.clone(), onboarding);
         inventory
-            .seen("self::agent", ([127, 0, 0, 1], 1).into())
+            .seen(
+                "self::agent",
+                ([127, 0, 0, 1], 1).into(),
+                DeviceState::Approved,
+            )
             .await
             .unwrap();
         let link = arrive(&host, "self::agent").await;
@@ -330,10 +266,10 @@ mod tests {
     #[tokio::test]
     async fn calling_the_roll_brings_nobody_back() {
         let folder = tempfile::tempdir().unwrap();
-        let inventory = Inventory::new(Store::open(&folder.path().join("db")).unwrap());
         let host = controller().await;
+        let (inventory, onboarding) = kept(&host, folder.path());
         let handle = host.handle().clone();
-        let (mut tracker, progress) = Tracker::new(handle.clone(), inventory.clone());
+        let (mut tracker, progress) = Tracker::new(handle.clone(), inventory.clone(), onboarding);
         let _link = arrive(&host, "self::agent").await;
         tracker.call_the_roll().await;
         write_often(&inventory).await;

@@ -147,7 +147,11 @@ impl Device {
 
     /// The next thing that it wants, until there is none.
     pub fn poll(&mut self) -> Option<Want> {
-        self.wants.pop_front()
+        let want = self.wants.pop_front();
+        if want.is_none() {
+            self.wants = VecDeque::new();
+        }
+        want
     }
 
     /// When to call [`Self::turn`] if nothing else happens before.

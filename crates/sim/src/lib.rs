@@ -20,4 +20,4 @@ pub use device::{Device, Want};
 pub use fleet::Fleet;
 pub use plan::{Kit, Plan, PlanError, Rates};
 pub use tally::Counts;
-pub use way::{FilesOf, Hub, Identities, NoLink, Sockets, Way, controller_at};
+pub use way::{FilesOf, Identities, NoLink, Sockets, Way, controller_at};

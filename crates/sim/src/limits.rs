@@ -11,9 +11,6 @@ pub const STARTS_PER_SECOND: f64 = 500.0;
 /// Digits of a device's number unless the fleet needs more.
 pub const DIGITS_MIN: usize = 6;
 
-/// Longest time for which a server may send a device away.
-pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(600);
-
 /// How long a device is away when it starts anew: at least this long.
 pub const REBOOT_MIN: Duration = Duration::from_secs(3);
 

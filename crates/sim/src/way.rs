@@ -10,20 +10,18 @@ use usphere_mtp::tls::{Authority, Holder, Identity, IdentityError, Term, Tls};
 use usphere_mtp::websocket::{self, DialError, Link, Settings};
 use usphere_proto::EndpointId;
 use usphere_runtime::Trusted;
+use usphere_runtime::controller_host::Dialler;
 
-use crate::limits::{QUEUE_BYTES_MAX, RETRY_AFTER_MAX};
+use crate::limits::QUEUE_BYTES_MAX;
 
 /// How devices reach their Controller.
 #[derive(Clone)]
 pub enum Way {
-    /// Within the process.
-    Memory(Hub),
+    /// Within the process, to this Controller.
+    Within(Dialler),
     /// Over real WebSockets.
     Sockets(Sockets),
 }
-
-/// Gives the Agent of this Endpoint ID a link within the process, or says why not.
-pub type Hub = Arc<dyn Fn(&EndpointId) -> Result<Link, String> + Send + Sync>;
 
 /// Real WebSockets.
 #[derive(Clone, Default)]
@@ -56,9 +54,9 @@ pub enum NoLink {
     /// The server was not reached, or sent the device away.
     #[error(transparent)]
     Dial(#[from] DialError),
-    /// There is none within the process.
-    #[error("{0}")]
-    Hub(String),
+    /// The Controller of this process is gone.
+    #[error("the Controller of this process is gone")]
+    Gone,
     /// The device has no certificate.
     #[error(transparent)]
     Identity(#[from] IdentityError),
@@ -68,10 +66,8 @@ impl NoLink {
     /// How long the server does not want to see this device.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Dial(DialError::Refused { retry_after, .. }) => {
-                retry_after.map(|wait| wait.min(RETRY_AFTER_MAX))
-            }
-            _ => None,
+            Self::Dial(error) => error.retry_after(),
+            Self::Gone | Self::Identity(_) => None,
         }
     }
 }
@@ -108,9 +104,6 @@ impl Way {
         ping_interval: Duration,
         tls: Option<Arc<Tls>>,
     ) -> Result<Link, NoLink> {
-        if let Self::Memory(hub) = self {
-            return hub(&id).map_err(NoLink::Hub);
-        }
         let settings = Settings {
             ping_interval,
             queue_bytes_max: QUEUE_BYTES_MAX,
@@ -118,6 +111,9 @@ impl Way {
             peer_id: Some(controller),
             ..Settings::new(id)
         };
+        if let Self::Within(dialler) = self {
+            return dialler.link_within(&settings).await.ok_or(NoLink::Gone);
+        }
         let target = websocket::Target {
             host: target.host,
             port: target.port,
@@ -172,7 +168,7 @@ pub async fn controller_at(
 impl fmt::Debug for Way {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Memory(_) => "Memory",
+            Self::Within(_) => "Within",
             Self::Sockets(_) => "Sockets",
         })
     }

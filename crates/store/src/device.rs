@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::limits::{
     ALIAS_CHARACTERS_MAX, ENDPOINT_ID_BYTES_MAX, SEARCH_WORDS_MAX, TEXT_BYTES_MAX,
 };
-use crate::{Milliseconds, StoreError};
+use crate::{DeviceState, Milliseconds, StoreError};
 
 /// One device. Whether it is connected is not stored: that is known where its link is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -29,6 +29,10 @@ pub struct Device {
     pub remote_address: Option<String>,
     /// The MTP by which it was last seen.
     pub last_mtp: Option<String>,
+    /// Whether it is managed.
+    pub state: DeviceState,
+    /// What has become of the server's Subscriptions on it: `kept`, or what is wrong, in words.
+    pub subscriptions: Option<String>,
 }
 
 /// How a device is managed.
@@ -52,6 +56,8 @@ pub struct Sighting {
     pub remote_address: Option<String>,
     /// The MTP that it used, if known.
     pub mtp: Option<String>,
+    /// What it is if it was not known before.
+    pub state: DeviceState,
 }
 
 /// What a device says about itself. What is none was not said and does not replace what is known.

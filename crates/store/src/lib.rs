@@ -7,10 +7,12 @@
 //! after a power cut. The store never decides anything about devices, and never starts afresh
 //! because it could not read what was there.
 
+mod contact;
 mod device;
 mod error;
 mod event;
 pub mod limits;
+mod onboarding;
 mod operation;
 mod sqlite;
 mod stats;
@@ -18,9 +20,13 @@ mod stats;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use self::contact::{
+    Contact, ContactListing, ContactOf, ContactPlace, ContactQuery, NewContacts,
+};
 pub use self::device::{Description, Device, Filter, Listing, Protocol, Sighting};
 pub use self::error::StoreError;
 pub use self::event::{Event, NewEvent};
+pub use self::onboarding::{Described, DeviceState, ModelEntry, Product, Subscription};
 pub use self::operation::{
     NewOperation, Operation, OperationListing, OperationProgress, OperationQuery, OperationState,
     OperationWrite, OperationWritten,
@@ -194,16 +200,6 @@ impl Store {
         }
     }
 
-    /// Records what a known device says about itself. Overlong texts are cut.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`] when no device has this Endpoint ID.
-    pub fn describe(&self, endpoint_id: &str, said: Description) -> Result<(), StoreError> {
-        match &self.backend {
-            Backend::Sqlite(sqlite) => sqlite.describe(endpoint_id.to_owned(), said.bounded()),
-        }
-    }
-
     /// The devices after the Endpoint ID `after`, or from the first, that fit `filter`: at most `limit` of
     /// them and at most [`limits::PAGE_DEVICES_MAX`]. It looks at one device after the other until the page is
     /// full: a matter of the number of devices, where few fit.
@@ -361,6 +357,32 @@ impl Store {
     pub fn last_operation(&self) -> Result<i64, StoreError> {
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.last_operation(),
+        }
+    }
+
+    // Contacts that failed.
+
+    /// Keeps contacts that failed, in one transaction; those that failed alike are counted together. Older
+    /// ones give way.
+    ///
+    /// # Errors
+    /// What the backend says.
+    pub fn add_contacts(&self, contacts: Vec<NewContacts>) -> Result<(), StoreError> {
+        let contacts = contacts.into_iter().map(NewContacts::bounded).collect();
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.add_contacts(contacts),
+        }
+    }
+
+    /// Contacts that failed, those that came last first: at most `limit`, at most
+    /// [`limits::PAGE_CONTACTS_MAX`].
+    ///
+    /// # Errors
+    /// What the backend says.
+    pub fn contacts(&self, query: &ContactQuery, limit: u32) -> Result<ContactListing, StoreError> {
+        let limit = limit.clamp(1, limits::PAGE_CONTACTS_MAX);
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.contacts(query, limit),
         }
     }
 

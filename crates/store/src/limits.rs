@@ -62,6 +62,48 @@ pub const OPERATIONS_BYTES_MAX: i64 = 1 << 30;
 /// How long Operations are kept after their end, in milliseconds.
 pub const OPERATIONS_TIME: i64 = 30 * 24 * 3600 * 1000;
 
+/// Most contacts that one page holds.
+pub const PAGE_CONTACTS_MAX: u32 = 1000;
+
+/// Most contacts that are kept, those that failed alike counted as one.
+pub const CONTACTS_MAX: i64 = 10_000;
+
+/// Most of them that came from one address.
+pub const CONTACTS_PER_SOURCE_MAX: u32 = 100;
+
+/// How long contacts are kept after they came last, in milliseconds.
+pub const CONTACTS_TIME: i64 = 30 * 24 * 3600 * 1000;
+
+/// Longest name of a reason, in bytes.
+pub const CONTACT_REASON_BYTES_MAX: usize = 64;
+
+/// Longest description of what was wrong with a contact, in bytes.
+pub const CONTACT_DETAIL_BYTES_MAX: usize = 1024;
+
+/// Most devices that wait for approval.
+pub const PENDING_MAX: usize = 10_000;
+
+/// Most Subscriptions that are to be on every device.
+pub const SUBSCRIPTIONS_MAX: i64 = 32;
+
+/// Longest name of such a Subscription, in bytes: it is part of an `ID`, which has 64 characters.
+pub const SUBSCRIPTION_NAME_BYTES_MAX: usize = 48;
+
+/// Most paths of such a Subscription.
+pub const SUBSCRIPTION_REFERENCES_MAX: usize = 64;
+
+/// Longest path of such a Subscription, in characters; TR-181 allows as many.
+pub const SUBSCRIPTION_REFERENCE_CHARACTERS_MAX: usize = 256;
+
+/// Largest supported data model of one product that is kept, in bytes.
+pub const MODEL_BYTES_MAX: usize = 16 << 20;
+
+/// Most supported data models that are kept; the oldest go first.
+pub const MODELS_MAX: i64 = 500;
+
+/// Bytes of all of them, but for the newest, which always is kept.
+pub const MODELS_BYTES_MAX: i64 = 256 << 20;
+
 /// Most writes that wait for the writer; beyond them [`Store::seen_soon`](crate::Store::seen_soon)
 /// says busy and the other writes wait in their turn.
 pub const WRITES_WAITING_MAX: usize = 4096;

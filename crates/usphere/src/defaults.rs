@@ -50,6 +50,9 @@ pub const SIM_PROGRESS: Duration = Duration::from_secs(2);
 /// Operations that are listed where no limit is given.
 pub const OPERATIONS_LISTED: usize = 100;
 
+/// Failed contacts that are told where no limit is given.
+pub const CONTACTS_LISTED: usize = 20;
+
 /// How long each step of a verb may take.
 pub const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -61,6 +64,12 @@ pub const COMPLETION_WAIT: Duration = Duration::from_secs(600);
 
 /// After which time a verb shows that it waits.
 pub const SPINNER_AFTER: Duration = Duration::from_secs(2);
+
+/// Where the API of a server in the process of its devices listens.
+pub const SIM_API: &str = "127.0.0.1:8080";
+
+/// Threads of the server that may wait for its store at the same time.
+pub const STORE_THREADS: usize = 16;
 
 /// File of the server's token in its data folder.
 pub const TOKEN_FILE: &str = "token";

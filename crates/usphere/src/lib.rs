@@ -17,6 +17,8 @@ pub mod defaults;
 mod failure;
 mod log;
 #[cfg(feature = "cli")]
+mod memory;
+#[cfg(feature = "cli")]
 mod print;
 #[cfg(feature = "cli")]
 mod server;

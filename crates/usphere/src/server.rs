@@ -9,13 +9,13 @@ use tokio::runtime;
 use usphere_proto::EndpointId;
 use usphere_server::{Config, Server, StartError, Surroundings, keys};
 
-use crate::defaults::{DATA_VARIABLE, LOG_DAEMONS, SERVER_ROLE};
+use crate::defaults::{DATA_VARIABLE, LOG_DAEMONS, SERVER_ROLE, STORE_THREADS};
 use crate::failure::{Exit, Failure};
 use crate::log::Changeable;
 use crate::signals::{Reloads, Signals};
 use crate::supervisor::Supervisor;
 use crate::tls::TlsOptions;
-use crate::{data, log};
+use crate::{data, log, memory};
 
 #[derive(Args, Debug, Default)]
 pub(crate) struct Options {
@@ -51,8 +51,11 @@ pub(crate) fn run(options: Options, log: Option<&str>) -> Result<Exit, Failure> 
         println!("{}", told(&config));
         return Ok(Exit::Done);
     }
+    memory::prefer_small_pages();
     runtime::Builder::new_multi_thread()
         .enable_all()
+        // Each costs more than a megabyte of what it has once allocated, and the store has one writer.
+        .max_blocking_threads(STORE_THREADS)
         .build()
         .map_err(|error| Failure::local(format_args!("the runtime cannot be started: {error}")))?
         .block_on(serve(

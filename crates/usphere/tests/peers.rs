@@ -1,8 +1,11 @@
-//! Every verb against OB-USP-AGENT, the reference Agent in C, listening and dialling in.
+//! Every verb against OB-USP-AGENT, the reference Agent in C, listening and dialling in; and a server that manages
+//! it through restarts of both.
 //!
 //! `OBUSPA` names its binary (11.0 or later); without it these tests only say that they are left out.
 
 mod common;
+#[path = "peers/managed.rs"]
+mod managed;
 
 use std::env;
 use std::fs;
@@ -206,27 +209,29 @@ fn peer_listens(over: Over) {
     watched(&way, folder.path());
 }
 
+/// The lines by which the peer dials in at this port. Its answers can wait for its next keep-alive, and its next try
+/// for the back-off: both short.
+fn dials(port: u16, over: Over) -> [String; 10] {
+    [
+        "Alias \"cpe-1\"".to_owned(),
+        "Enable \"true\"".to_owned(),
+        "Protocol \"WebSocket\"".to_owned(),
+        "WebSocket.Host \"127.0.0.1\"".to_owned(),
+        format!("WebSocket.Port \"{port}\""),
+        "WebSocket.Path \"/usp\"".to_owned(),
+        format!("WebSocket.EnableEncryption \"{}\"", over == Over::Tls),
+        "WebSocket.KeepAliveInterval \"2\"".to_owned(),
+        "WebSocket.SessionRetryMinimumWaitInterval \"1\"".to_owned(),
+        "WebSocket.SessionRetryIntervalMultiplier \"1000\"".to_owned(),
+    ]
+    .map(|line| format!("Controller.1.MTP.1.{line}"))
+}
+
 fn peer_dials_in(over: Over) {
     let folder = tempfile::tempdir().unwrap();
     let port = free_port();
     let (theirs, ours) = over.certificates(folder.path());
-    // Its answers can wait for its next keep-alive, and its next try for the back-off: both short.
-    let mtp = |line: &str| format!("Controller.1.MTP.1.{line}");
-    let lines = [
-        mtp("Alias \"cpe-1\""),
-        mtp("Enable \"true\""),
-        mtp("Protocol \"WebSocket\""),
-        mtp("WebSocket.Host \"127.0.0.1\""),
-        mtp(&format!("WebSocket.Port \"{port}\"")),
-        mtp("WebSocket.Path \"/usp\""),
-        mtp(&format!(
-            "WebSocket.EnableEncryption \"{}\"",
-            over == Over::Tls
-        )),
-        mtp("WebSocket.KeepAliveInterval \"2\""),
-        mtp("WebSocket.SessionRetryMinimumWaitInterval \"1\""),
-        mtp("WebSocket.SessionRetryIntervalMultiplier \"1000\""),
-    ];
+    let lines = dials(port, over);
     let Some(_peer) = obuspa(folder.path(), &lines, &theirs) else {
         return;
     };

@@ -131,6 +131,9 @@ fn an_agent_and_a_server_meet_over_tls_with_what_two_commands_made() {
         );
         (got.code == 0).then(|| got.says(AGENT))
     });
+    // Nobody has to approve who has a certificate.
+    let device = asked(&api, data.path(), "devices", &["show", AGENT, "--json"]).json();
+    assert_eq!(device["state"], "approved");
 
     // Another certificate for both while the link stands: nobody notices.
     let before = fs::read(certificates.file("self__server.example.pem")).unwrap();

@@ -354,7 +354,7 @@ impl Agent {
             self.part_ways(link, HangupReason::Disabled);
         }
         self.forget_notifications(instance);
-        let gone: Option<Controller> = self.controllers.remove(&instance);
+        let gone: Option<Box<Controller>> = self.controllers.remove(&instance);
         let underway = gone.and_then(|mut controller| controller.dialler.connected(false));
         self.outputs
             .extend(underway.map(|dial| Output::CancelDial { dial }));

@@ -46,7 +46,7 @@ use commands::Reset;
 use notify::{Notifier, Occurrence};
 use operations::{Operations, is_first_start};
 use plans::{Conclusion, Purpose};
-use survey::{Offer, Stale, Watch};
+use survey::{Offer, Stale};
 
 /// The Agent as a state machine; the crate's documentation tells how it is driven.
 pub struct Agent {
@@ -54,12 +54,12 @@ pub struct Agent {
     software_version: String,
     model: Model<Conclusion>,
     purposes: BTreeMap<PlanId, Purpose>,
-    controllers: BTreeMap<u32, Controller>,
+    /// Boxed: a map makes room for eleven, and most Agents have one or two.
+    controllers: BTreeMap<u32, Box<Controller>>,
     links: BTreeMap<LinkId, Link>,
     listeners: BTreeMap<ListenerId, Offer>,
     /// What a Controller may do whose identity is not known.
     untrusted: Arc<Access>,
-    watch: Watch,
     stale: Stale,
     surveying: bool,
     /// Requests that wait for the survey, so that none is carried out with rights that are gone.
@@ -141,7 +141,6 @@ impl Agent {
     ) -> Self {
         let first = is_first_start(&entries);
         let (model, problems) = Model::new(SchemaView::new(schema), entries);
-        let watch = Watch::new(model.view());
         let mut agent = Self {
             own: config.endpoint_id.clone(),
             software_version: config.software_version.clone(),
@@ -151,7 +150,6 @@ impl Agent {
             links: BTreeMap::new(),
             listeners: BTreeMap::new(),
             untrusted: Arc::new(Access::nothing()),
-            watch,
             stale: Stale::Rights,
             surveying: false,
             held: VecDeque::new(),
@@ -244,7 +242,12 @@ impl Agent {
 
     /// The next thing to do, until there is none.
     pub fn poll(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        let output = self.outputs.pop_front();
+        if output.is_none() {
+            // One process may hold very many Agents, nearly all of them idle.
+            self.outputs = VecDeque::new();
+        }
+        output
     }
 
     /// When to hand in [`Input::Tick`] if nothing else happens before.

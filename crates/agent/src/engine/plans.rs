@@ -292,9 +292,7 @@ impl Agent {
         };
         if matches!(conclusion, Conclusion::Seeded(_)) {
             // Who the Agent is, is no news.
-            self.stale = self
-                .stale
-                .max(self.watch.weigh(&changes, self.model.view()));
+            self.stale = self.stale.max(survey::weigh(&changes, self.model.view()));
         } else {
             self.changed(changes, depth);
         }
@@ -374,10 +372,8 @@ impl Agent {
         let schedules = schedules.map(|found| (found.instance, found.schedule));
         self.follow_schedules(schedules.collect(), now);
         for found in survey.controllers {
-            let controller = self
-                .controllers
-                .entry(found.instance)
-                .or_insert_with(|| Controller {
+            let controller = self.controllers.entry(found.instance).or_insert_with(|| {
+                Box::new(Controller {
                     path: found.path,
                     id: found.id,
                     access: self.untrusted.clone(),
@@ -386,7 +382,8 @@ impl Agent {
                     dialler: Dialler::default(),
                     notif_retry: found.notif_retry,
                     published: BTreeMap::new(),
-                });
+                })
+            });
             controller.notif_retry = found.notif_retry;
             if let Some(access) = found.access {
                 controller.access = access;

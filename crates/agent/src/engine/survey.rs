@@ -4,13 +4,12 @@
 //! It is read in one plan whenever something of it has changed, so the engine follows what is durable
 //! and never what may yet be taken back.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use usphere_datamodel::model::Change;
 use usphere_datamodel::types::{list, unix_micros};
-use usphere_datamodel::{Access, NodeId, ObjectId, SchemaView, Transaction};
+use usphere_datamodel::{Access, ObjectId, SchemaView, Transaction};
 use usphere_proto::EndpointId;
 use usphere_trust::Store;
 
@@ -35,12 +34,6 @@ pub(crate) enum Stale {
     Ways,
     /// That, and perhaps what they may do.
     Rights,
-}
-
-/// Which changes matter.
-#[derive(Debug)]
-pub(crate) struct Watch {
-    nodes: HashMap<NodeId, Stale>,
 }
 
 /// What was found.
@@ -76,26 +69,13 @@ pub(crate) struct Offer {
     pub(crate) ping_interval: Duration,
 }
 
-impl Watch {
-    pub(crate) fn new(view: &SchemaView) -> Self {
-        let watched = view
-            .nodes()
-            .filter_map(|node| Some((node.id, weight(&node.path)?)));
-        Self {
-            nodes: watched.collect(),
-        }
-    }
-
-    /// How much the changes matter.
-    pub(crate) fn weigh(&self, changes: &[Change], view: &SchemaView) -> Stale {
-        let weigh = |change: &Change| match change {
-            change if roles::concern(change, view) => Stale::Rights,
-            Change::Added { node, .. }
-            | Change::Deleted { node, .. }
-            | Change::Set { node, .. } => self.nodes.get(node).copied().unwrap_or_default(),
-        };
-        changes.iter().map(weigh).max().unwrap_or_default()
-    }
+/// How much the changes matter.
+pub(crate) fn weigh(changes: &[Change], view: &SchemaView) -> Stale {
+    let weigh = |change: &Change| match change {
+        change if roles::concern(change, view) => Stale::Rights,
+        change => weight(&view.node(change.node()).path).unwrap_or_default(),
+    };
+    changes.iter().map(weigh).max().unwrap_or_default()
 }
 
 /// How much a change of the node at `path` matters, if it does and is no matter of roles.

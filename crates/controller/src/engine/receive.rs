@@ -30,20 +30,21 @@ impl Controller {
                 self.disconnected(link, OfflineReason::Lost(reason.to_string()));
                 return self.hang_up(link, reason);
             }
-            (
-                Err(
-                    error @ (RecordError::FromId(_)
-                    | RecordError::NotOurs { .. }
-                    | RecordError::NoType),
-                ),
-                _,
-            ) => {
+            (Err(error @ RecordError::FromId(_)), _) => {
+                let why = Ignored::FromNobody(clip(&error.to_string()));
+                return self.ignore(link, &record.from_id, why);
+            }
+            (Err(error @ RecordError::NotOurs { .. }), _) => {
+                let why = Ignored::Misdirected(clip(&error.to_string()));
+                return self.ignore(link, &record.from_id, why);
+            }
+            (Err(error @ RecordError::NoType), _) => {
                 let why = Ignored::Erroneous(clip(&error.to_string()));
                 return self.ignore(link, &record.from_id, why);
             }
             (_, Ok(from)) => from,
             (_, Err(error)) => {
-                let why = Ignored::Erroneous(clip(&error.to_string()));
+                let why = Ignored::FromNobody(clip(&error.to_string()));
                 return self.ignore(link, &record.from_id, why);
             }
         };
@@ -55,7 +56,7 @@ impl Controller {
             );
         }
         if let Some(distrust) = unproven(&known.peer, &from) {
-            let why = Ignored::Forbidden(clip(&distrust.to_string()));
+            let why = Ignored::Unproven(clip(&distrust.to_string()));
             return self.ignore(link, from.as_str(), why);
         }
         let online = match &known.state {
@@ -71,6 +72,10 @@ impl Controller {
         }
         match checked {
             Ok(()) => self.accepted(link, from, record, now),
+            Err(error @ RecordError::Version { .. }) if record.payload().is_none() => {
+                let why = Ignored::Version(clip(&error.to_string()));
+                self.ignore(link, from.as_str(), why);
+            }
             Err(error) => {
                 let payload = record.payload().map(|payload| &payload[..]);
                 self.refuse_record(

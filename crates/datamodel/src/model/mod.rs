@@ -350,7 +350,27 @@ impl<A> Model<A> {
 
     /// What the Model wants next; `None` until something is submitted or handled again.
     pub fn poll(&mut self) -> Option<ModelOutput<A>> {
-        self.outputs.pop_front()
+        let output = self.outputs.pop_front();
+        if output.is_none() {
+            self.give_back();
+        }
+        output
+    }
+
+    /// Gives back the room of what waits no more: one process may hold very many models, nearly all of
+    /// them idle.
+    fn give_back(&mut self) {
+        self.outputs = VecDeque::new();
+        if self.plans.is_empty() {
+            self.plans = BTreeMap::new();
+        }
+        if self.questions.is_empty() {
+            self.questions = BTreeMap::new();
+            self.deadlines = BTreeSet::new();
+        }
+        if self.unconfirmed.is_empty() {
+            self.unconfirmed = VecDeque::new();
+        }
     }
 
     /// When [`ModelInput::Tick`] has to come at the latest.

@@ -47,7 +47,8 @@ pub struct Object {
     pub key: Option<Box<str>>,
     /// The last commit that changed it.
     pub changed: u64,
-    values: Box<[Option<Box<str>>]>,
+    /// By slot, up to the last that has no default.
+    values: Vec<Option<Box<str>>>,
     children: Vec<Child>,
 }
 
@@ -254,8 +255,16 @@ impl Tree {
         slot: usize,
         value: Option<Box<str>>,
     ) -> Option<Box<str>> {
-        let place = self.object_mut(object)?.values.get_mut(slot)?;
-        core::mem::replace(place, value)
+        let values = &mut self.object_mut(object)?.values;
+        if let Some(place) = values.get_mut(slot) {
+            return core::mem::replace(place, value);
+        }
+        if value.is_some() {
+            values.reserve_exact(slot + 1 - values.len());
+            values.resize_with(slot, || None);
+            values.push(value);
+        }
+        None
     }
 
     pub(crate) fn table_mut(
@@ -436,10 +445,6 @@ impl Tree {
         instance: u32,
         path: Box<str>,
     ) -> ObjectId {
-        let slots = view
-            .node(node)
-            .object()
-            .map_or(0, |object| object.parameters.len());
         let object = Object {
             node,
             parent,
@@ -447,7 +452,7 @@ impl Tree {
             path: path.clone(),
             key: None,
             changed: 0,
-            values: vec![None; slots].into(),
+            values: Vec::new(),
             children: Vec::new(),
         };
         let id = self.place_in_arena(object);
@@ -483,6 +488,10 @@ impl Tree {
                 ObjectId(index)
             }
             None => {
+                if self.objects.len() == self.objects.capacity() {
+                    // Less than a vector would take by itself: there may be very many trees.
+                    self.objects.reserve_exact(self.objects.len() / 4 + 4);
+                }
                 self.objects.push(Some(object));
                 ObjectId((self.objects.len() - 1) as u32)
             }

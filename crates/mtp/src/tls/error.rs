@@ -7,7 +7,7 @@ use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerInco
 use usphere_trust::Distrust;
 
 /// Why there is no TLS with a peer.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum TlsError {
     /// The peer's certificate is not good enough.
     #[error("the certificate of the peer is not trusted: {0}")]
@@ -34,8 +34,31 @@ pub enum TlsError {
     #[error("the peer does not speak TLS; is it a plain ws:// door?")]
     NotTls,
     /// The peer does not want us.
-    #[error("the peer refused us: {0}")]
-    Refused(String),
+    #[error("the peer refused us: {text}")]
+    Refused {
+        /// What it objects to, as far as its alert tells.
+        objection: Objection,
+        /// What its alert means.
+        text: String,
+    },
+    /// The two ends speak no common version of TLS.
+    #[error("the TLS handshake failed: the peer speaks neither TLS 1.2 nor 1.3")]
+    Version,
+}
+
+/// What a peer objects to that does not want us.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Objection {
+    /// The CA of our certificate, which it does not trust.
+    Authority,
+    /// Our certificate; most often it is not for the name that the peer has asked for.
+    Certificate,
+    /// The dates of our certificate.
+    Dates,
+    /// That we present no certificate.
+    NoCertificate,
+    /// Something else.
+    Other,
 }
 
 impl TlsError {
@@ -59,17 +82,23 @@ impl TlsError {
 impl From<Error> for TlsError {
     fn from(error: Error) -> Self {
         match error {
-            Error::AlertReceived(alert) => Self::Refused(refusal(alert)),
+            Error::AlertReceived(AlertDescription::ProtocolVersion) => Self::Version,
+            Error::AlertReceived(alert) => Self::Refused {
+                objection: objection(alert),
+                text: refusal(alert),
+            },
             Error::InvalidMessage(
                 InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion,
             ) => Self::NotTls,
             Error::NoCertificatesPresented => Self::NoPeerCertificate,
             Error::PeerIncompatible(
-                PeerIncompatible::SupportedVersionsExtensionRequired
+                // Who does not tell of algorithms is older than TLS 1.2.
+                PeerIncompatible::SignatureAlgorithmsExtensionRequired
+                | PeerIncompatible::SupportedVersionsExtensionRequired
                 | PeerIncompatible::ServerDoesNotSupportTls12Or13
                 | PeerIncompatible::Tls12NotOffered
                 | PeerIncompatible::Tls12NotOfferedOrEnabled,
-            ) => Self::Handshake("the peer speaks neither TLS 1.2 nor 1.3".to_owned()),
+            ) => Self::Version,
             Error::InvalidCertificate(CertificateError::BadSignature) => Self::Handshake(
                 "the peer does not hold the key of the certificate it presents".to_owned(),
             ),
@@ -87,6 +116,19 @@ fn inner(error: &io::Error) -> Option<&Error> {
     error.get_ref()?.downcast_ref()
 }
 
+/// What a peer objects to by its alert.
+fn objection(alert: AlertDescription) -> Objection {
+    match alert {
+        AlertDescription::BadCertificate
+        | AlertDescription::CertificateUnknown
+        | AlertDescription::UnrecognisedName => Objection::Certificate,
+        AlertDescription::CertificateExpired => Objection::Dates,
+        AlertDescription::CertificateRequired => Objection::NoCertificate,
+        AlertDescription::UnknownCA => Objection::Authority,
+        _ => Objection::Other,
+    }
+}
+
 /// What a peer means by its alert.
 fn refusal(alert: AlertDescription) -> String {
     let words = match alert {
@@ -100,7 +142,6 @@ fn refusal(alert: AlertDescription) -> String {
         AlertDescription::HandshakeFailure => {
             "no common ground (it may demand a certificate, or other algorithms)"
         }
-        AlertDescription::ProtocolVersion => "it speaks neither TLS 1.2 nor 1.3",
         AlertDescription::UnknownCA => {
             "it does not trust the CA of our certificate, or the certificate itself"
         }

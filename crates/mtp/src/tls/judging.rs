@@ -12,7 +12,8 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 
-use usphere_trust::{Chain, Distrust, Expected, Session};
+use usphere_proto::EndpointId;
+use usphere_trust::{Certificate, Chain, Distrust, EndpointName, Expected, Session};
 
 use super::TlsError;
 
@@ -58,6 +59,17 @@ impl Bench {
             _ => self.judge(presented),
         };
         verdict.map(Arc::new).map_err(TlsError::Distrusted)
+    }
+
+    /// Who the peer says it is by the certificate that it presented, where that was judged.
+    pub(super) fn claimed(&self) -> Option<EndpointId> {
+        let last = self.lock();
+        let leaf = last.as_ref()?.presented.first()?;
+        let leaf = Certificate::from_der(leaf).ok()?;
+        leaf.endpoint_names().iter().find_map(|name| match name {
+            EndpointName::One(id) => Some(id.clone()),
+            EndpointName::Wildcard(_) => None,
+        })
     }
 
     /// Why a handshake failed.

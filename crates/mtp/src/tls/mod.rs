@@ -38,7 +38,7 @@ use crate::limits::{
 use crate::metered::Metered;
 
 pub use authority::{Authority, Holder, Issued, Term};
-pub use error::TlsError;
+pub use error::{Objection, TlsError};
 pub use identity::{Identity, IdentityError, authorities};
 pub use judging::Verifier;
 
@@ -55,6 +55,24 @@ pub struct Tls {
     provider: Arc<CryptoProvider>,
     verifier: Verifier,
     state: RwLock<Arc<State>>,
+}
+
+/// A client with whom there is no TLS.
+#[derive(Debug)]
+pub(crate) struct Unwelcome {
+    /// Why.
+    pub(crate) error: TlsError,
+    /// Who it says it is by the certificate that it presented.
+    pub(crate) claimed: Option<EndpointId>,
+}
+
+impl From<TlsError> for Unwelcome {
+    fn from(error: TlsError) -> Self {
+        Self {
+            error,
+            claimed: None,
+        }
+    }
 }
 
 /// What belongs to one identity. With the next one none of its sessions is resumed.
@@ -124,7 +142,7 @@ impl Tls {
     pub(crate) async fn accept(
         &self,
         stream: Metered<TcpStream>,
-    ) -> Result<(Stream, Arc<Session>), TlsError> {
+    ) -> Result<(Stream, Arc<Session>), Unwelcome> {
         let bench = Arc::new(Bench::new(Arc::clone(&self.verifier), Expected::Anybody));
         let config = self.server_config(Arc::clone(&bench))?;
         let accepting = TlsAcceptor::from(config)
@@ -139,9 +157,10 @@ impl Tls {
                 Ok((Box::new(TlsStream::Server(stream)), session))
             }
             Err((error, stream)) => {
-                let failure = bench.failure(&error);
+                let claimed = bench.claimed();
+                let error = bench.failure(&error);
                 linger(stream).await;
-                Err(failure)
+                Err(Unwelcome { error, claimed })
             }
         }
     }

@@ -20,6 +20,7 @@ use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use usphere_proto::{EndpointId, Limits, Record};
 
 use super::keepalive::{Due, KeepAlive};
+use super::partial::{Begun, Partial};
 use super::queue::{Farewell, Outgoing, Queue, close_text};
 use super::{CloseReason, LinkEvent, Settings, close_code};
 use crate::limits::EVENTS_BEFORE_FLUSH_MAX;
@@ -46,6 +47,8 @@ pub(super) struct Connection {
     /// Whether the queue knows whom to wake.
     parked: bool,
     events_since_flush: u32,
+    /// What has come of a message that is not whole yet.
+    partial: Partial,
 }
 
 #[derive(Debug)]
@@ -66,6 +69,7 @@ impl Connection {
         socket: WebSocketStream<Wire>,
         queue: Arc<Queue>,
         settings: &Settings,
+        begun: Option<Arc<Begun>>,
     ) -> Self {
         let now = Instant::now();
         let keepalive = KeepAlive::new(settings, now);
@@ -85,6 +89,7 @@ impl Connection {
             blocked: false,
             parked: false,
             events_since_flush: 0,
+            partial: Partial::new(begun),
         }
     }
 
@@ -183,6 +188,10 @@ impl Connection {
 
     fn received(&mut self, message: Message) -> Option<LinkEvent> {
         self.keepalive.heard();
+        // Control frames may come in the middle of a message.
+        if message.is_binary() || message.is_text() {
+            self.partial.whole(self.socket.get_ref().read());
+        }
         match (message, &self.phase) {
             (Message::Binary(bytes), Phase::Open) => return self.received_bytes(bytes),
             (Message::Text(_), Phase::Open) => self.refuse_record("a text message".to_owned()),
@@ -348,6 +357,10 @@ impl Connection {
     fn park(&mut self, cx: &mut Context<'_>) -> bool {
         let now = Instant::now();
         let socket = self.socket.get_ref();
+        if self.partial.is_too_much(socket.read()) {
+            self.begun_too_much();
+            return false;
+        }
         if let Some(due) = self.keepalive.due(now, socket.read(), socket.written()) {
             self.handle_due(due, now);
             return false;
@@ -363,6 +376,14 @@ impl Connection {
         self.parked = true;
         let waiting = self.queue.park(cx.waker());
         !waiting || self.blocked || !matches!(self.phase, Phase::Open)
+    }
+
+    /// Nothing of it is of use to anybody, and what it holds is.
+    fn begun_too_much(&mut self) {
+        self.end(CloseReason::ByUs {
+            code: close_code::POLICY,
+            text: "too many have begun large Records and not finished them".to_owned(),
+        });
     }
 
     fn handle_due(&mut self, due: Due, now: Instant) {

@@ -19,7 +19,7 @@ use usphere_trust::{Channel, PeerIdentity};
 use super::identity::{eid_in_extensions, extension_with_eid, path_with_eid};
 use super::link::link;
 use super::{Link, SUBPROTOCOL, Settings, Target};
-use crate::limits::{ADDRESSES_MAX, REFUSAL_BYTES_MAX};
+use crate::limits::{ADDRESSES_MAX, REFUSAL_BYTES_MAX, SENT_AWAY_MAX};
 use crate::metered::Metered;
 use crate::tls::TlsError;
 use crate::wire::Wire;
@@ -116,6 +116,17 @@ pub enum DialError {
         /// The target.
         target: String,
     },
+}
+
+impl DialError {
+    /// For how long the server does not want to see us, where it says so; longer than
+    /// [`SENT_AWAY_MAX`] nobody is sent away.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Refused { retry_after, .. } => retry_after.map(|wait| wait.min(SENT_AWAY_MAX)),
+            _ => None,
+        }
+    }
 }
 
 /// A step of dialling that can take too long.

@@ -1,76 +1,207 @@
-//! How many connections a listener holds, from whom, and how fast it takes new ones.
+//! Who gets into a listener, and when: how many connections there are, from whom, and at what pace
+//! new ones come.
+//!
+//! A crowd that comes at once is spread over time: whoever fits into the next moments waits for its
+//! turn, everybody else is told to come back, each at another time. No source can use up what is
+//! there for all: it has its own share of places and of the pace.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use rand::Rng as _;
 use tokio::time::Instant;
+
+use super::ListenerLimits;
+use crate::limits::{ADMISSION_PATIENCE, RETRY_AFTER_MAX, RETRY_AFTER_MIN, SOURCES_MAX};
+
+/// Sources that are remembered without looking whether that is of use.
+const SOURCES_KEPT: usize = 64;
+
+/// Time between two looks through all sources where there are as many as may be.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Counts the connections of one listener.
 #[derive(Debug)]
 pub(super) struct Gate {
-    counts: Mutex<Counts>,
-    total_max: usize,
-    per_source_max: usize,
+    state: Mutex<State>,
+    limits: ListenerLimits,
 }
 
-#[derive(Debug, Default)]
-struct Counts {
+#[derive(Debug)]
+struct State {
     total: usize,
-    by_source: HashMap<IpAddr, usize>,
+    pace: Pace,
+    sources: HashMap<IpAddr, Source>,
+    /// When those who were turned away will all have been let in, if each comes when told.
+    crowd_until: Instant,
+    /// When sources were forgotten last.
+    swept: Instant,
+}
+
+#[derive(Debug)]
+struct Source {
+    connections: usize,
+    pace: Pace,
+}
+
+/// A connection that is let in, after a while.
+#[derive(Debug)]
+pub(super) struct Admitted {
+    pub(super) permit: Permit,
+    /// How long it has to wait for its turn.
+    pub(super) wait: Duration,
+}
+
+/// A connection that is not let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TurnedAway {
+    pub(super) why: Shut,
+    /// When to try again; everybody is told another time.
+    pub(super) retry_after: Duration,
 }
 
 /// Why a connection is not let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shut {
+    /// More come than are let in per second.
+    Crowd,
+    /// Too many handshakes are under way.
+    Handshakes,
     /// The listener is full.
     Total,
-    /// This source has its share.
+    /// This source has its share of connections.
     Source,
+    /// This source has its share of the pace.
+    SourcePace,
 }
 
 impl Gate {
-    pub(super) fn new(total_max: usize, per_source_max: usize) -> Arc<Self> {
+    pub(super) fn new(limits: ListenerLimits, now: Instant) -> Arc<Self> {
         Arc::new(Self {
-            counts: Mutex::default(),
-            total_max,
-            per_source_max,
+            state: Mutex::new(State {
+                total: 0,
+                pace: Pace::new(limits.accepts_per_second, limits.accept_burst, now),
+                sources: HashMap::new(),
+                crowd_until: now,
+                swept: now,
+            }),
+            limits,
         })
     }
 
-    /// Counts a connection from `address` until the returned permit is dropped.
-    pub(super) fn enter(self: &Arc<Self>, address: IpAddr) -> Result<Permit, Shut> {
+    /// Counts a connection from `address` until its permit is dropped.
+    pub(super) fn enter(
+        self: &Arc<Self>,
+        address: IpAddr,
+        now: Instant,
+    ) -> Result<Admitted, TurnedAway> {
         let source = source_of(address);
-        let mut counts = self.lock();
-        if counts.total >= self.total_max {
-            return Err(Shut::Total);
+        let mut state = self.lock();
+        state.forget_sources(now);
+        match state.enter(source, &self.limits, now) {
+            Ok(wait) => Ok(Admitted {
+                permit: Permit {
+                    gate: Arc::clone(self),
+                    source,
+                },
+                wait,
+            }),
+            Err(why) => Err(TurnedAway {
+                why,
+                retry_after: state.retry_after(why, &self.limits, now),
+            }),
         }
-        let of_source = counts.by_source.entry(source).or_default();
-        if *of_source >= self.per_source_max {
-            return Err(Shut::Source);
+    }
+
+    /// When somebody who gets no handshake is to come again.
+    pub(super) fn put_off(&self, why: Shut, now: Instant) -> TurnedAway {
+        TurnedAway {
+            why,
+            retry_after: self.lock().retry_after(why, &self.limits, now),
         }
-        *of_source += 1;
-        counts.total += 1;
-        Ok(Permit {
-            gate: Arc::clone(self),
-            source,
-        })
+    }
+
+    /// Connections that are counted now.
+    pub(super) fn connections(&self) -> usize {
+        self.lock().total
     }
 
     fn leave(&self, source: IpAddr) {
-        let mut counts = self.lock();
-        counts.total = counts.total.saturating_sub(1);
-        if let Some(of_source) = counts.by_source.get_mut(&source) {
-            *of_source = of_source.saturating_sub(1);
-            if *of_source == 0 {
-                counts.by_source.remove(&source);
-            }
+        let mut state = self.lock();
+        state.total = state.total.saturating_sub(1);
+        if let Some(of_source) = state.sources.get_mut(&source) {
+            of_source.connections = of_source.connections.saturating_sub(1);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Counts> {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// How long the connection has to wait for its turn.
+    fn enter(
+        &mut self,
+        source: IpAddr,
+        limits: &ListenerLimits,
+        now: Instant,
+    ) -> Result<Duration, Shut> {
+        if self.total >= limits.connections_max {
+            return Err(Shut::Total);
+        }
+        let room_for_sources = self.sources.len() < SOURCES_MAX;
+        let of_source = match self.sources.get_mut(&source) {
+            Some(known) => known,
+            None if !room_for_sources => return Err(Shut::Crowd),
+            None => self.sources.entry(source).or_insert_with(|| Source {
+                connections: 0,
+                pace: Pace::new(
+                    limits.accepts_per_source_per_second,
+                    limits.accepts_per_source_per_second,
+                    now,
+                ),
+            }),
+        };
+        if of_source.connections >= limits.connections_per_source_max {
+            return Err(Shut::Source);
+        }
+        if of_source.pace.wait(now) > ADMISSION_PATIENCE {
+            return Err(Shut::SourcePace);
+        }
+        if self.pace.wait(now) > ADMISSION_PATIENCE {
+            return Err(Shut::Crowd);
+        }
+        of_source.connections += 1;
+        self.total += 1;
+        Ok(self.pace.take(now).max(of_source.pace.take(now)))
+    }
+
+    /// Spreads those who are turned away over the time that it takes to let them all in.
+    fn retry_after(&mut self, why: Shut, limits: &ListenerLimits, now: Instant) -> Duration {
+        let pace = match why {
+            Shut::Source | Shut::SourcePace => limits.accepts_per_source_per_second,
+            Shut::Crowd | Shut::Handshakes | Shut::Total => limits.accepts_per_second,
+        };
+        let each = Duration::from_secs(1) / pace.max(1);
+        self.crowd_until = (self.crowd_until.max(now) + each).min(now + RETRY_AFTER_MAX / 2);
+        let spread = 2 * (self.crowd_until - now) + RETRY_AFTER_MIN;
+        let fraction = rand::rng().random_range(0.0..1.0);
+        (RETRY_AFTER_MIN + spread.mul_f64(fraction)).min(RETRY_AFTER_MAX)
+    }
+
+    /// Forgets sources without connections that were quiet long enough to have their whole share again.
+    fn forget_sources(&mut self, now: Instant) {
+        // Looking at all of them once in a while costs little for each.
+        let count = self.sources.len();
+        let grows = count >= SOURCES_KEPT && count >= self.sources.capacity();
+        if grows || (count >= SOURCES_MAX && self.swept + SWEEP_INTERVAL <= now) {
+            self.sources
+                .retain(|_, source| source.connections > 0 || !source.pace.is_full(now));
+            self.swept = now;
+        }
     }
 }
 
@@ -79,6 +210,13 @@ impl Gate {
 pub(super) struct Permit {
     gate: Arc<Gate>,
     source: IpAddr,
+}
+
+impl Permit {
+    /// Where it comes from.
+    pub(super) fn source(&self) -> IpAddr {
+        self.source
+    }
 }
 
 impl Drop for Permit {
@@ -117,10 +255,30 @@ impl Pace {
         }
     }
 
+    /// How long whoever takes a token now would have to wait before using it.
+    pub(super) fn wait(&self, now: Instant) -> Duration {
+        let full_at = self.full_at.max(now) + self.interval;
+        (full_at - now).saturating_sub(self.burst)
+    }
+
     /// Takes a token and returns how long to wait before using it.
     pub(super) fn take(&mut self, now: Instant) -> Duration {
+        let wait = self.wait(now);
         self.full_at = self.full_at.max(now) + self.interval;
-        (self.full_at - now).saturating_sub(self.burst)
+        wait
+    }
+
+    /// Takes a token that can be used at once, if there is one.
+    pub(super) fn take_ready(&mut self, now: Instant) -> bool {
+        let is_ready = self.wait(now).is_zero();
+        if is_ready {
+            self.take(now);
+        }
+        is_ready
+    }
+
+    fn is_full(&self, now: Instant) -> bool {
+        self.full_at <= now
     }
 }
 
@@ -128,24 +286,96 @@ impl Pace {
 mod tests {
     use super::*;
 
-    #[test]
-    fn connections_are_counted_in_total_and_by_source() {
-        let gate = Gate::new(3, 2);
-        let (a, b): (IpAddr, IpAddr) = ("10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap());
-        let first = gate.enter(a).unwrap();
-        let _second = gate.enter(a).unwrap();
-        assert_eq!(gate.enter(a).unwrap_err(), Shut::Source);
-        let _third = gate.enter(b).unwrap();
-        assert_eq!(gate.enter(b).unwrap_err(), Shut::Total);
-        drop(first);
-        let _again = gate.enter(a).unwrap();
+    const HERE: &str = "10.0.0.1";
+    const THERE: &str = "10.0.0.2";
+
+    fn gate(limits: ListenerLimits) -> (Arc<Gate>, Instant) {
+        let now = Instant::now();
+        (Gate::new(limits, now), now)
+    }
+
+    fn enter(gate: &Arc<Gate>, address: &str, now: Instant) -> Result<Admitted, Shut> {
+        let entered = gate.enter(address.parse().unwrap(), now);
+        entered.map_err(|turned_away| turned_away.why)
     }
 
     #[test]
-    fn a_source_that_left_is_forgotten() {
-        let gate = Gate::new(9, 9);
-        drop(gate.enter("10.0.0.1".parse().unwrap()).unwrap());
-        assert!(gate.lock().by_source.is_empty());
+    fn connections_are_counted_in_total_and_by_source() {
+        let (gate, now) = gate(ListenerLimits {
+            connections_max: 3,
+            connections_per_source_max: 2,
+            ..ListenerLimits::default()
+        });
+        let first = enter(&gate, HERE, now).unwrap();
+        let _second = enter(&gate, HERE, now).unwrap();
+        assert_eq!(enter(&gate, HERE, now).unwrap_err(), Shut::Source);
+        let _third = enter(&gate, THERE, now).unwrap();
+        assert_eq!(enter(&gate, THERE, now).unwrap_err(), Shut::Total);
+        drop(first);
+        let _again = enter(&gate, HERE, now).unwrap();
+        assert_eq!(gate.connections(), 3);
+    }
+
+    /// The first wait for their turns; the others are told to come back, all at other times, and the
+    /// more of them there are the later.
+    #[test]
+    fn a_crowd_is_spread_over_time() {
+        let (gate, now) = gate(ListenerLimits {
+            accepts_per_second: 100,
+            accept_burst: 10,
+            accepts_per_source_per_second: 100_000,
+            ..ListenerLimits::default()
+        });
+        let mut waits = Vec::new();
+        let mut times = Vec::new();
+        for _ in 0..3_000 {
+            match gate.enter(HERE.parse().unwrap(), now) {
+                // The place is given back; the turn is used.
+                Ok(admitted) => waits.push(admitted.wait),
+                Err(TurnedAway { why, retry_after }) => {
+                    assert_eq!(why, Shut::Crowd);
+                    times.push(retry_after);
+                }
+            }
+        }
+        assert!(waits.iter().take(10).all(Duration::is_zero));
+        assert!(waits.iter().all(|wait| *wait <= ADMISSION_PATIENCE));
+        let in_time = usize::try_from(ADMISSION_PATIENCE.as_secs()).unwrap() * 100;
+        assert!(waits.len().abs_diff(in_time + 10) <= 1, "{}", waits.len());
+        let mean = |times: &[Duration]| times.iter().sum::<Duration>() / times.len() as u32;
+        let (early, late) = (mean(&times[..200]), mean(&times[times.len() - 200..]));
+        assert!(late > 5 * early, "{early:?} {late:?}");
+        // 2,700 at 100 per second need 27 s; the last are spread over the double of it.
+        assert!(late > Duration::from_secs(20) && late < Duration::from_secs(35));
+        assert!(times.iter().all(|time| *time >= RETRY_AFTER_MIN));
+        let seconds: std::collections::HashSet<u64> = times.iter().map(Duration::as_secs).collect();
+        assert!(seconds.len() > 20, "{seconds:?}");
+    }
+
+    #[test]
+    fn a_source_that_hammers_leaves_the_pace_to_others() {
+        let (gate, now) = gate(ListenerLimits {
+            accepts_per_second: 100,
+            accept_burst: 100,
+            accepts_per_source_per_second: 5,
+            ..ListenerLimits::default()
+        });
+        let hammered: Vec<_> = (0..1_000).map(|_| enter(&gate, HERE, now)).collect();
+        let refused = hammered.iter().filter(|entered| entered.is_err()).count();
+        assert!(refused > 950, "{refused}");
+        assert!(enter(&gate, THERE, now).unwrap().wait.is_zero());
+    }
+
+    #[test]
+    fn sources_that_left_are_forgotten() {
+        let (gate, now) = gate(ListenerLimits::default());
+        for source in 0..5_000_u32 {
+            drop(gate.enter(
+                IpAddr::V4(source.into()),
+                now + Duration::from_millis(source.into()),
+            ));
+        }
+        assert!(gate.lock().sources.len() < 1_000);
     }
 
     #[test]
@@ -163,6 +393,7 @@ mod tests {
         for _ in 0..3 {
             assert_eq!(pace.take(start), Duration::ZERO);
         }
+        assert!(!pace.take_ready(start));
         assert_eq!(pace.take(start), Duration::from_millis(100));
         assert_eq!(
             pace.take(start + Duration::from_millis(200)),
@@ -170,7 +401,7 @@ mod tests {
         );
         let later = start + Duration::from_secs(60);
         for _ in 0..3 {
-            assert_eq!(pace.take(later), Duration::ZERO);
+            assert!(pace.take_ready(later));
         }
         assert_eq!(pace.take(later), Duration::from_millis(100));
     }

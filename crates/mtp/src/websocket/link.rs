@@ -11,7 +11,9 @@ use usphere_trust::PeerIdentity;
 
 use super::connection::Connection;
 use super::gate::Permit;
+use super::partial::Begun;
 use super::queue::Queue;
+use super::within::End;
 use super::{LinkSender, Settings};
 use crate::wire::Wire;
 
@@ -130,10 +132,50 @@ pub struct LinkReceiver {
 }
 
 #[derive(Debug)]
-struct Open {
-    connection: Connection,
-    /// Counts the connection at its listener for as long as it lives.
-    _permit: Option<Permit>,
+enum Open {
+    /// Over a socket. Boxed, since links within the process are small.
+    Socket {
+        connection: Box<Connection>,
+        /// Counts the connection at its listener for as long as it lives.
+        _permit: Option<Permit>,
+    },
+    /// Within this process.
+    Within(End),
+}
+
+impl Open {
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<LinkEvent> {
+        match self {
+            Self::Socket { connection, .. } => connection.poll_event(cx),
+            Self::Within(end) => end.poll_event(cx),
+        }
+    }
+
+    fn ready_event(&mut self, cx: &mut Context<'_>) -> Option<LinkEvent> {
+        match self {
+            Self::Socket { connection, .. } => connection.ready_event(cx),
+            Self::Within(end) => end.ready_event(),
+        }
+    }
+}
+
+impl Link {
+    /// A link within this process.
+    pub(super) fn new(
+        peer: PeerIdentity,
+        remote: SocketAddr,
+        sender: LinkSender,
+        end: End,
+    ) -> Self {
+        Self {
+            peer,
+            remote,
+            sender,
+            receiver: LinkReceiver {
+                open: Some(Open::Within(end)),
+            },
+        }
+    }
 }
 
 impl LinkReceiver {
@@ -154,9 +196,7 @@ impl LinkReceiver {
         let Some(open) = &mut self.open else {
             return Poll::Ready(None);
         };
-        open.connection
-            .poll_event(cx)
-            .map(|event| Some(self.reported(event)))
+        open.poll_event(cx).map(|event| Some(self.reported(event)))
     }
 
     /// As [`recv_many`](Self::recv_many), for hosts that poll many things in one task.
@@ -173,7 +213,7 @@ impl LinkReceiver {
         let mut count = 1;
         while count < limit
             && let Some(open) = &mut self.open
-            && let Some(event) = open.connection.ready_event(cx)
+            && let Some(event) = open.ready_event(cx)
         {
             events.push(self.reported(event));
             count += 1;
@@ -195,17 +235,18 @@ pub(super) fn link(
     socket: WebSocketStream<Wire>,
     peer: PeerIdentity,
     remote: SocketAddr,
-    permit: Option<Permit>,
+    place: Option<(Permit, Arc<Begun>)>,
     settings: &Settings,
 ) -> Link {
     let queue = Queue::new(settings);
+    let (permit, begun) = place.unzip();
     Link {
         peer,
         remote,
         sender: LinkSender::new(Arc::clone(&queue)),
         receiver: LinkReceiver {
-            open: Some(Open {
-                connection: Connection::new(socket, queue, settings),
+            open: Some(Open::Socket {
+                connection: Box::new(Connection::new(socket, queue, settings, begun)),
                 _permit: permit,
             }),
         },

@@ -10,14 +10,19 @@
 
 mod connection;
 mod dial;
+mod failed;
 mod gate;
 mod identity;
 mod keepalive;
 mod link;
 mod listener;
 mod opening;
+mod partial;
 mod queue;
+mod seats;
 mod target;
+mod turning;
+mod within;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,10 +34,12 @@ use crate::limits;
 use crate::tls::Tls;
 
 pub use dial::{DialError, DialStep, dial};
+pub use failed::{DoorFault, DoorStep, FailedContact, RequestFault, Witness};
 pub use link::{CloseReason, Link, LinkEvent, LinkReceiver};
-pub use listener::{BindError, Door, Listener, ListenerLimits};
+pub use listener::{BindError, Door, DoorCounts, DoorWatch, Listener, ListenerLimits};
 pub use queue::{LinkSender, SendError};
 pub use target::{Target, TargetError};
+pub use within::within_process;
 
 /// The WebSocket subprotocol of USP. (R-WS.9)
 pub const SUBPROTOCOL: &str = "v1.usp";
@@ -86,6 +93,8 @@ pub struct Settings {
     /// Whom the caller means to reach, if it knows; TLS takes nobody else's certificate where the
     /// name of the host does not speak for it. Dialling only.
     pub peer_id: Option<EndpointId>,
+    /// Who is told of connections of which no link came. Listening only.
+    pub witness: Option<Witness>,
 }
 
 impl Settings {
@@ -105,6 +114,7 @@ impl Settings {
             legacy_extension: false,
             tls: None,
             peer_id: None,
+            witness: None,
         }
     }
 

@@ -212,6 +212,26 @@ impl Queue {
         !state.records.is_empty() || state.farewell.is_some()
     }
 
+    /// Whether nothing is left of it and nothing will come.
+    pub(super) fn is_over(&self) -> bool {
+        let state = self.lock();
+        !state.open && state.records.is_empty() && state.farewell.is_none()
+    }
+
+    /// Answers the farewell of the other end with the same. `false` where this end was the first to say it.
+    pub(super) fn answer(&self, farewell: Farewell) -> bool {
+        let is_first = self.lock().open;
+        self.close(farewell);
+        is_first
+    }
+
+    /// Nothing more will be sent; what was, may still be taken.
+    pub(super) fn abandon(&self) {
+        let mut state = self.lock();
+        state.open = false;
+        self.filled_and_wake(state);
+    }
+
     /// The receiver is awake and needs no waking.
     pub(super) fn unpark(&self) {
         self.lock().receiver = None;

@@ -7,9 +7,11 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio::time::sleep;
+use tracing::info;
 use usphere_agent::{DialId, ListenerId, Target};
 use usphere_mtp::tls::Tls;
-use usphere_mtp::websocket::{self, Door, Listener, ListenerLimits, Settings};
+use usphere_mtp::websocket::{self, DialError, Door, Listener, ListenerLimits, Settings};
 use usphere_proto::EndpointId;
 
 use super::{AgentHost, Event, tell};
@@ -36,6 +38,11 @@ impl AgentHost {
         let post = self.post.clone();
         let task = tokio::spawn(async move {
             let result = websocket::dial(&target, &settings).await;
+            if let Some(wait) = result.as_ref().err().and_then(DialError::retry_after) {
+                // The engine's own back-off begins when it hears of the refusal.
+                info!(%target, ?wait, "sent away for a while");
+                sleep(wait).await;
+            }
             let result = result.map(Box::new).map_err(|error| error.to_string());
             tell(&post, Event::Dialled(dial, result));
         });

@@ -9,21 +9,35 @@ use tokio::sync::{Notify, broadcast, mpsc, oneshot};
 use tokio::time::Instant;
 use usphere_controller::limits::OFFERED_MAX;
 use usphere_controller::{
-    Config, Controller, HangupReason, Input, LinkId, Notice, OperationId, Output,
+    Config, Controller, HangupReason, Input, LinkId, Notice, OfflineReason, OperationId, Output,
 };
 use usphere_datamodel::Moment;
 use usphere_datamodel::operation::{Operation, OperationError, Outcome};
-use usphere_mtp::websocket::{LinkSender, close_code};
+use usphere_mtp::websocket::{self, CloseReason, LinkSender, Witness, close_code};
 use usphere_proto::{EndpointId, Record};
-use usphere_trust::PeerIdentity;
+use usphere_trust::{EndpointName, PeerIdentity};
 
+use super::contacts::{self, ContactFault, FailedContact, FailedContacts};
 use super::notifications::Offer;
-use super::{ControllerEvent, Events, Notifications, OnlineAgent};
+use super::tap::{Tap, Taps};
+use super::{ControllerEvent, Events, Notifications, OnlineAgent, Proof};
 
 /// Events that wait for the slowest of those who listen. What comes on top pushes out the oldest.
 const EVENTS_MAX: usize = 4096;
 
+/// Failed contacts that wait for the slowest of those who want to know.
+const CONTACTS_MAX: usize = 1024;
+
 type Answer = Result<Outcome, OperationError>;
+
+/// What an input was to the engine.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Heard {
+    /// Somebody waited for it.
+    Answer,
+    /// Nobody did.
+    Unasked,
+}
 
 #[derive(Debug)]
 pub(super) struct Core {
@@ -31,6 +45,7 @@ pub(super) struct Core {
     /// Rung when the deadline may have changed.
     timer: Notify,
     events: broadcast::Sender<ControllerEvent>,
+    contacts: broadcast::Sender<FailedContact>,
     origin: Instant,
 }
 
@@ -42,6 +57,8 @@ struct State {
     waiting: HashMap<OperationId, oneshot::Sender<Answer>>,
     /// Who takes notifications, if anybody does.
     taker: Option<mpsc::Sender<Offer>>,
+    /// Who listens in.
+    taps: Taps,
     deadline: Option<Moment>,
     /// Why the last connection that ended did so.
     last_end: Option<String>,
@@ -74,6 +91,11 @@ pub struct Traffic {
 struct Way {
     sender: LinkSender,
     remote: SocketAddr,
+    /// Who is at its end, as far as that is known.
+    claimed: Option<EndpointId>,
+    /// Whether an Agent was online on it ever, or was told what is wrong: its mere end is then no news.
+    is_explained: bool,
+    proof: Proof,
     /// Whether the engine wants to hear no more of it.
     hung_up: bool,
 }
@@ -86,6 +108,7 @@ impl Core {
             online: HashMap::new(),
             waiting: HashMap::new(),
             taker: None,
+            taps: Taps::default(),
             deadline: None,
             last_end: None,
             link: 0,
@@ -98,6 +121,7 @@ impl Core {
             state: Mutex::new(state),
             timer: Notify::new(),
             events: broadcast::channel(EVENTS_MAX).0,
+            contacts: broadcast::channel(CONTACTS_MAX).0,
             origin: Instant::now(),
         })
     }
@@ -106,6 +130,11 @@ impl Core {
         let mut state = self.lock();
         state.received += u64::from(matches!(input, Input::Received { .. }));
         self.drive(&mut state, input);
+    }
+
+    /// As [`handle`](Self::handle), for what came on a link.
+    pub(super) fn heard(&self, input: Input) -> Heard {
+        self.drive(&mut self.lock(), input)
     }
 
     pub(super) fn connected(
@@ -118,11 +147,19 @@ impl Core {
         state.link += 1;
         let link = LinkId(state.link);
         tracing::debug!(%link, %remote, "connection opened");
+        let claimed = claimed_by(&peer);
+        if let Some(claimed) = &claimed {
+            let note = || format!("connection from {remote} opened");
+            state.taps.note(claimed.as_str(), note);
+        }
         state.links.insert(
             link,
             Way {
                 sender,
                 remote,
+                claimed,
+                is_explained: false,
+                proof: Proof::on(&peer.channel),
                 hung_up: false,
             },
         );
@@ -130,11 +167,26 @@ impl Core {
         link
     }
 
-    pub(super) fn closed(&self, link: LinkId, reason: String) {
+    /// Takes in a Record.
+    pub(super) fn received(&self, link: LinkId, record: Record) -> Heard {
+        let mut state = self.lock();
+        state.taps.received(&record);
+        self.drive(&mut state, Input::Received { link, record })
+    }
+
+    pub(super) fn closed(&self, link: LinkId, end: CloseReason) {
         let mut state = self.lock();
         let Some(way) = state.links.remove(&link) else {
             return;
         };
+        let reason = end.to_string();
+        if let Some(claimed) = &way.claimed {
+            let note = || format!("connection from {} ended: {reason}", way.remote);
+            state.taps.note(claimed.as_str(), note);
+        }
+        if contacts::is_fault(&end, way.is_explained) {
+            self.failed(way.remote, way.claimed.clone(), ContactFault::Closed(end));
+        }
         tracing::debug!(%link, remote = %way.remote, reason, "connection closed");
         self.drive(
             &mut state,
@@ -184,6 +236,43 @@ impl Core {
         Events {
             receiver: self.events.subscribe(),
         }
+    }
+
+    /// Failed contacts from now on.
+    pub(super) fn contacts(&self) -> FailedContacts {
+        FailedContacts {
+            receiver: self.contacts.subscribe(),
+        }
+    }
+
+    /// Tells of something that is wrong with an Agent that is online.
+    pub(super) fn report(&self, agent: &EndpointId, fault: ContactFault) {
+        let remote = self.lock().online.get(agent).map(|online| online.remote);
+        if let Some(remote) = remote {
+            self.failed(remote, Some(agent.clone()), fault);
+        }
+    }
+
+    /// Who takes what listeners tell of connections of which no link came.
+    pub(super) fn witness(self: &Arc<Self>) -> Witness {
+        let contacts = self.contacts.clone();
+        Witness::new(move |failed: websocket::FailedContact| {
+            // Nobody has to want to know.
+            drop(contacts.send(FailedContact {
+                remote: failed.remote,
+                claimed: failed.claimed,
+                fault: ContactFault::Door(failed.fault),
+            }));
+        })
+    }
+
+    /// Listens in on an Agent from now on.
+    pub(super) fn tap(self: &Arc<Self>, agent: EndpointId) -> Tap {
+        self.lock().taps.add(agent, Arc::clone(self))
+    }
+
+    pub(super) fn forget_taps(&self) {
+        self.lock().taps.forget_gone();
     }
 
     /// From now on notifications go this way.
@@ -244,11 +333,15 @@ impl Core {
 
     /// Hands one input to the engine and obeys it. A Record that cannot be sent ends its link, which
     /// is the next input.
-    fn drive(&self, state: &mut State, input: Input) {
+    fn drive(&self, state: &mut State, input: Input) -> Heard {
         let mut inputs = vec![input];
+        let mut heard = Heard::Unasked;
         while let Some(input) = inputs.pop() {
             state.engine.handle(input, self.now());
             while let Some(output) = state.engine.poll() {
+                if let Output::Outcome { .. } = output {
+                    heard = Heard::Answer;
+                }
                 inputs.extend(self.obey(state, output));
             }
         }
@@ -257,6 +350,7 @@ impl Core {
             state.deadline = deadline;
             self.timer.notify_one();
         }
+        heard
     }
 
     fn obey(&self, state: &mut State, output: Output) -> Option<Input> {
@@ -267,7 +361,7 @@ impl Core {
                     way.sender.close(close_code_of(reason), &reason.to_string());
                 }
             }
-            Output::Note(notice) => log(&notice),
+            Output::Note(notice) => self.noted(state, &notice),
             Output::Notified {
                 notification,
                 agent,
@@ -284,7 +378,9 @@ impl Core {
             }
             Output::Offline { agent, reason } => {
                 tracing::info!(%agent, %reason, "Agent offline");
-                state.online.remove(&agent);
+                if let Some(left) = state.online.remove(&agent) {
+                    self.left(left, &reason);
+                }
                 self.tell(ControllerEvent::Offline { agent, reason });
             }
             Output::Online {
@@ -292,7 +388,13 @@ impl Core {
                 link,
                 version,
             } => {
-                if let Some(way) = state.links.get(&link) {
+                if let Some(way) = state.links.get_mut(&link) {
+                    way.claimed = Some(agent.clone());
+                    way.is_explained = true;
+                    if !contacts::is_known(&version) {
+                        let fault = ContactFault::UnknownVersion(version.clone());
+                        self.failed(way.remote, Some(agent.clone()), fault);
+                    }
                     tracing::info!(%agent, remote = %way.remote, version, "Agent online");
                     state.arrival += 1;
                     let online = OnlineAgent {
@@ -300,6 +402,7 @@ impl Core {
                         arrival: state.arrival,
                         remote: way.remote,
                         version,
+                        proof: way.proof,
                     };
                     state.online.insert(agent, online.clone());
                     self.tell(ControllerEvent::Online(online));
@@ -310,9 +413,90 @@ impl Core {
                     drop(waiting.send(outcome));
                 }
             }
-            Output::Send { link, record } => return send(state, link, &record),
+            Output::Send { link, record } => {
+                state.taps.sent(&record);
+                return send(state, link, &record);
+            }
         }
         None
+    }
+
+    /// Puts a notice into the log, and tells those who want to know.
+    fn noted(&self, state: &mut State, notice: &Notice) {
+        log(notice);
+        let mut named = None;
+        let (link, fault) = match notice {
+            Notice::HungUp { link, reason } => match reason {
+                HangupReason::OurEndpointId | HangupReason::Silent => {
+                    (*link, ContactFault::HungUp(*reason))
+                }
+                HangupReason::Dismissed | HangupReason::Replaced | HangupReason::ShuttingDown => {
+                    return;
+                }
+            },
+            Notice::Ignored { link, from, why } => {
+                state.taps.note(from, || notice.to_string());
+                if !contacts::is_wrong(why) {
+                    return;
+                }
+                named = EndpointId::from_wire(from).ok();
+                (*link, ContactFault::Ignored(why.clone()))
+            }
+            Notice::Refused {
+                link,
+                agent,
+                code,
+                text,
+            } => {
+                state.taps.note(agent.as_str(), || notice.to_string());
+                let (code, text) = (*code, text.clone());
+                (*link, ContactFault::Refused { code, text })
+            }
+            Notice::Replaced { old, new, .. } => {
+                return self.replaced(state, *old, *new);
+            }
+            Notice::Untaken { .. } => return,
+        };
+        if let Some(way) = state.links.get_mut(&link) {
+            let is_told = std::mem::replace(&mut way.is_explained, true);
+            if !is_told || !matches!(fault, ContactFault::HungUp(HangupReason::Silent)) {
+                let claimed = named.or_else(|| way.claimed.clone());
+                self.failed(way.remote, claimed, fault);
+            }
+        }
+    }
+
+    /// An Agent that comes back from where it was is nothing to tell of.
+    fn replaced(&self, state: &State, old: LinkId, new: LinkId) {
+        if let (Some(old), Some(new)) = (state.links.get(&old), state.links.get(&new))
+            && old.remote.ip() != new.remote.ip()
+        {
+            let before = old.remote;
+            let fault = ContactFault::Doubled { before };
+            self.failed(new.remote, old.claimed.clone(), fault);
+        }
+    }
+
+    fn left(&self, left: OnlineAgent, reason: &OfflineReason) {
+        if let OfflineReason::Disconnected { code, text } = reason
+            && contacts::is_complaint(*code)
+        {
+            let (code, text) = (*code, text.clone());
+            self.failed(
+                left.remote,
+                Some(left.agent),
+                ContactFault::Left { code, text },
+            );
+        }
+    }
+
+    fn failed(&self, remote: SocketAddr, claimed: Option<EndpointId>, fault: ContactFault) {
+        // Nobody has to want to know.
+        drop(self.contacts.send(FailedContact {
+            remote,
+            claimed,
+            fault,
+        }));
     }
 
     /// Hands a notification to whoever takes them. What nobody takes is declined at once.
@@ -399,6 +583,18 @@ impl Drop for Waiting {
             );
         }
     }
+}
+
+/// Who a peer is, as far as it has said so: in its request, or by the certificate that it presented.
+fn claimed_by(peer: &PeerIdentity) -> Option<EndpointId> {
+    let by_certificate = || {
+        let leaf = peer.channel.session()?.chain().leaf();
+        leaf.endpoint_names().iter().find_map(|name| match name {
+            EndpointName::One(id) => Some(id.clone()),
+            EndpointName::Wildcard(_) => None,
+        })
+    };
+    peer.endpoint_id.clone().or_else(by_certificate)
 }
 
 fn close_code_of(reason: HangupReason) -> u16 {

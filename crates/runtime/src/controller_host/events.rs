@@ -7,6 +7,7 @@ use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use usphere_controller::OfflineReason;
 use usphere_proto::EndpointId;
+use usphere_trust::{Channel, Verdict};
 
 /// Something that happened to an Agent or a connection.
 #[derive(Clone, Debug)]
@@ -44,6 +45,33 @@ pub struct OnlineAgent {
     pub remote: SocketAddr,
     /// The version of USP that its Connect Record names.
     pub version: String,
+    /// What its Endpoint ID rests on.
+    pub proof: Proof,
+}
+
+/// What the Endpoint ID of a peer rests on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Proof {
+    /// A certificate that somebody trusted vouches for.
+    Certificate,
+    /// Its word, from within this host.
+    Loopback,
+    /// Its word.
+    Nothing,
+}
+
+impl Proof {
+    /// The proof that a peer on this channel has given: it was let in only in the name of its certificate.
+    pub(super) fn on(channel: &Channel) -> Self {
+        match channel {
+            Channel::PlainInsecure => Self::Nothing,
+            Channel::PlainLoopback => Self::Loopback,
+            Channel::Tls(session) => match session.verdict() {
+                Verdict::FirstUse => Self::Nothing,
+                Verdict::Pinned { .. } | Verdict::VouchedFor { .. } => Self::Certificate,
+            },
+        }
+    }
 }
 
 /// The events from some moment on.

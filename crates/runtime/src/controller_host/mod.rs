@@ -4,9 +4,12 @@
 //! between that every Record of every Agent has to pass. This module must never judge a Record, and
 //! never wait while it holds the lock.
 
+mod contacts;
 mod core;
 mod events;
 mod notifications;
+mod patience;
+mod tap;
 #[cfg(test)]
 mod tests;
 
@@ -21,17 +24,21 @@ use usphere_controller::Input;
 use usphere_datamodel::operation::{Operation, OperationError, Outcome};
 use usphere_mtp::tls::Tls;
 use usphere_mtp::websocket::{
-    self, BindError, DialError, Door, Link, LinkEvent, Listener, ListenerLimits, Settings, Target,
+    self, BindError, DialError, Door, DoorWatch, Link, LinkEvent, Listener, ListenerLimits,
+    Settings, Target,
 };
 use usphere_proto::EndpointId;
 
-use self::core::Core;
+use self::core::{Core, Heard};
+use self::patience::Patience;
 
-pub use usphere_controller::{Config as ControllerConfig, OfflineReason};
+pub use usphere_controller::{Config as ControllerConfig, HangupReason, Ignored, OfflineReason};
 
 pub use self::core::{Asked, Traffic};
-pub use events::{ControllerEvent, Events, OnlineAgent};
+pub use contacts::{ContactFault, FailedContact, FailedContacts, NextContact};
+pub use events::{ControllerEvent, Events, OnlineAgent, Proof};
 pub use notifications::{Delivery, Notifications};
+pub use tap::{Overheard, Tap};
 
 /// How long a shutdown waits for the closing handshakes.
 pub const FAREWELL_PATIENCE: Duration = Duration::from_secs(3);
@@ -46,6 +53,7 @@ pub struct ControllerHost {
     handle: ControllerHandle,
     settings: Settings,
     address: Option<SocketAddr>,
+    door: Option<DoorWatch>,
     dialled: mpsc::Sender<Link>,
     stop: watch::Sender<bool>,
     keeper: JoinHandle<()>,
@@ -74,9 +82,31 @@ impl ControllerHost {
         tls: Option<Arc<Tls>>,
     ) -> Result<Self, BindError> {
         let settings = settings(&config, tls);
-        let listener = Listener::bind(door, settings.clone(), limits).await?;
-        let address = listener.local_addr();
-        Ok(Self::start(config, settings, Some(listener), Some(address)))
+        Self::listen_with(door, limits, config, settings).await
+    }
+
+    /// As [`listen`](Self::listen), with links that behave as `settings` say. Whose they are is told by
+    /// `config`.
+    ///
+    /// # Errors
+    /// [`BindError`] when the door cannot be opened.
+    pub async fn listen_with(
+        door: Door,
+        limits: ListenerLimits,
+        config: ControllerConfig,
+        settings: Settings,
+    ) -> Result<Self, BindError> {
+        let settings = Settings {
+            our_id: config.endpoint_id.clone(),
+            ..settings
+        };
+        let core = Core::new(config);
+        let watched = Settings {
+            witness: Some(core.witness()),
+            ..settings.clone()
+        };
+        let listener = Listener::bind(door, watched, limits).await?;
+        Ok(Self::start(core, settings, Some(listener)))
     }
 
     /// A Controller that dials one Agent. The Agent can be asked once
@@ -90,7 +120,7 @@ impl ControllerHost {
         tls: Option<Arc<Tls>>,
     ) -> Result<Self, DialError> {
         let settings = settings(&config, tls);
-        let host = Self::start(config, settings, None, None);
+        let host = Self::start(Core::new(config), settings, None);
         host.connect(target).await?;
         Ok(host)
     }
@@ -111,13 +141,9 @@ impl ControllerHost {
         }
     }
 
-    fn start(
-        config: ControllerConfig,
-        settings: Settings,
-        listener: Option<Listener>,
-        address: Option<SocketAddr>,
-    ) -> Self {
-        let core = Core::new(config);
+    fn start(core: Arc<Core>, settings: Settings, listener: Option<Listener>) -> Self {
+        let address = listener.as_ref().map(Listener::local_addr);
+        let door = listener.as_ref().map(Listener::watch);
         let (dialled, arriving) = mpsc::channel(DIALLED_WAITING_MAX);
         let (stop, stopped) = watch::channel(false);
         let keeper = tokio::spawn(keep(Arc::clone(&core), listener, arriving, stopped));
@@ -125,6 +151,7 @@ impl ControllerHost {
             handle: ControllerHandle { core },
             settings,
             address,
+            door,
             dialled,
             stop,
             keeper,
@@ -139,6 +166,11 @@ impl ControllerHost {
     /// Where Agents dial, with the port that was taken.
     pub fn local_addr(&self) -> Option<SocketAddr> {
         self.address
+    }
+
+    /// What looks at how many come through the door; `None` where there is none.
+    pub fn door(&self) -> Option<&DoorWatch> {
+        self.door.as_ref()
     }
 
     /// Waits until an Agent can be asked, and names it: the first that comes.
@@ -184,7 +216,7 @@ impl Drop for ControllerHost {
     }
 }
 
-/// Dials Agents for a Controller. Cheap to clone; good for nothing when its [`ControllerHost`] is gone.
+/// Dials Agents for a Controller, and takes up those of this process. Cheap to clone; good for nothing when its [`ControllerHost`] is gone.
 #[derive(Clone, Debug)]
 pub struct Dialler {
     settings: Settings,
@@ -201,6 +233,13 @@ impl Dialler {
         // The keeper only ends when the host does.
         drop(self.dialled.send(link).await);
         Ok(())
+    }
+
+    /// A link within this process for the Agent of these settings; `None` when the host is gone.
+    pub async fn link_within(&self, agent: &Settings) -> Option<Link> {
+        let (theirs, ours) = websocket::within_process(agent, &self.settings);
+        self.dialled.send(ours).await.ok()?;
+        Some(theirs)
     }
 }
 
@@ -241,6 +280,21 @@ impl ControllerHandle {
     /// What happens from now on.
     pub fn events(&self) -> Events {
         self.core.events()
+    }
+
+    /// Contacts that fail from now on, and why.
+    pub fn contacts(&self) -> FailedContacts {
+        self.core.contacts()
+    }
+
+    /// Tells those who want to know that something is wrong with an Agent, if it is online.
+    pub fn report(&self, agent: &EndpointId, fault: ContactFault) {
+        self.core.report(agent, fault);
+    }
+
+    /// What this Agent and the Controller say to each other from now on, whether the Agent is there or not.
+    pub fn tap(&self, agent: EndpointId) -> Tap {
+        self.core.tap(agent)
     }
 
     /// What Agents say of their own accord from now on. There is one taker: whoever asks for this last. While
@@ -321,7 +375,8 @@ async fn expire(deadline: Option<Instant>) {
     }
 }
 
-/// The life of one link.
+/// The life of one link. What is said unasked is read at a bounded pace: whoever floods fills its own
+/// link and nothing else.
 async fn run(core: Arc<Core>, link: Link) {
     let Link {
         peer,
@@ -330,14 +385,26 @@ async fn run(core: Arc<Core>, link: Link) {
         mut receiver,
     } = link;
     let name = core.connected(peer, remote, sender);
+    let mut patience = Patience::new(Instant::now());
     while let Some(event) = receiver.recv().await {
-        match event {
-            LinkEvent::Record(record, _) => core.handle(Input::Received { link: name, record }),
-            LinkEvent::Refused(refusal) => core.handle(Input::Refused {
-                link: name,
-                refusal,
-            }),
-            LinkEvent::Closed(reason) => core.closed(name, reason.to_string()),
+        let (heard, bytes) = match event {
+            LinkEvent::Record(record, bytes) => (core.received(name, record), bytes),
+            LinkEvent::Refused(refusal) => {
+                let input = Input::Refused {
+                    link: name,
+                    refusal,
+                };
+                (core.heard(input), 0)
+            }
+            LinkEvent::Closed(reason) => {
+                core.closed(name, reason);
+                continue;
+            }
+        };
+        if heard == Heard::Unasked
+            && let Some(until) = patience.tried(bytes, Instant::now())
+        {
+            sleep_until(until).await;
         }
     }
 }

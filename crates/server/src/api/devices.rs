@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use usphere_proto::EndpointId;
 use usphere_runtime::controller_host::ControllerHandle;
-use usphere_store::Device;
+use usphere_store::{Device, DeviceState};
 
 use super::problem::{Answer, Problem};
 use super::{Platform, body_of, read};
@@ -44,6 +44,8 @@ pub(super) struct PageQuery {
     search: Option<String>,
     /// Only those that can be asked now, or only the others.
     online: Option<bool>,
+    /// Only those that are approved, or only those that wait to be.
+    state: Option<DeviceState>,
 }
 
 #[derive(Deserialize)]
@@ -58,9 +60,17 @@ pub(super) async fn list(
 ) -> Answer<Json<Page>> {
     let Query(query) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
     let controller = platform.controller.clone();
+    let pending = query
+        .state
+        .map(|state| (platform.onboarding.pending(), state));
     let keep = move |id: &str| {
-        let wanted = query.online;
-        wanted.is_none_or(|wanted| is_online(&controller, id) == wanted)
+        let fits_online = query
+            .online
+            .is_none_or(|wanted| is_online(&controller, id) == wanted);
+        let fits_state = pending.as_ref().is_none_or(|(pending, state)| {
+            pending.contains(id) == (*state == DeviceState::Pending)
+        });
+        fits_online && fits_state
     };
     let limit = query.limit.unwrap_or(PAGE_DEVICES);
     let text = query.search.unwrap_or_default();
@@ -113,6 +123,7 @@ pub(super) async fn remove(
         .remove_after(endpoint_id, platform.progress.clone(), arrival)
         .await?;
     platform.operations.forget_device(&known.endpoint_id);
+    platform.onboarding.forget(&known.endpoint_id);
     // Only now: an arrival that follows is taken down anew, so nobody is connected and not listed.
     if let Ok(agent) = EndpointId::from_wire(&known.endpoint_id) {
         platform.controller.dismiss(agent);
@@ -120,7 +131,7 @@ pub(super) async fn remove(
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn shown(platform: &Platform, device: Device) -> Shown {
+pub(super) fn shown(platform: &Platform, device: Device) -> Shown {
     let online = is_online(&platform.controller, &device.endpoint_id);
     Shown { device, online }
 }

@@ -7,14 +7,21 @@
 //! | `GET /metrics` | what is measured, as OpenMetrics text |
 //! | `GET /api/v1/server` | the server: Endpoint ID, version, addresses, numbers of devices |
 //! | `POST /api/v1/reload` | takes up a configuration and certificates that have changed; which keys, and which need a new start |
-//! | `GET /api/v1/devices?after=ID&limit=N&search=WORDS&online=BOOL` | a page of the inventory; of those in which all words occur, and that are online or not |
+//! | `GET /api/v1/devices?after=ID&limit=N&search=WORDS&online=BOOL&state=STATE` | a page of the inventory; of those in which all words occur, that are online or not, and that are approved or pending |
 //! | `GET /api/v1/devices/{device}` | one device |
 //! | `PATCH /api/v1/devices/{device}` | `{"alias": "name"}` gives an alias, `null` takes it away; the device |
 //! | `DELETE /api/v1/devices/{device}` | 204; forgets the device with its alias, see below |
+//! | `POST /api/v1/devices/{device}/approve` | lets a device in that waits; the device |
+//! | `GET /api/v1/subscriptions` | the Subscriptions that every device is to have |
+//! | `PUT /api/v1/subscriptions/{name}` | `{"type": "ValueChange", "references": ["Device.X."]}`: every device is to have this one, too |
+//! | `DELETE /api/v1/subscriptions/{name}` | 204; none is to have it any more |
+//! | `GET /api/v1/models` | the products whose supported data model is known |
 //! | `GET /api/v1/devices/{device}/events?after=ID&limit=N` | what the device said after the event ID, oldest first |
 //! | `GET /api/v1/devices/{device}/events/live?after=ID` | the same as it comes, as server-sent events, see below |
 //! | `POST /api/v1/devices/{device}/{verb}?timeout=SECONDS` | the outcome of an Operation |
 //! | `POST /api/v1/devices/{device}/{verb}?wait=false&expires=SECONDS` | 202 and the Operation, which waits for a device that is away |
+//! | `GET /api/v1/devices/{device}/log/live` | what the server and the device say to each other, as server-sent events, see below |
+//! | `GET /api/v1/contacts?device=&after=NEXT&limit=N` | contacts that failed, and why, those that came last first |
 //! | `GET /api/v1/operations?device=&state=&after=ID&limit=N` | a page of Operations, the newest first |
 //! | `GET /api/v1/operations/{id}` | one Operation |
 //! | `DELETE /api/v1/operations/{id}` | cancels it while it is queued; the Operation |
@@ -30,9 +37,17 @@
 //! 1970). A live stream begins with what comes from now on, or after the event that `Last-Event-ID` or `after` names;
 //! it tells `event: presence` with `{"online": true}` at its beginning and whenever the device comes or goes. So many
 //! events of a device are kept as [`usphere_store::limits`] says; older ones are gone.
+//!
+//! A contact is `{id, at, first, count, remote, mtp, endpoint_id?, reason, detail, advice}`; the reasons are those of
+//! [`Reason`](crate::Reason), and those that failed alike are one. With `device` it is the contacts of a device, known
+//! or not, or from an address. A log has messages `{at, type, record | note | count}` with the `type` `received`, `sent`,
+//! `note` or `missed`; secrets are hidden in it.
 
+mod contacts;
 mod devices;
 mod events;
+mod log;
+mod onboarding;
 mod operations;
 mod problem;
 mod upkeep;
@@ -45,7 +60,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use serde::Serialize;
 use tokio::sync::{Semaphore, watch};
@@ -58,11 +73,13 @@ pub(crate) use self::problem::Problem;
 pub(crate) use self::upkeep::open_router;
 use crate::console;
 use crate::data_folder::Token;
+use crate::doctor::Doctor;
 use crate::events::Events;
 use crate::health::{HealthWatch, StoreHealth};
 use crate::inventory::Inventory;
 use crate::limits::{BODY_BYTES_MAX, BODY_TIMEOUT};
 use crate::metrics::{Counts, Exposition};
+use crate::onboarding::Onboarding;
 use crate::operations::Operations;
 use crate::reload::Reloader;
 use crate::tracker::Progress;
@@ -73,6 +90,8 @@ pub(crate) struct Platform {
     pub(crate) inventory: Inventory,
     pub(crate) events: Events,
     pub(crate) operations: Operations,
+    pub(crate) doctor: Doctor,
+    pub(crate) onboarding: Onboarding,
     /// Places for live streams.
     pub(crate) streams: Arc<Semaphore>,
     /// Becomes true when the server ends.
@@ -105,7 +124,19 @@ pub(crate) fn router(platform: Arc<Platform>) -> Router {
         )
         .route("/api/v1/devices/{device}/events", get(events::list))
         .route("/api/v1/devices/{device}/events/live", get(events::live))
+        .route("/api/v1/devices/{device}/log/live", get(log::live))
+        .route("/api/v1/contacts", get(contacts::list))
+        .route(
+            "/api/v1/devices/{device}/approve",
+            post(onboarding::approve),
+        )
         .route("/api/v1/devices/{device}/{verb}", post(operations::operate))
+        .route("/api/v1/models", get(onboarding::models))
+        .route("/api/v1/subscriptions", get(onboarding::subscriptions))
+        .route(
+            "/api/v1/subscriptions/{name}",
+            put(onboarding::put_subscription).delete(onboarding::remove_subscription),
+        )
         .route("/api/v1/operations", get(operations::list))
         .route(
             "/api/v1/operations/{id}",

@@ -30,7 +30,7 @@ use usphere_store::limits::OPERATION_KEY_BYTES_MAX;
 use usphere_store::{OperationQuery, OperationState};
 
 use super::problem::{Answer, Problem};
-use super::{Platform, body_of};
+use super::{Platform, body_of, onboarding};
 use crate::limits::{
     EXPIRY_SECONDS, EXPIRY_SECONDS_MAX, OPERATION_SECONDS_MAX, OPERATION_TIMEOUT, PAGE_OPERATIONS,
 };
@@ -118,9 +118,15 @@ pub(super) async fn operate(
     let operation = operations::read(kind, &body_of(body).await?)
         .map_err(|error| Problem::bad_request(format!("the body: {error}")))?;
     let known = platform.inventory.find(device).await?;
+    onboarding::must_be_approved(&platform, &known)?;
     let device =
         EndpointId::from_wire(&known.endpoint_id).map_err(|_| OperationError::NotConnected)?;
     let is_plain_read = expiry.is_none() && key.is_none() && operations::is_repeatable(kind);
+    if is_plain_read
+        && let Some(answer) = onboarding::known(&platform, &known, &operation, &headers).await?
+    {
+        return Ok(answer);
+    }
     let wanted = Wanted {
         device,
         operation,

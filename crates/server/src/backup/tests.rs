@@ -6,6 +6,7 @@ use super::*;
 
 fn sighting(id: &str) -> Sighting {
     Sighting {
+        state: usphere_store::DeviceState::Approved,
         endpoint_id: id.to_owned(),
         protocol: Protocol::Usp,
         at: 1,

@@ -2,11 +2,14 @@
 //!
 //! A file is judged by this list before anything is made of it, and `docs/configuration.md` is made from it.
 
+mod tables;
+
 use std::collections::BTreeMap;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use self::tables::{LINKS, ONBOARDING};
 use super::ConfigError;
 
 /// A key of the configuration file.
@@ -36,7 +39,7 @@ pub enum Change {
 }
 
 /// The keys, in the order of the book: those of no table, and those of each table.
-const GROUPS: &[&[Key]] = &[TOP];
+const GROUPS: &[&[Key]] = &[TOP, LINKS, ONBOARDING];
 
 /// Every key of the configuration file, in the order of the book.
 pub fn keys() -> impl Iterator<Item = &'static Key> {

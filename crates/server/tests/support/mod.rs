@@ -17,7 +17,7 @@ use usphere_proto::msg::{
     ResolvedPathResult, ResponseType,
 };
 use usphere_proto::{EndpointId, ErrorCode, Limits, Msg, Record};
-use usphere_server::{Config, Server};
+use usphere_server::{Config, OnboardingConfig, Server};
 
 /// Longer than anything here takes.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -30,6 +30,11 @@ pub(crate) fn config(data: &Path) -> Config {
     Config {
         api: ([127, 0, 0, 1], 0).into(),
         ws: ([127, 0, 0, 1], 0).into(),
+        // What a played Agent is asked is what the test asks, beside who it is.
+        onboarding: OnboardingConfig {
+            subscriptions: false,
+            ..OnboardingConfig::default()
+        },
         ..Config::new(data)
     }
 }
@@ -58,8 +63,19 @@ impl Played {
         name: &str,
         script: impl Fn(RequestType) -> Reply + Send + 'static,
     ) -> Self {
-        let target = format!("ws://{}/usp", server.ws_addr()).parse().unwrap();
-        let (us, controller) = (id(name), server.endpoint_id().clone());
+        let controller = server.endpoint_id().clone();
+        Self::dial(server.ws_addr(), controller, name, script).await
+    }
+
+    /// Connects to where the server, or a way to it, is.
+    pub(crate) async fn dial(
+        door: SocketAddr,
+        controller: EndpointId,
+        name: &str,
+        script: impl Fn(RequestType) -> Reply + Send + 'static,
+    ) -> Self {
+        let target = format!("ws://{door}/usp").parse().unwrap();
+        let us = id(name);
         let link = websocket::dial(&target, &Settings::new(us.clone()))
             .await
             .unwrap();

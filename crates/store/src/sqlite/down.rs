@@ -15,4 +15,14 @@ pub(super) const DOWN: &[&str] = &[
     "
     DROP TABLE operations;
 ",
+    "
+    DROP TABLE contacts;
+",
+    "
+    DROP INDEX devices_pending;
+    ALTER TABLE devices DROP COLUMN subscriptions;
+    ALTER TABLE devices DROP COLUMN state;
+    DROP TABLE subscriptions;
+    DROP TABLE models;
+",
 ];

@@ -4,9 +4,11 @@
 //! write-ahead log, alias changes and removals that somebody was told of among them; the syncs that
 //! FULL costs are shared by all writes that wait together.
 
+mod contacts;
 mod down;
 mod events;
 pub(crate) mod files;
+mod onboarding;
 mod operations;
 mod salvage;
 mod schema;
@@ -26,9 +28,9 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use self::writer::Writer;
 use crate::limits::READERS_MAX;
 use crate::{
-    Description, Device, Event, Filter, Listing, Milliseconds, NewEvent, Operation,
-    OperationListing, OperationQuery, OperationWrite, OperationWritten, Salvaged, Sighting,
-    StoreError, StoreStats,
+    ContactListing, ContactQuery, Device, Event, Filter, Listing, Milliseconds, NewContacts,
+    NewEvent, Operation, OperationListing, OperationQuery, OperationWrite, OperationWritten,
+    Salvaged, Sighting, StoreError, StoreStats,
 };
 
 /// How long a connection waits for another process, a backup for example.
@@ -114,11 +116,6 @@ impl Sqlite {
             .write_soon(move |connection| statements::left(connection, &id, at))
     }
 
-    pub(crate) fn describe(&self, id: String, said: Description) -> Result<(), StoreError> {
-        self.writer
-            .write(move |connection| statements::describe(connection, &id, &said))
-    }
-
     pub(crate) fn set_alias(&self, id: String, alias: Option<String>) -> Result<(), StoreError> {
         self.writer
             .write(move |connection| statements::set_alias(connection, &id, alias.as_deref()))
@@ -145,6 +142,19 @@ impl Sqlite {
 
     pub(crate) fn last_event(&self) -> Result<i64, StoreError> {
         self.read(events::last)
+    }
+
+    pub(crate) fn add_contacts(&self, contacts: Vec<NewContacts>) -> Result<(), StoreError> {
+        self.writer
+            .write(move |connection| contacts::add(connection, &contacts))
+    }
+
+    pub(crate) fn contacts(
+        &self,
+        query: &ContactQuery,
+        limit: u32,
+    ) -> Result<ContactListing, StoreError> {
+        self.read(|connection| contacts::list(connection, query, limit))
     }
 
     pub(crate) fn write_operations(

@@ -72,7 +72,34 @@ const STEPS: &[&str] = &[
     CREATE INDEX operations_open ON operations (number) WHERE ended IS NULL;
     CREATE INDEX operations_ended ON operations (ended, number, bytes) WHERE ended IS NOT NULL;
 ",
+    super::contacts::TABLES,
+    ONBOARDING,
 ];
+
+/// What a server keeps in order to take devices on board. Those that are known were let in.
+const ONBOARDING: &str = "
+    ALTER TABLE devices ADD COLUMN state TEXT NOT NULL DEFAULT 'approved';
+    ALTER TABLE devices ADD COLUMN subscriptions TEXT;
+    CREATE INDEX devices_pending ON devices (endpoint_id) WHERE state <> 'approved';
+    CREATE TABLE subscriptions (
+        name           TEXT PRIMARY KEY,
+        notif_type     TEXT NOT NULL,
+        reference_list TEXT NOT NULL,
+        created        INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE models (
+        manufacturer     TEXT NOT NULL,
+        oui              TEXT NOT NULL,
+        product_class    TEXT NOT NULL,
+        software_version TEXT NOT NULL,
+        device           TEXT NOT NULL,
+        fetched          INTEGER NOT NULL,
+        bytes            INTEGER NOT NULL,
+        content          TEXT NOT NULL,
+        PRIMARY KEY (manufacturer, oui, product_class, software_version)
+    ) STRICT;
+    CREATE INDEX models_by_age ON models (fetched, bytes);
+";
 
 /// The version of this software.
 pub(super) fn newest() -> i64 {

@@ -4,11 +4,13 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params, params, params_
 
 use super::Refusal;
 use crate::limits::CANDIDATES_MAX;
-use crate::{Description, Device, Filter, Listing, Milliseconds, Protocol, Sighting, StoreError};
+use crate::{
+    Description, Device, DeviceState, Filter, Listing, Milliseconds, Protocol, Sighting, StoreError,
+};
 
 const COLUMNS: &str = "endpoint_id, alias, protocol, manufacturer, oui, product_class, \
     serial_number, hardware_version, software_version, protocol_versions, first_seen, last_seen, \
-    remote_address, last_mtp";
+    remote_address, last_mtp, state, subscriptions";
 
 /// What a search looks at: all that people know a device by.
 const TEXT: &str = "lower(endpoint_id || char(10) || coalesce(alias, '') || char(10) \
@@ -23,8 +25,8 @@ pub(super) fn seen(connection: &Connection, sighting: &Sighting) -> Done {
     connection
         .prepare_cached(
             "INSERT INTO devices
-                (endpoint_id, protocol, first_seen, last_seen, remote_address, last_mtp)
-             VALUES (:id, :protocol, :at, :at, :remote, :mtp)
+                (endpoint_id, protocol, first_seen, last_seen, remote_address, last_mtp, state)
+             VALUES (:id, :protocol, :at, :at, :remote, :mtp, :state)
              ON CONFLICT (endpoint_id) DO UPDATE SET
                 protocol = CASE WHEN :at >= last_seen THEN :protocol ELSE protocol END,
                 remote_address =
@@ -41,6 +43,7 @@ pub(super) fn seen(connection: &Connection, sighting: &Sighting) -> Done {
             ":at": sighting.at,
             ":remote": sighting.remote_address,
             ":mtp": sighting.mtp,
+            ":state": sighting.state.name(),
         })?;
     Ok(())
 }
@@ -51,32 +54,6 @@ pub(super) fn left(connection: &Connection, id: &str, at: Milliseconds) -> Done 
         .prepare_cached("UPDATE devices SET last_seen = max(last_seen, ?2) WHERE endpoint_id = ?1")?
         .execute(params![id, at])?;
     Ok(())
-}
-
-pub(super) fn describe(connection: &Connection, id: &str, said: &Description) -> Done {
-    let changed = connection
-        .prepare_cached(
-            "UPDATE devices SET
-                manufacturer = coalesce(?2, manufacturer),
-                oui = coalesce(?3, oui),
-                product_class = coalesce(?4, product_class),
-                serial_number = coalesce(?5, serial_number),
-                hardware_version = coalesce(?6, hardware_version),
-                software_version = coalesce(?7, software_version),
-                protocol_versions = coalesce(?8, protocol_versions)
-             WHERE endpoint_id = ?1",
-        )?
-        .execute(params![
-            id,
-            said.manufacturer,
-            said.oui,
-            said.product_class,
-            said.serial_number,
-            said.hardware_version,
-            said.software_version,
-            said.protocol_versions,
-        ])?;
-    must_exist(id, changed)
 }
 
 pub(super) fn set_alias(connection: &Connection, id: &str, alias: Option<&str>) -> Done {
@@ -221,7 +198,7 @@ pub(super) fn keep_setting(connection: &Connection, key: &str, value: &str) -> D
     Ok(setting(connection, key)?.unwrap_or_default())
 }
 
-fn must_exist(id: &str, changed: usize) -> Done {
+pub(super) fn must_exist(id: &str, changed: usize) -> Done {
     if changed == 0 {
         return Err(StoreError::NotFound(id.to_owned()).into());
     }
@@ -248,6 +225,8 @@ fn device(row: &Row<'_>) -> rusqlite::Result<Device> {
         last_seen: row.get(11)?,
         remote_address: optional_text(row, 12)?,
         last_mtp: optional_text(row, 13)?,
+        state: DeviceState::named(&text(row, 14)?),
+        subscriptions: optional_text(row, 15)?,
     })
 }
 

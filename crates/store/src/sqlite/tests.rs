@@ -5,10 +5,11 @@ use std::thread;
 
 use super::*;
 use crate::limits::{PAGE_DEVICES_MAX, TEXT_BYTES_MAX};
-use crate::{Protocol, Store};
+use crate::{Described, Description, DeviceState, Protocol, Store};
 
 mod copies;
 mod files;
+mod onboarding;
 mod poison;
 
 fn folder() -> tempfile::TempDir {
@@ -26,7 +27,17 @@ fn sighting(id: &str, at: i64) -> Sighting {
         at,
         remote_address: Some("192.0.2.1:40000".to_owned()),
         mtp: Some("websocket".to_owned()),
+        state: DeviceState::Approved,
     }
+}
+
+fn describe(store: &Store, id: &str, description: Description) {
+    let described = Described {
+        endpoint_id: id.to_owned(),
+        description,
+        subscriptions: None,
+    };
+    store.describe(vec![described]).unwrap();
 }
 
 fn ids(listing: &Listing) -> Vec<&str> {
@@ -67,8 +78,8 @@ fn a_search_finds_all_words_anywhere_page_by_page() {
         manufacturer: Some("Acme".to_owned()),
         ..Description::default()
     };
-    store.describe("os::A-2", said.clone()).unwrap();
-    store.describe("os::B-2", said).unwrap();
+    describe(&store, "os::A-2", said.clone());
+    describe(&store, "os::B-2", said);
     let search = |text: &str, after: Option<&str>, limit: u32| {
         let keep = |id: &str| id != "os::A-1";
         let filter = Filter { text, keep: &keep };
@@ -128,12 +139,12 @@ fn a_device_is_kept_with_all_that_is_known() {
     };
     let store = store(&folder);
     store.seen(vec![sighting("os::0044FF-S1", 10)]).unwrap();
-    store.describe("os::0044FF-S1", said.clone()).unwrap();
+    describe(&store, "os::0044FF-S1", said.clone());
     let update = Description {
         software_version: Some("s2".to_owned()),
         ..Description::default()
     };
-    store.describe("os::0044FF-S1", update).unwrap();
+    describe(&store, "os::0044FF-S1", update);
     store.set_alias("os::0044FF-S1", Some("Küche")).unwrap();
     drop(store);
     let expected = Device {
@@ -148,13 +159,14 @@ fn a_device_is_kept_with_all_that_is_known() {
         last_seen: 10,
         remote_address: Some("192.0.2.1:40000".to_owned()),
         last_mtp: Some("websocket".to_owned()),
+        state: DeviceState::Approved,
+        subscriptions: None,
     };
     let store = self::store(&folder);
     assert_eq!(store.find("Küche").unwrap(), expected);
-    let unknown = store
-        .describe("os::nobody", Description::default())
-        .unwrap_err();
-    assert!(matches!(unknown, StoreError::NotFound(_)), "{unknown}");
+    // One that was removed meanwhile stays away.
+    describe(&store, "os::nobody", Description::default());
+    assert_eq!(store.count().unwrap(), 1);
 }
 
 #[test]
@@ -358,7 +370,7 @@ fn hostile_texts_are_only_texts() {
             ..Description::default()
         };
         store.seen(vec![sighting(text, 1)]).unwrap();
-        store.describe(text, said).unwrap();
+        describe(&store, text, said);
         store.set_setting(text, Some(text)).unwrap();
         let device = store.find(text).unwrap();
         assert_eq!(device.endpoint_id, text);
@@ -385,7 +397,7 @@ fn a_boast_is_cut_between_characters() {
         manufacturer: Some(boast),
         ..Description::default()
     };
-    store.describe("os::1", said).unwrap();
+    describe(&store, "os::1", said);
     let kept = store
         .find("os::1")
         .unwrap()

@@ -39,7 +39,7 @@ enum Command {
 /// What asks something and ends.
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// List, show, name and remove the devices that the server knows
+    /// List, show, approve, name and remove the devices that the server knows
     Devices(verbs::devices::Options),
     /// Read values
     Get(verbs::get::Options),
@@ -61,6 +61,12 @@ enum Verb {
     Protocol(verbs::protocol::Options),
     /// List, show and cancel what was asked of devices through the server
     Operations(verbs::operations::Options),
+    /// Say why a device is not there, and try a connection step by step
+    Doctor(verbs::doctor::Options),
+    /// Show what the server and a device say to each other, as they say it
+    Log(verbs::log::Options),
+    /// List, add and remove what the server has every device tell
+    Subscriptions(verbs::subscriptions::Options),
     /// Make a Record or Message readable
     Decode(verbs::decode::Options),
     /// Make and show certificates for TLS
@@ -115,9 +121,11 @@ impl Verb {
             Self::Decode(options) => options.run(),
             Self::Delete(options) => options.run(),
             Self::Devices(options) => options.run(),
+            Self::Doctor(options) => options.run(),
             Self::Get(options) => options.run(),
             Self::Instances(options) => options.run(),
             Self::Migrate(options) => options.run(),
+            Self::Log(options) => options.run(),
             Self::Operate(options) => options.run(),
             Self::Operations(options) => options.run(),
             Self::Protocol(options) => options.run(),
@@ -126,6 +134,7 @@ impl Verb {
             Self::Service(options) => options.run(),
             Self::Set(options) => options.run(),
             Self::Sim(options) => options.run(),
+            Self::Subscriptions(options) => options.run(),
             Self::Watch(options) => options.run(),
         }
     }

@@ -26,6 +26,8 @@ pub(crate) struct Device {
     last_seen: i64,
     remote_address: Option<String>,
     last_mtp: Option<String>,
+    state: Option<String>,
+    subscriptions: Option<String>,
 }
 
 impl Device {
@@ -38,8 +40,11 @@ impl Device {
     }
 
     fn state(&self) -> String {
-        let state = if self.online { "online" } else { "offline" };
-        state.to_owned()
+        let presence = if self.online { "online" } else { "offline" };
+        match self.state.as_deref() {
+            None | Some("approved") => presence.to_owned(),
+            Some(state) => format!("{presence}, {}", clean(state)),
+        }
     }
 
     /// One that is online is seen now, whatever it said last.
@@ -82,6 +87,20 @@ pub(crate) fn table(devices: &[Device], now: i64) -> String {
     )
 }
 
+/// Whether a device is there, in a line.
+pub(crate) fn line(device: &Device, now: i64) -> String {
+    let address = match &device.remote_address {
+        Some(remote) => format!(", at {}", clean(remote)),
+        None => String::new(),
+    };
+    format!(
+        "{} is {}, seen {}{address}\n",
+        clean(&device.endpoint_id),
+        device.state(),
+        device.seen(now)
+    )
+}
+
 /// All that is known of a device. What is not known is left out.
 pub(crate) fn card(device: &Device, now: i64) -> String {
     let lines = [
@@ -100,6 +119,7 @@ pub(crate) fn card(device: &Device, now: i64) -> String {
         ("Serial number", shown(&device.serial_number)),
         ("Hardware", shown(&device.hardware_version)),
         ("Software", shown(&device.software_version)),
+        ("Subscriptions", shown(&device.subscriptions)),
     ];
     let known = lines.into_iter().filter(|(_, value)| !value.is_empty());
     columns(&[], known.map(|(name, value)| vec![name.to_owned(), value]))
@@ -147,6 +167,15 @@ mod tests {
         assert_eq!(device.seen(900), "0 s ago");
         device.online = true;
         assert_eq!(device.seen(9_000_000), "now");
+    }
+
+    #[test]
+    fn who_waits_to_be_approved_is_seen_to() {
+        let device = Device {
+            state: Some("pending".into()),
+            ..Device::default()
+        };
+        assert_eq!(device.state(), "offline, pending");
     }
 
     #[test]

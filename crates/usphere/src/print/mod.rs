@@ -4,10 +4,13 @@
 //! control character.
 
 mod changes;
+pub(crate) mod contacts;
 pub(crate) mod devices;
+pub(crate) mod log;
 pub(crate) mod notifications;
 pub(crate) mod operations;
 mod schema;
+pub(crate) mod subscriptions;
 mod values;
 
 use std::fmt::Write as _;
@@ -171,7 +174,7 @@ fn told(what: &str, code: u32, text: &str) -> String {
 }
 
 /// Aligned columns; the last is not padded. The head, where there is one, is bold on a terminal.
-fn columns(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+pub(crate) fn columns(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
     table.set_content_arrangement(ContentArrangement::Disabled);

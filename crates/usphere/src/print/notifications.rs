@@ -103,7 +103,7 @@ fn columns(notification: &Notification) -> (String, String) {
 }
 
 /// The time of day, to the millisecond.
-fn clock(at: i64, zone: &TimeZone) -> String {
+pub(super) fn clock(at: i64, zone: &TimeZone) -> String {
     let (seconds, millis) = (at.div_euclid(1000), at.rem_euclid(1000));
     match DateTime::from_timespec(seconds, 0, zone.as_ref()) {
         Ok(time) => {

@@ -1,5 +1,7 @@
 //! The server's API over HTTP. One connection, one request at a time.
 
+mod onboarding;
+
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full, Limited};
@@ -25,7 +27,7 @@ use crate::print;
 /// What the server itself may take on top of the device's time.
 const SERVER_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Operations that are asked for at a time.
+/// Operations or contacts that are asked for at a time.
 const OPERATIONS_PAGE: usize = 100;
 
 /// What stands in a path segment as it is; everything else is percent-encoded.
@@ -62,6 +64,13 @@ struct Page {
 #[derive(Deserialize)]
 struct OperationsPage {
     operations: Vec<Value>,
+    next: Option<String>,
+}
+
+/// A page of contacts.
+#[derive(Deserialize)]
+struct ContactsPage {
+    contacts: Vec<Value>,
     next: Option<String>,
 }
 
@@ -152,6 +161,49 @@ impl Api {
             place: self.place.clone(),
             path: format!("{}/events/live", device_path(device)),
             patience: self.patience,
+        }
+    }
+
+    /// What the server and a device say to each other.
+    pub(crate) fn log(&self, device: &str) -> Live {
+        Live {
+            place: self.place.clone(),
+            path: format!("{}/log/live", device_path(device)),
+            patience: self.patience,
+        }
+    }
+
+    /// What the server tells of itself.
+    pub(crate) async fn server(&mut self) -> Result<Value, Failure> {
+        self.json(Method::GET, &format!("{API_PATH}/server"), None)
+            .await
+    }
+
+    /// Contacts that failed, those that came last first: of a device, or all.
+    pub(crate) async fn contacts(
+        &mut self,
+        device: Option<&str>,
+        wanted: usize,
+    ) -> Result<Vec<Value>, Failure> {
+        let mut contacts = Vec::new();
+        let mut after: Option<String> = None;
+        loop {
+            let limit = (wanted - contacts.len()).min(OPERATIONS_PAGE);
+            let mut path = format!("{API_PATH}/contacts?limit={limit}");
+            for (name, value) in [("device", device), ("after", after.as_deref())] {
+                if let Some(value) = value {
+                    path += &format!("&{name}={}", utf8_percent_encode(value, SEGMENT));
+                }
+            }
+            let page = self.json(Method::GET, &path, None).await?;
+            let page: ContactsPage =
+                serde_json::from_value(page).map_err(|error| self.place.misunderstood(&error))?;
+            contacts.extend(page.contacts);
+            after = page.next;
+            if after.is_none() || contacts.len() >= wanted {
+                contacts.truncate(wanted);
+                return Ok(contacts);
+            }
         }
     }
 

@@ -164,7 +164,7 @@ fn not_dialled(target: &Target, error: &DialError) -> Failure {
         DialError::Tls(error) => match error {
             TlsError::Distrusted(_) => absent
                 .advise("--tls-ca names the CAs that vouch for the Agent; `usphere certs show FILE` shows a certificate"),
-            TlsError::Refused(_) => {
+            TlsError::Refused { .. } => {
                 absent.advise("the Agent has to trust the CA of --tls-cert: it is given that CA with --tls-ca")
             }
             _ => absent,

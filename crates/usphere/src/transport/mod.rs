@@ -3,6 +3,7 @@
 pub(crate) mod api;
 mod direct;
 pub(crate) mod feed;
+pub(crate) mod log;
 mod stream;
 mod waiting;
 

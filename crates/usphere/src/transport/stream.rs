@@ -13,7 +13,7 @@ use crate::defaults::ANSWER_BYTES_MAX;
 use crate::failure::{Exit, Failure};
 
 /// How long a stream may be silent: the server shows every 10 s that it lives.
-const SILENCE_MAX: Duration = Duration::from_secs(30);
+pub(super) const SILENCE_MAX: Duration = Duration::from_secs(30);
 
 /// Pauses between two tries to open a stream again.
 const PAUSE_MIN: Duration = Duration::from_millis(250);
@@ -38,10 +38,10 @@ pub(crate) struct EventStream {
 
 /// One message of the stream.
 #[derive(Debug, Default, Eq, PartialEq)]
-struct Message {
+pub(super) struct Message {
     name: String,
     id: Option<String>,
-    data: String,
+    pub(super) data: String,
 }
 
 #[derive(Deserialize)]
@@ -149,7 +149,7 @@ impl EventStream {
 
 /// What came and was not read yet.
 #[derive(Debug, Default)]
-struct Lines {
+pub(super) struct Lines {
     bytes: Vec<u8>,
     /// Up to here there is no end of a message.
     searched: usize,
@@ -157,13 +157,13 @@ struct Lines {
 
 impl Lines {
     /// Takes bytes in; whether they are bearable.
-    fn take_in(&mut self, data: &[u8]) -> bool {
+    pub(super) fn take_in(&mut self, data: &[u8]) -> bool {
         self.bytes.extend_from_slice(data);
         self.bytes.len() <= ANSWER_BYTES_MAX
     }
 
     /// The next whole message. What is only a sign of life is passed over.
-    fn message(&mut self) -> Option<Message> {
+    pub(super) fn message(&mut self) -> Option<Message> {
         loop {
             let unread = &self.bytes[self.searched..];
             let Some(end) = unread.windows(2).position(|pair| pair == b"\n\n") else {

@@ -20,6 +20,9 @@ pub(crate) struct Options {
 enum Action {
     /// List them
     List {
+        /// Only those that wait to be approved
+        #[arg(long)]
+        pending: bool,
         #[command(flatten)]
         server: ServerReach,
         #[command(flatten)]
@@ -48,6 +51,19 @@ enum Action {
         #[command(flatten)]
         manner: Manner,
     },
+    /// Let devices in that wait for it
+    Approve {
+        /// Endpoint IDs, unambiguous parts of them, or aliases
+        #[arg(value_name = "DEVICE", required_unless_present = "all")]
+        devices: Vec<String>,
+        /// All that wait now
+        #[arg(long, conflicts_with = "devices")]
+        all: bool,
+        #[command(flatten)]
+        server: ServerReach,
+        #[command(flatten)]
+        manner: Manner,
+    },
     /// Forget one and end its connection; it is back when it connects again
     Remove {
         /// An endpoint ID, an unambiguous part of one, or an alias
@@ -69,16 +85,24 @@ impl Options {
 impl Action {
     async fn run(self) -> Result<Exit, Failure> {
         match self {
-            Self::List { server, manner } => {
-                let devices = Api::connect(&server, manner.timeout)
-                    .await?
-                    .devices()
-                    .await?;
+            Self::List {
+                pending,
+                server,
+                manner,
+            } => {
+                let mut api = Api::connect(&server, manner.timeout).await?;
+                let devices = match pending {
+                    true => api.pending().await?,
+                    false => api.devices().await?,
+                };
                 if manner.json {
                     return print::json(&devices);
                 }
                 let devices = devices.into_iter().map(Device::read);
                 let devices = devices.collect::<Result<Vec<_>, _>>()?;
+                if devices.is_empty() && pending {
+                    return print::text("no device waits to be approved\n");
+                }
                 print::text(&print::devices::table(&devices, now()))
             }
             Self::Show {
@@ -101,6 +125,19 @@ impl Action {
                 let mut api = Api::connect(&server, manner.timeout).await?;
                 show(api.rename(&device, alias.as_deref()).await?, manner)
             }
+            Self::Approve {
+                devices,
+                all,
+                server,
+                manner,
+            } => {
+                let mut api = Api::connect(&server, manner.timeout).await?;
+                let devices = match all {
+                    true => endpoint_ids(api.pending().await?)?,
+                    false => devices,
+                };
+                approve(&mut api, &devices, manner).await
+            }
             Self::Remove {
                 device,
                 server,
@@ -117,6 +154,29 @@ impl Action {
             }
         }
     }
+}
+
+/// Lets them in one after the other, up to the first that cannot be.
+async fn approve(api: &mut Api, devices: &[String], manner: Manner) -> Result<Exit, Failure> {
+    let mut approved = Vec::new();
+    for device in devices {
+        let device = api.approve(device).await?;
+        if !manner.json {
+            let name = Device::read(device.clone())?.endpoint_id;
+            print::text(&format!("approved {}\n", print::clean(&name)))?;
+        }
+        approved.push(device);
+    }
+    match manner.json {
+        true => print::json(&approved),
+        false if approved.is_empty() => print::text("no device waits to be approved\n"),
+        false => Ok(Exit::Done),
+    }
+}
+
+fn endpoint_ids(devices: Vec<serde_json::Value>) -> Result<Vec<String>, Failure> {
+    let devices = devices.into_iter().map(Device::read);
+    devices.map(|device| Ok(device?.endpoint_id)).collect()
 }
 
 fn show(device: serde_json::Value, manner: Manner) -> Result<Exit, Failure> {

@@ -6,8 +6,10 @@ pub(crate) mod certs;
 pub(crate) mod decode;
 pub(crate) mod delete;
 pub(crate) mod devices;
+pub(crate) mod doctor;
 pub(crate) mod get;
 pub(crate) mod instances;
+pub(crate) mod log;
 pub(crate) mod operate;
 pub(crate) mod operations;
 pub(crate) mod protocol;
@@ -16,6 +18,7 @@ pub(crate) mod service;
 pub(crate) mod set;
 pub(crate) mod sim;
 mod subscription;
+pub(crate) mod subscriptions;
 pub(crate) mod upkeep;
 pub(crate) mod watch;
 

@@ -1,6 +1,9 @@
 //! `usphere sim`: fleets of simulated devices against a real server.
 
+mod within;
+
 use std::io::{self, IsTerminal, Write as _};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,8 +24,9 @@ use usphere_sim::{
 use usphere_trust::{AllowedUses, Certificate};
 
 use super::certs;
-use crate::defaults::{SIM_PREFIX, SIM_PROGRESS};
+use crate::defaults::{SIM_API, SIM_PREFIX, SIM_PROGRESS, STORE_THREADS};
 use crate::failure::{Exit, Failure};
+use crate::memory;
 use crate::print;
 use crate::signals::Signals;
 use crate::tls::{ADVICE, TlsOptions};
@@ -46,8 +50,15 @@ struct Usp {
     count: u32,
     /// Where they connect: ws://HOST:PORT/PATH or wss://…; ENDPOINT-ID= before it says who is there, where the
     /// server does not tell by itself
-    #[arg(long, value_name = "[ENDPOINT-ID=]URL", value_parser = read_server)]
-    server: Server,
+    #[arg(long, value_name = "[ENDPOINT-ID=]URL", value_parser = read_server, required_unless_present = "within")]
+    server: Option<Server>,
+    /// Instead of --server, start a server in the same process, with its data in this folder, and links that
+    /// are queues instead of sockets: for more devices than there may be open files
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["server", "certs", "certificate", "key", "authorities"])]
+    within: Option<PathBuf>,
+    /// Where the API of that server listens
+    #[arg(long, value_name = "ADDRESS", default_value = SIM_API, requires = "within")]
+    api: SocketAddr,
     /// What their endpoint IDs begin with; a number of six digits or more follows
     #[arg(long, value_name = "TEXT", default_value = SIM_PREFIX)]
     prefix: String,
@@ -88,6 +99,15 @@ struct Server {
     target: websocket::Target,
 }
 
+/// Where the devices find their server.
+struct Place {
+    controller: EndpointId,
+    target: Target,
+    way: Way,
+    /// Where it is in this process.
+    server: Option<usphere_server::Server>,
+}
+
 /// What is printed at the end.
 #[derive(Serialize)]
 struct Summary {
@@ -104,8 +124,10 @@ struct Summary {
 impl Options {
     pub(crate) fn run(self) -> Result<Exit, Failure> {
         let What::Usp(usp) = self.what;
+        memory::prefer_small_pages();
         runtime::Builder::new_multi_thread()
             .enable_all()
+            .max_blocking_threads(STORE_THREADS)
             .build()
             .map_err(|error| {
                 Failure::local(format_args!("the runtime cannot be started: {error}"))
@@ -117,13 +139,15 @@ impl Options {
 impl Usp {
     async fn run(self) -> Result<Exit, Failure> {
         let mut signals = Signals::listen()?;
-        self.check_descriptors()?;
-        let sockets = self.sockets()?;
-        let mut plan = self.plan()?;
-        let server = self.server(&plan, &sockets).await?;
-        plan.controller = server.clone();
+        let Place {
+            controller,
+            target,
+            way,
+            server,
+        } = self.place().await?;
+        let plan = self.plan(controller.clone(), target)?;
         let started = Instant::now();
-        let fleet = Fleet::start(plan, Way::Sockets(sockets)).map_err(unplanned)?;
+        let fleet = Fleet::start(plan, way).map_err(unplanned)?;
         let ending = async {
             match self.seconds {
                 Some(seconds) => sleep(Duration::from_secs(seconds)).await,
@@ -138,14 +162,20 @@ impl Usp {
         }
         watched.end();
         let summary = Summary {
-            server,
+            server: controller,
             devices: self.count,
             seed: self.seed,
             seconds: seconds(started.elapsed()),
             all_online_after: watched.all_online.map(seconds),
             counts: fleet.counts(),
         };
-        signals.say_farewell(fleet.stop()).await;
+        let farewell = async {
+            fleet.stop().await;
+            if let Some(server) = server {
+                server.shutdown().await;
+            }
+        };
+        signals.say_farewell(farewell).await;
         if self.json {
             print::json(&summary)?;
         } else {
@@ -175,14 +205,39 @@ impl Usp {
         }
     }
 
-    fn plan(&self) -> Result<Plan, Failure> {
-        let target = Target {
-            host: self.server.target.host.clone(),
-            port: self.server.target.port,
-            path: self.server.target.path.clone(),
-            encryption: self.server.target.tls,
+    /// Where the devices find their server; one in this process is started.
+    async fn place(&self) -> Result<Place, Failure> {
+        if let Some(folder) = &self.within {
+            let server = within::start(folder, self.api).await?;
+            return Ok(Place {
+                controller: server.endpoint_id().clone(),
+                target: within::target(),
+                way: Way::Within(server.controller().dialler()),
+                server: Some(server),
+            });
+        }
+        let Some(server) = &self.server else {
+            return Err(Failure::usage("--server or --within is needed"));
         };
+        self.check_descriptors()?;
+        let target = Target {
+            host: server.target.host.clone(),
+            port: server.target.port,
+            path: server.target.path.clone(),
+            encryption: server.target.tls,
+        };
+        let sockets = self.sockets()?;
         let nobody = EndpointId::parse("self::nobody").map_err(Failure::local)?;
+        let plan = self.plan(nobody, target.clone())?;
+        Ok(Place {
+            controller: who_is(server, &plan, &sockets).await?,
+            target,
+            way: Way::Sockets(sockets),
+            server: None,
+        })
+    }
+
+    fn plan(&self, controller: EndpointId, target: Target) -> Result<Plan, Failure> {
         Ok(Plan {
             prefix: self.prefix.clone(),
             trust: self.trust()?,
@@ -193,39 +248,18 @@ impl Usp {
                 link_losses_per_hour: self.link_loss_per_hour,
                 reboots_per_hour: self.reboots_per_hour,
             },
-            ..Plan::new(self.count, nobody, target)
+            ..Plan::new(self.count, controller, target)
         })
     }
 
-    /// Who the server is: as the command line says, or else as the server itself does.
-    async fn server(&self, plan: &Plan, sockets: &Sockets) -> Result<EndpointId, Failure> {
-        if let Some(id) = &self.server.id {
-            return Ok(id.clone());
-        }
-        let kit = Kit::new(Plan {
-            count: 1,
-            ..plan.clone()
-        });
-        let first = kit.and_then(|kit| kit.endpoint_id(0)).map_err(unplanned)?;
-        let told = controller_at(&self.server.target, &first, sockets).await;
-        let told = told.map_err(|error| {
-            Failure::new(
-                Exit::Absent,
-                format_args!("{}: {error}", self.server.target),
-            )
-        })?;
-        told.ok_or_else(|| {
-            let text = format!(
-                "{}: this server does not tell who it is",
-                self.server.target
-            );
-            Failure::new(Exit::Absent, text).advise("--server ENDPOINT-ID=URL says it")
-        })
+    /// Whether the server is reached over TLS.
+    fn is_tls(&self) -> bool {
+        self.server.as_ref().is_some_and(|server| server.target.tls)
     }
 
     /// The CAs that vouch for the server.
     fn authorities(&self) -> Result<Vec<Certificate>, Failure> {
-        if !self.server.target.tls {
+        if !self.is_tls() {
             return Ok(Vec::new());
         }
         let file = self.tls.authorities.clone();
@@ -247,7 +281,7 @@ impl Usp {
     }
 
     fn sockets(&self) -> Result<Sockets, Failure> {
-        if !self.server.target.tls {
+        if !self.is_tls() {
             return Ok(Sockets::default());
         }
         let trusted = Trusted::new(self.authorities()?);
@@ -272,6 +306,25 @@ impl Usp {
     fn folder(&self) -> PathBuf {
         certs::folder(self.certs.clone())
     }
+}
+
+/// Who the server is: as the command line says, or else as the server itself does.
+async fn who_is(server: &Server, plan: &Plan, sockets: &Sockets) -> Result<EndpointId, Failure> {
+    if let Some(id) = &server.id {
+        return Ok(id.clone());
+    }
+    let kit = Kit::new(Plan {
+        count: 1,
+        ..plan.clone()
+    });
+    let first = kit.and_then(|kit| kit.endpoint_id(0)).map_err(unplanned)?;
+    let told = controller_at(&server.target, &first, sockets).await;
+    let told = told
+        .map_err(|error| Failure::new(Exit::Absent, format_args!("{}: {error}", server.target)))?;
+    told.ok_or_else(|| {
+        let text = format!("{}: this server does not tell who it is", server.target);
+        Failure::new(Exit::Absent, text).advise("--server ENDPOINT-ID=URL says it")
+    })
 }
 
 /// The certificates of the devices in a folder of `usphere certs`, or those that its CA makes.

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use usphere::defaults::{
     AGENT_ROLE, ANSWER_BYTES_MAX, API_URL, API_VARIABLE, CA_DAYS, CERTIFICATE_DAYS, CERTS_ROLE,
-    COMPLETION_WAIT, CONTROLLER_ID, DATA_VARIABLE, DECODE_BYTES_MAX, ENDPOINT_ID_FILE,
-    FIRST_USE_FILE, IDENTITY_FILE, LOG_COMMANDS, LOG_DAEMONS, LOG_VARIABLE, ROWS_FILE, SERVER_ROLE,
-    SIM_PREFIX, SPINNER_AFTER, TIMEOUT, TOKEN_FILE, TOKEN_VARIABLE, WATCH_LEASE,
+    COMPLETION_WAIT, CONTACTS_LISTED, CONTROLLER_ID, DATA_VARIABLE, DECODE_BYTES_MAX,
+    ENDPOINT_ID_FILE, FIRST_USE_FILE, IDENTITY_FILE, LOG_COMMANDS, LOG_DAEMONS, LOG_VARIABLE,
+    ROWS_FILE, SERVER_ROLE, SIM_PREFIX, SPINNER_AFTER, TIMEOUT, TOKEN_FILE, TOKEN_VARIABLE,
+    WATCH_LEASE,
 };
 use usphere_mtp::limits as mtp;
 use usphere_runtime::agent_host::STORE_FILE;
@@ -184,6 +185,21 @@ fn manners() -> Vec<Row> {
             "not",
         ),
         row(
+            "contacts that failed that `doctor` tells",
+            CONTACTS_LISTED.to_string(),
+            "`--limit`",
+        ),
+        row(
+            "contacts that failed that are kept",
+            format!(
+                "{} days; {} in all, {} of one address",
+                store::CONTACTS_TIME / 86_400_000,
+                store::CONTACTS_MAX,
+                store::CONTACTS_PER_SOURCE_MAX
+            ),
+            "not",
+        ),
+        row(
             "time that `operate` waits for a command to complete",
             seconds(COMPLETION_WAIT),
             "`--wait`, `--no-wait`",
@@ -225,6 +241,11 @@ fn manners() -> Vec<Row> {
             "of an Agent: `KeepAliveInterval`",
         ),
         row("time for a Pong", seconds(mtp::PONG_TIMEOUT), "not"),
+        row(
+            "the same two of a server",
+            format!("{} s, {} s", server::PING_SECONDS, server::PONG_SECONDS),
+            "`ping_seconds`, `pong_seconds` of `[links]` ([links.md](links.md))",
+        ),
         row(
             "time for dialling over WebSocket, with the handshake",
             seconds(mtp::CONNECT_TIMEOUT),

@@ -15,7 +15,7 @@ use usphere_datamodel::operation::{
     SupportedModelResult, SupportedModelStatus, SupportedObject, SupportedParameter,
     SupportedProtocolOutcome, Updated, ValueChange,
 };
-use usphere_store::{Description, Device, Protocol};
+use usphere_store::{Description, Device, DeviceState, Protocol};
 
 pub(crate) fn all() -> String {
     let mut text = String::new();
@@ -65,7 +65,7 @@ pub(crate) fn all() -> String {
         json(protocol()),
     );
     section(
-        "devices list --json",
+        "devices list --json, devices approve --json",
         "A list. Times are milliseconds since 1970; what the device did not tell is `null`.",
         json!([device()]),
     );
@@ -83,6 +83,29 @@ pub(crate) fn all() -> String {
         "operations show --json, operations cancel --json, and any verb with --later --json",
         "One operation.",
         operation(),
+    );
+    section(
+        "doctor --json",
+        "A list of contacts that failed, those that came last first. `endpoint_id` is left out where nobody said who came. The reasons stand in [doctor.md](doctor.md).",
+        json!([contact()]),
+    );
+    section(
+        "doctor URL --json",
+        "The steps are `name`, `connection`, `tls`, `websocket` and `records`, up to the first that fails.",
+        visited(),
+    );
+    section(
+        "log --json",
+        "One line each, here with breaks. `type` is `received`, `sent`, `note` or `missed`; the examples are in a list only here.",
+        said(),
+    );
+    section(
+        "subscriptions list --json",
+        "A list; for `add --json` the one that was added.",
+        json!([{
+            "name": "wan", "type": "ValueChange", "built_in": false, "created": 1_800_000_000_000_i64,
+            "references": ["Device.IP.Interface.*.IPv4Address.*.IPAddress"],
+        }]),
     );
     section(
         "decode --json",
@@ -381,6 +404,8 @@ fn device() -> Value {
         last_seen: 1_800_000_100_000,
         remote_address: Some("127.0.0.1:50000".into()),
         last_mtp: Some("WebSocket".into()),
+        state: DeviceState::Approved,
+        subscriptions: Some("kept".into()),
     };
     let mut json = json(device);
     json["online"] = true.into();
@@ -400,6 +425,45 @@ fn operation() -> Value {
         "attempts": 1,
         "error": {"error": "timed_out", "detail": "the device did not answer in time"},
     })
+}
+
+fn contact() -> Value {
+    json!({
+        "id": 7,
+        "at": 1_800_000_100_000_i64,
+        "first": 1_800_000_000_000_i64,
+        "count": 7,
+        "remote": "192.0.2.17:40112",
+        "mtp": "WebSocket",
+        "endpoint_id": "os::00256D-0123456789",
+        "reason": "wrong_path",
+        "detail": "it asked for /cwmp; Agents connect at /usp",
+        "advice": usphere_server::Reason::WrongPath.advice(),
+    })
+}
+
+fn visited() -> Value {
+    json!({
+        "url": "ws://127.0.0.1:8081/usp",
+        "ok": false,
+        "steps": [
+            {"step": "name", "ok": true, "detail": "127.0.0.1 is an address"},
+            {
+                "step": "connection",
+                "ok": false,
+                "detail": "127.0.0.1:8081: Connection refused (os error 111)",
+                "advice": "nothing listens there: is it running, is the port right, and does it listen on this address (`ws` in the server's configuration)?",
+            },
+        ],
+    })
+}
+
+fn said() -> Value {
+    json!([
+        {"at": 1_800_000_000_000_i64, "type": "note", "note": "connection from 127.0.0.1:50000 opened"},
+        {"at": 1_800_000_000_001_i64, "type": "received", "record": record()["record"]},
+        {"at": 1_800_000_000_002_i64, "type": "missed", "count": 3},
+    ])
 }
 
 fn record() -> Value {

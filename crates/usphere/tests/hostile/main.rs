@@ -11,12 +11,14 @@
 //! | paths of a megabyte, huge search expressions | `agent.rs` | `datamodel/src/path/tests.rs` |
 //! | an Agent that reconnects in the middle of a request, two with one Endpoint ID | `server.rs` | `server/tests/server.rs`, `agent/src/engine/tests/links.rs`, `.../requests.rs` |
 //! | a peer that floods or never reads | `agent.rs`, `server.rs` | `mtp/tests/websocket_link.rs`, `agent/src/engine/tests/requests.rs` |
+//! | crowds at the door: slow requests, half-open TLS, large heads; a byte per second; a flood of notifications | `links.rs` | `mtp/tests/websocket_admission.rs`, `mtp/src/websocket/{gate,seats}.rs` |
 //! | the API: bodies, tokens, names, slow clients | `api.rs` | `server/tests/server.rs` |
 
 mod agent;
 mod api;
 #[path = "../common/mod.rs"]
 mod common;
+mod links;
 mod server;
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,6 +1,6 @@
 //! What the house declares, beside what TR-181 says, where its XML is at hand.
 //!
-//! The declarations come from an example program of `usphere-device`; the XML is read from a folder
+//! The declarations come from example programs of `usphere-device` and `usphere-sim`; the XML is read from a folder
 //! that is no part of this repository, and nothing of it is kept.
 
 mod compare;
@@ -28,8 +28,13 @@ const ROOT_MODEL: &str = "Device:2";
 /// What brings the members that are not declared yet, and which differences are wanted.
 const ROADMAP: &str = "docs/tr181-roadmap.toml";
 
-/// The program that prints our declarations.
-const DECLARATIONS: (&str, &str) = ("usphere-device", "declared");
+/// The programs that print our declarations: those of a device, and those of a simulated one, which leaves
+/// most of it out.
+const DECLARATIONS: Program = ("usphere-device", "declared");
+const SIMULATED: Program = ("usphere-sim", "declared");
+
+/// A package and one of its examples.
+type Program = (&'static str, &'static str);
 
 /// The roadmap file.
 #[derive(Default, Deserialize)]
@@ -64,13 +69,18 @@ struct Accepted {
 pub(crate) fn check(project: &Project, folder: &Path, report: &mut Report) -> Result<(), String> {
     let roadmap: Roadmap =
         toml::from_str(&project.read(ROADMAP)?).map_err(|error| format!("{ROADMAP}: {error}"))?;
-    let declared = declared::parse(&declarations(project)?)?;
+    let declared = declared::parse(&declarations(project, DECLARATIONS)?)?;
+    let simulated = declared::parse(&declarations(project, SIMULATED)?)?;
     let mut library = Library::new(|name: &str| {
         let path = folder.join(name);
         std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))
     });
     let model = Model::build(&mut library, ROOT_DOCUMENT, ROOT_MODEL)?;
     compare_all(&model, &declared, &roadmap, report);
+    compare::differences(&model, &simulated)
+        .iter()
+        .filter(|difference| !roadmap.accepts(&difference.path))
+        .for_each(|difference| report.error(&difference.path, &difference.what));
     Ok(())
 }
 
@@ -113,8 +123,7 @@ fn compare_all(model: &Model, declared: &[DeclaredObject], roadmap: &Roadmap, re
     profiles::print_missing(model, declared, roadmap, report);
 }
 
-fn declarations(project: &Project) -> Result<String, String> {
-    let (package, example) = DECLARATIONS;
+fn declarations(project: &Project, (package, example): Program) -> Result<String, String> {
     let output = Command::new(cargo())
         .args(["run", "--quiet", "--package", package, "--example", example])
         .current_dir(&project.root)
@@ -131,6 +140,11 @@ fn declarations(project: &Project) -> Result<String, String> {
 }
 
 impl Roadmap {
+    /// Whether a difference at `path` is wanted.
+    fn accepts(&self, path: &str) -> bool {
+        self.accepted.iter().any(|accepted| accepted.path == path)
+    }
+
     /// The issue that brings a path: the entry that matches most of it.
     fn issue(&self, path: &str) -> Option<&str> {
         let matching = self

@@ -40,7 +40,7 @@ use usphere_datamodel::model::{Change, ModelInput, Outputs};
 use usphere_datamodel::schema::UnitId;
 use usphere_datamodel::{Access, Moment, SchemaView, Transaction};
 
-use super::survey::Stale;
+use super::survey::{self, Stale};
 use super::{Agent, Conclusion};
 
 use crate::limits::CANDIDATES_MAX;
@@ -257,7 +257,7 @@ impl Agent {
         if changes.is_empty() {
             return;
         }
-        let weight = self.watch.weigh(&changes, self.model.view());
+        let weight = survey::weigh(&changes, self.model.view());
         self.notifier.jobs.push_back(Job::Changes {
             changes,
             weight,

@@ -273,7 +273,7 @@ fn over_tls_the_certificate_says_who_an_agent_is() {
     }
     for uses in [AllowedUses::MtpAndUsp, AllowedUses::MtpOnly] {
         let happened = presents(&other, uses);
-        let Ignored::Forbidden(why) = happened.ignored() else {
+        let Ignored::Unproven(why) = happened.ignored() else {
             panic!("{happened:?}")
         };
         assert!(why.contains("does not authenticate self::agent"), "{why}");

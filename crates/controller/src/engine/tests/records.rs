@@ -10,7 +10,7 @@ fn a_record_for_another_endpoint_is_ignored() {
     let stray = Record::websocket_connect(&id("self::elsewhere"), &agent());
     assert!(matches!(
         scene.receive(1, stray).ignored(),
-        Ignored::Erroneous(_)
+        Ignored::Misdirected(_)
     ));
 
     let mut scene = Scene::online();
@@ -18,12 +18,12 @@ fn a_record_for_another_endpoint_is_ignored() {
     let mut record = Record::no_session(&id("self::elsewhere"), &agent(), payload);
     assert!(matches!(
         scene.receive(1, record.clone()).ignored(),
-        Ignored::Erroneous(_)
+        Ignored::Misdirected(_)
     ));
     record.to_id.clear();
     assert!(matches!(
         scene.receive(1, record).ignored(),
-        Ignored::Erroneous(_)
+        Ignored::Misdirected(_)
     ));
 }
 

@@ -1,0 +1,42 @@
+//! Who tried to connect and did not get in, and why.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use serde::Deserialize;
+use usphere_datamodel::limits::Clipped;
+
+use super::Platform;
+use super::problem::{Answer, Problem};
+use crate::doctor::{self, Page};
+use crate::limits::PAGE_CONTACTS;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PageQuery {
+    after: Option<String>,
+    limit: Option<u32>,
+    /// A device, known or not, or an address.
+    device: Option<String>,
+}
+
+pub(super) async fn list(
+    State(platform): State<Arc<Platform>>,
+    query: Result<Query<PageQuery>, QueryRejection>,
+) -> Answer<Json<Page>> {
+    let Query(query) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let after = match query.after.as_deref() {
+        Some(text) => Some(doctor::place(text).ok_or_else(|| {
+            let given = Clipped::new(text);
+            Problem::bad_request(format!("after: {given} is not the `next` of a page"))
+        })?),
+        None => None,
+    };
+    let limit = query.limit.unwrap_or(PAGE_CONTACTS);
+    let contacts = platform
+        .doctor
+        .contacts(&platform.inventory, query.device, after, limit);
+    Ok(Json(contacts.await?))
+}

@@ -1,0 +1,121 @@
+//! What the server and one device say to each other, as it is said.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::sse::{self, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use serde::Serialize;
+use serde_json::Value;
+use tokio::sync::{OwnedSemaphorePermit, watch};
+use usphere_proto::{EndpointId, Record};
+use usphere_runtime::controller_host::{Overheard, Tap};
+use usphere_store::StoreError;
+
+use super::Platform;
+use super::problem::{Answer, Problem};
+use crate::doctor::redact;
+use crate::http::{Endless, stopped};
+use crate::inventory;
+use crate::limits::{STREAM_ALIVE, STREAMS_MAX};
+
+/// One line of the log.
+#[derive(Serialize)]
+struct Line {
+    /// Milliseconds since 1970.
+    at: i64,
+    #[serde(flatten)]
+    what: What,
+}
+
+/// What happened.
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum What {
+    /// So many Records were not shown because the reader was too slow.
+    Missed { count: u64 },
+    /// Something happened to the connection.
+    Note { note: String },
+    /// The device sent this.
+    Received { record: Value },
+    /// The device was sent this.
+    Sent { record: Value },
+}
+
+/// The Records of a device from now on, with its Messages decoded and without their secrets.
+pub(super) async fn live(
+    State(platform): State<Arc<Platform>>,
+    device: Result<Path<String>, PathRejection>,
+) -> Answer<Response> {
+    let Path(device) = device.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let place = Arc::clone(&platform.streams).try_acquire_owned();
+    let place = place.map_err(|_| {
+        let detail = format!("{STREAMS_MAX} streams are open, and more are not allowed");
+        Problem::new(StatusCode::TOO_MANY_REQUESTS, detail)
+    })?;
+    let agent = agent(&platform, device).await?;
+    let listener = Listener {
+        tap: platform.controller.tap(agent),
+        stop: platform.stopped.clone(),
+        _place: place,
+    };
+    let lines = stream::unfold(listener, |mut listener| async {
+        let line = listener.next().await?;
+        Some((line, listener))
+    });
+    let alive = KeepAlive::new().interval(STREAM_ALIVE);
+    let mut response = Sse::new(lines).keep_alive(alive).into_response();
+    response.extensions_mut().insert(Endless);
+    Ok(response)
+}
+
+/// A device that is not known yet can be listened for by its whole Endpoint ID.
+async fn agent(platform: &Platform, device: String) -> Answer<EndpointId> {
+    match platform.inventory.find(device.clone()).await {
+        Ok(known) => EndpointId::from_wire(&known.endpoint_id)
+            .map_err(|error| Problem::bad_request(error.to_string())),
+        Err(error @ StoreError::NotFound(_)) => {
+            EndpointId::parse(&device).map_err(|_| Problem::from(error))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+struct Listener {
+    tap: Tap,
+    stop: watch::Receiver<bool>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Listener {
+    /// The next line; `None` when the stream ends.
+    async fn next(&mut self) -> Option<Result<sse::Event, axum::Error>> {
+        let overheard = tokio::select! {
+            overheard = self.tap.next() => overheard?,
+            () = stopped(&mut self.stop) => return None,
+        };
+        let line = Line {
+            at: inventory::now(),
+            what: match overheard {
+                Overheard::Missed(count) => What::Missed { count },
+                Overheard::Note(note) => What::Note { note },
+                Overheard::Received(record) => What::Received {
+                    record: shown(&record),
+                },
+                Overheard::Sent(record) => What::Sent {
+                    record: shown(&record),
+                },
+            },
+        };
+        Some(sse::Event::default().json_data(line))
+    }
+}
+
+fn shown(record: &Record) -> Value {
+    let mut json = record.to_readable_json();
+    redact(&mut json);
+    json
+}

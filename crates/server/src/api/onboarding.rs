@@ -1,0 +1,187 @@
+//! Taking devices on board: approval, the server's own Subscriptions, and what products can do.
+//!
+//! | method and path | answer |
+//! |---|---|
+//! | `POST /api/v1/devices/{device}/approve` | lets a device in that waits; the device |
+//! | `GET /api/v1/subscriptions` | the Subscriptions that every device is to have |
+//! | `PUT /api/v1/subscriptions/{name}` | has every device have this one, too; those that are there are asked at once |
+//! | `DELETE /api/v1/subscriptions/{name}` | 204; takes it away from every device |
+//! | `GET /api/v1/models` | the products whose supported data model is known |
+//!
+//! The verb `schema` is answered from what is known of the device's product, with the seconds since it was told in
+//! `Age`, also while the device is away. With `Cache-Control: no-cache` the device is asked, and what is known is
+//! fetched anew.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use usphere_datamodel::operation::{NotificationKind, Operation};
+use usphere_proto::EndpointId;
+use usphere_store::{Device, DeviceState, ModelEntry, Product, Subscription};
+
+use super::devices::{self, Shown};
+use super::problem::{Answer, Problem};
+use super::{Platform, body_of, read};
+use crate::inventory::now;
+use crate::onboarding::Kept;
+
+#[derive(Serialize)]
+pub(super) struct Subscriptions {
+    subscriptions: Vec<ShownSubscription>,
+}
+
+/// A Subscription that every device is to have.
+#[derive(Serialize)]
+pub(super) struct ShownSubscription {
+    name: String,
+    /// The `NotifType`.
+    #[serde(rename = "type")]
+    notif_type: String,
+    references: Vec<String>,
+    /// Whether it is the server's own, which stays as it is.
+    built_in: bool,
+    /// When it was made, in milliseconds since 1970; 0 for one of the server's own.
+    created: i64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wish {
+    #[serde(rename = "type")]
+    notif_type: String,
+    references: Vec<String>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Models {
+    models: Vec<ModelEntry>,
+}
+
+pub(super) async fn approve(
+    State(platform): State<Arc<Platform>>,
+    device: Result<Path<String>, PathRejection>,
+) -> Answer<Json<Shown>> {
+    let Path(device) = device.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let known = platform.inventory.find(device).await?;
+    platform.onboarding.approve(&known.endpoint_id).await?;
+    let device = platform.inventory.find(known.endpoint_id).await?;
+    Ok(Json(devices::shown(&platform, device)))
+}
+
+pub(super) async fn subscriptions(
+    State(platform): State<Arc<Platform>>,
+) -> Answer<Json<Subscriptions>> {
+    let subscriptions = platform.onboarding.subscriptions().await?;
+    Ok(Json(Subscriptions {
+        subscriptions: subscriptions.into_iter().map(shown).collect(),
+    }))
+}
+
+pub(super) async fn put_subscription(
+    State(platform): State<Arc<Platform>>,
+    name: Result<Path<String>, PathRejection>,
+    body: Body,
+) -> Answer<Json<ShownSubscription>> {
+    let Path(name) = name.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let wish: Wish = read(&body_of(body).await?)?;
+    let kind: NotificationKind = wish
+        .notif_type
+        .parse()
+        .map_err(|error| Problem::bad_request(format!("type: {error}")))?;
+    let subscription = Subscription {
+        name,
+        notif_type: kind.as_str().to_owned(),
+        references: wish.references,
+        created: now(),
+    };
+    let kept = platform.onboarding.put_subscription(subscription).await?;
+    Ok(Json(shown(kept)))
+}
+
+pub(super) async fn remove_subscription(
+    State(platform): State<Arc<Platform>>,
+    name: Result<Path<String>, PathRejection>,
+) -> Answer<StatusCode> {
+    let Path(name) = name.map_err(|error| Problem::bad_request(error.body_text()))?;
+    platform.onboarding.remove_subscription(name).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn models(State(platform): State<Arc<Platform>>) -> Answer<Json<Models>> {
+    let models = platform.onboarding.models().list().await?;
+    Ok(Json(Models { models }))
+}
+
+/// Nothing is asked of a device that nobody has let in.
+pub(super) fn must_be_approved(platform: &Platform, device: &Device) -> Answer<()> {
+    let id = &device.endpoint_id;
+    if device.state == DeviceState::Approved && !platform.onboarding.is_pending(id) {
+        return Ok(());
+    }
+    let detail = format!("{id} waits to be approved: `usphere devices approve {id}` lets it in");
+    Err(Problem::new(StatusCode::CONFLICT, detail))
+}
+
+/// What need not be asked of the device, since it is known what its product can do.
+pub(super) async fn known(
+    platform: &Platform,
+    device: &Device,
+    operation: &Operation,
+    headers: &HeaderMap,
+) -> Answer<Option<Response>> {
+    let Operation::SupportedModel(request) = operation else {
+        return Ok(None);
+    };
+    let Some(product) = Product::of(&device.description) else {
+        return Ok(None);
+    };
+    let models = platform.onboarding.models();
+    if wants_fresh(headers) {
+        // What is known is kept where nobody can tell it anew.
+        if let Ok(agent) = EndpointId::from_wire(&device.endpoint_id)
+            && platform.controller.is_online(&agent)
+        {
+            models.forget(product).await?;
+            platform.onboarding.check(agent);
+        }
+        return Ok(None);
+    }
+    let Some((outcome, fetched)) = models.answer(&product, request).await else {
+        return Ok(None);
+    };
+    let mut response = Json(outcome).into_response();
+    let age = now().saturating_sub(fetched).max(0) / 1000;
+    response
+        .headers_mut()
+        .insert(header::AGE, HeaderValue::from(age));
+    Ok(Some(response))
+}
+
+fn wants_fresh(headers: &HeaderMap) -> bool {
+    headers.get_all(header::CACHE_CONTROL).iter().any(|value| {
+        let mut wishes = value.to_str().unwrap_or_default().split(',');
+        wishes.any(|wish| wish.trim().eq_ignore_ascii_case("no-cache"))
+    })
+}
+
+fn shown(kept: Kept) -> ShownSubscription {
+    let Subscription {
+        name,
+        notif_type,
+        references,
+        created,
+    } = kept.subscription;
+    ShownSubscription {
+        name,
+        notif_type,
+        references,
+        built_in: kept.is_built_in,
+        created,
+    }
+}

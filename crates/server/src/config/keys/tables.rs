@@ -1,0 +1,84 @@
+//! The keys of the tables of the configuration file.
+
+use super::{Change, Key};
+
+const fn number(name: &'static str, default: &'static str, meaning: &'static str) -> Key {
+    Key {
+        name,
+        kind: "number",
+        default: Some(default),
+        example: default,
+        change: Change::Restart,
+        meaning,
+    }
+}
+
+/// How Agents are let in, and how their links are kept.
+pub(super) const LINKS: &[Key] = &[
+    number(
+        "links.accepts_per_second",
+        "500",
+        "Connections that are let in per second, in the long run. Whoever would have to wait for long is told when to come back.",
+    ),
+    number(
+        "links.accepts_per_source_per_second",
+        "200",
+        "The same from one IPv4 address or IPv6 /64.",
+    ),
+    number(
+        "links.handshakes_max",
+        "2048",
+        "Handshakes that may be under way at the same time.",
+    ),
+    number(
+        "links.handshakes_per_source_max",
+        "512",
+        "The same with one IPv4 address or IPv6 /64.",
+    ),
+    number(
+        "links.ping_seconds",
+        "15",
+        "Seconds between two Pings. With `pong_seconds` it says how long a device that vanished without a word is still shown as online.",
+    ),
+    number(
+        "links.pong_seconds",
+        "10",
+        "Seconds in which a Ping has to be answered.",
+    ),
+    number(
+        "links.queue_bytes_max",
+        "2097152",
+        "Bytes that may wait to be read by one device; one that has more is cut.",
+    ),
+    number(
+        "links.queue_records_max",
+        "4096",
+        "Records that may wait to be read by one device; one that has more is cut.",
+    ),
+];
+
+/// How devices are taken on board.
+pub(super) const ONBOARDING: &[Key] = &[
+    Key {
+        name: "onboarding.first_contact",
+        kind: "`approval`, `certificate` or `open`",
+        default: Some("\"certificate\""),
+        example: "\"certificate\"",
+        change: Change::Restart,
+        meaning: "Who is let in at first contact: nobody before somebody approves them; who has a certificate that `tls_ca` \
+            vouches for, or comes from within this host; everybody. All others wait for approval.",
+    },
+    Key {
+        name: "onboarding.subscriptions",
+        kind: "boolean",
+        default: Some("true"),
+        example: "true",
+        change: Change::Restart,
+        meaning: "Whether the server keeps Subscriptions of its own on every device.",
+    },
+    number(
+        "onboarding.check_minutes",
+        "360",
+        "Minutes after which a device that stays connected is checked again: who it is, and whether the Subscriptions are as they should be.",
+    ),
+];

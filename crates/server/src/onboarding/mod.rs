@@ -1,0 +1,332 @@
+//! Taking devices on board: who is let in, who they are, and what the server keeps on them.
+//!
+//! A device that arrives is let in or waits ([`gate`]), and is checked ([`check`]): one request tells who it is and
+//! which of the server's Subscriptions it has ([`subscriptions`]); more follow only where something is new, missing
+//! or altered. What a product can do is asked of one device of it ([`models`]). So many devices are checked at a time
+//! as [`CHECKS_MAX`] says, and what comes of it is written down together.
+//!
+//! This module must never ask a device that waits for more than who it is.
+
+mod check;
+mod config;
+mod gate;
+mod models;
+mod queue;
+mod subscriptions;
+
+use std::collections::HashSet;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
+
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{MissedTickBehavior, interval};
+use usphere_datamodel::operation::Notification;
+use usphere_proto::EndpointId;
+use usphere_runtime::controller_host::{ControllerHandle, Delivery, OnlineAgent};
+use usphere_store::{Described, DeviceState, Store, StoreError, Subscription};
+
+use self::gate::Gate;
+use self::models::Models;
+use self::queue::Queue;
+use self::subscriptions::Wanted;
+use crate::blocking::call;
+use crate::inventory::Inventory;
+use crate::limits::{CHECKS_MAX, CHECKS_READING_MAX, DESCRIBED_TOGETHER_MAX, SWEEP_INTERVAL};
+use crate::tracker::Progress;
+
+pub use config::{FirstContact, OnboardingConfig};
+
+/// Takes devices on board. Clones are the same.
+#[derive(Clone, Debug)]
+pub(crate) struct Onboarding {
+    shared: Arc<Shared>,
+}
+
+/// What all checks share.
+#[derive(Debug)]
+struct Shared {
+    controller: ControllerHandle,
+    inventory: Inventory,
+    /// Places for those who read the store: each takes a thread and a connection to it.
+    readers: Semaphore,
+    gate: Gate,
+    models: Models,
+    keeps_subscriptions: bool,
+    wanted: RwLock<Arc<[Wanted]>>,
+    /// The path by which the server finds itself among a device's Controllers.
+    recipient: String,
+    queue: Queue,
+    told: mpsc::Sender<Described>,
+    config: OnboardingConfig,
+}
+
+/// A Subscription that every device is to have.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    /// What the server made of its own accord, and nobody can take away.
+    pub(crate) is_built_in: bool,
+    pub(crate) subscription: Subscription,
+}
+
+impl Onboarding {
+    /// Takes devices on board from now on. The tasks go on until they are aborted.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub(crate) fn start(
+        config: OnboardingConfig,
+        store: Store,
+        controller: ControllerHandle,
+        server: &EndpointId,
+    ) -> Result<(Self, [JoinHandle<()>; 2]), StoreError> {
+        let inventory = Inventory::new(store.clone());
+        let (told, hearing) = mpsc::channel(DESCRIBED_TOGETHER_MAX);
+        let shared = Arc::new(Shared {
+            gate: Gate::new(
+                config.first_contact,
+                inventory.clone(),
+                store.pending_devices()?,
+            ),
+            models: Models::open(store.clone())?,
+            keeps_subscriptions: config.subscriptions,
+            wanted: RwLock::new(wanted(store.subscriptions()?)),
+            recipient: check::recipient(server),
+            queue: Queue::new(config.check_interval()),
+            readers: Semaphore::new(CHECKS_READING_MAX),
+            controller,
+            inventory,
+            told,
+            config,
+        });
+        let checking = tokio::spawn(check_all(Arc::clone(&shared)));
+        let writing = tokio::spawn(write(store, hearing));
+        Ok((Self { shared }, [checking, writing]))
+    }
+
+    /// What a device that arrives is; none where it is to be sent away, since too many wait already.
+    pub(crate) async fn arrived(
+        &self,
+        online: &OnlineAgent,
+    ) -> Result<Option<DeviceState>, StoreError> {
+        let gate = &self.shared.gate;
+        gate.arrived(online.agent.as_str(), online.proof).await
+    }
+
+    /// Has a device checked.
+    pub(crate) fn check(&self, agent: EndpointId) {
+        if !self.shared.queue.push(agent.clone()) {
+            tracing::warn!(%agent, "too many devices wait to be checked; this one is when it connects again");
+        }
+    }
+
+    /// Keeps back what devices say that wait: it stays unanswered, so that it comes again. `progress` tells when it is
+    /// known of all who have spoken whether they wait.
+    pub(crate) async fn let_in(
+        &self,
+        deliveries: Vec<Delivery>,
+        progress: &mut Progress,
+    ) -> Vec<Delivery> {
+        let shared = &self.shared;
+        let is_known = match shared.gate.is_guarded() {
+            true => progress.reach(shared.controller.arrivals()).await.is_ok(),
+            false => true,
+        };
+        // Who was sent away does not wait, and is gone.
+        let is_full = shared.gate.is_full();
+        let may_speak = |delivery: &Delivery| {
+            is_known
+                && !shared.gate.is_pending(delivery.agent.as_str())
+                && (!is_full || shared.controller.is_online(&delivery.agent))
+        };
+        let heard: Vec<Delivery> = deliveries.into_iter().filter(may_speak).collect();
+        for delivery in heard.iter().filter(|delivery| is_a_beginning(delivery)) {
+            shared.queue.nudge(&delivery.agent, Instant::now());
+        }
+        heard
+    }
+
+    /// Whether a device waits to be approved.
+    pub(crate) fn is_pending(&self, endpoint_id: &str) -> bool {
+        self.shared.gate.is_pending(endpoint_id)
+    }
+
+    /// All devices that wait to be approved.
+    pub(crate) fn pending(&self) -> HashSet<String> {
+        self.shared.gate.pending()
+    }
+
+    /// Lets a device in, durably.
+    pub(crate) async fn approve(&self, endpoint_id: &str) -> Result<(), StoreError> {
+        self.shared.gate.approve(endpoint_id).await?;
+        if let Ok(agent) = EndpointId::from_wire(endpoint_id)
+            && self.shared.controller.is_online(&agent)
+        {
+            self.check(agent);
+        }
+        Ok(())
+    }
+
+    /// A device was taken out of the inventory.
+    pub(crate) fn forget(&self, endpoint_id: &str) {
+        self.shared.gate.forget(endpoint_id);
+    }
+
+    /// What products can do.
+    pub(crate) fn models(&self) -> &Models {
+        &self.shared.models
+    }
+
+    /// The Subscriptions that every device is to have; none where the configuration says so.
+    pub(crate) async fn subscriptions(&self) -> Result<Vec<Kept>, StoreError> {
+        if !self.shared.keeps_subscriptions {
+            return Ok(Vec::new());
+        }
+        let others = self.stored_subscriptions().await?;
+        let kept = built_in().into_iter().map(|subscription| Kept {
+            is_built_in: true,
+            subscription,
+        });
+        let others = others.into_iter().map(|subscription| Kept {
+            is_built_in: false,
+            subscription,
+        });
+        Ok(kept.chain(others).collect())
+    }
+
+    /// Has every device have one more, or another instead of the one of the same name.
+    pub(crate) async fn put_subscription(&self, wanted: Subscription) -> Result<Kept, StoreError> {
+        self.may_change(&wanted.name)?;
+        let subscription = wanted.clone();
+        let store = self.shared.inventory.store();
+        call(store, move |store| store.put_subscription(wanted)).await?;
+        self.subscriptions_changed().await?;
+        Ok(Kept {
+            is_built_in: false,
+            subscription,
+        })
+    }
+
+    /// Takes one away from every device.
+    pub(crate) async fn remove_subscription(&self, name: String) -> Result<(), StoreError> {
+        self.may_change(&name)?;
+        let store = self.shared.inventory.store();
+        call(store, move |store| store.remove_subscription(&name)).await?;
+        self.subscriptions_changed().await
+    }
+
+    fn may_change(&self, name: &str) -> Result<(), StoreError> {
+        let reason = if !self.shared.keeps_subscriptions {
+            "the configuration says `subscriptions = false`, so that none are kept"
+        } else if built_in().iter().any(|own| own.name == name) {
+            "it is the server's own and stays as it is; choose another name"
+        } else {
+            return Ok(());
+        };
+        Err(StoreError::Invalid(format!(
+            "the Subscription {name:?}: {reason}"
+        )))
+    }
+
+    async fn stored_subscriptions(&self) -> Result<Vec<Subscription>, StoreError> {
+        call(self.shared.inventory.store(), |store| store.subscriptions()).await
+    }
+
+    /// All who are there are mended; the others are when they come.
+    async fn subscriptions_changed(&self) -> Result<(), StoreError> {
+        let wanted = wanted(self.stored_subscriptions().await?);
+        *self
+            .shared
+            .wanted
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = wanted;
+        for online in self.shared.controller.online() {
+            self.check(online.agent);
+        }
+        Ok(())
+    }
+}
+
+impl Shared {
+    fn wanted(&self) -> Arc<[Wanted]> {
+        Arc::clone(&self.wanted.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Whether a device has begun anew, or wants to be taken on board.
+fn is_a_beginning(delivery: &Delivery) -> bool {
+    match &delivery.notified.notification {
+        Notification::OnBoardRequest { .. } => true,
+        Notification::Event { event, .. } => event == "Boot!",
+        _ => false,
+    }
+}
+
+/// What the server wants to be told by every device: that it has started anew, and how commands end.
+fn built_in() -> [Subscription; 2] {
+    let own = |name: &str, notif_type: &str, path: &str| Subscription {
+        name: name.to_owned(),
+        notif_type: notif_type.to_owned(),
+        references: vec![path.to_owned()],
+        created: 0,
+    };
+    [
+        own("boot", "Event", "Device.Boot!"),
+        own("operations", "OperationComplete", "Device."),
+    ]
+}
+
+fn wanted(stored: Vec<Subscription>) -> Arc<[Wanted]> {
+    let all = built_in().into_iter().chain(stored);
+    all.map(|subscription| Wanted {
+        name: subscription.name,
+        notif_type: subscription.notif_type,
+        references: subscription.references,
+    })
+    .collect()
+}
+
+/// Checks those who wait for it, as many at a time as is allowed, and those whose last check is too old.
+async fn check_all(shared: Arc<Shared>) {
+    let mut checks = JoinSet::new();
+    let mut sweep = interval(SWEEP_INTERVAL);
+    sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        while checks.len() < CHECKS_MAX
+            && let Some(agent) = shared.queue.pop()
+        {
+            checks.spawn(check_one(Arc::clone(&shared), agent));
+        }
+        tokio::select! {
+            Some(_) = checks.join_next() => {}
+            () = shared.queue.pushed() => {}
+            _ = sweep.tick() => sweep_up(&shared),
+        }
+    }
+}
+
+async fn check_one(shared: Arc<Shared>, agent: EndpointId) {
+    let is_well = check::check(&shared, &agent).await;
+    shared.queue.done(agent, is_well, Instant::now());
+}
+
+/// Twice as many at a time as would do, so that those who came together are checked one after the other.
+fn sweep_up(shared: &Shared) {
+    let ticks = shared.config.check_interval().as_secs() / SWEEP_INTERVAL.as_secs();
+    let share = shared.controller.online_count() as u64 / ticks.max(1);
+    let most = usize::try_from(2 * share + 1).unwrap_or(usize::MAX);
+    let is_online = |agent: &EndpointId| shared.controller.is_online(agent);
+    shared.queue.sweep(most, Instant::now(), is_online);
+}
+
+/// Writes what checks have brought to light, together what came together.
+async fn write(store: Store, mut hearing: mpsc::Receiver<Described>) {
+    let mut said = Vec::new();
+    while hearing.recv_many(&mut said, DESCRIBED_TOGETHER_MAX).await > 0 {
+        let together = std::mem::take(&mut said);
+        let written = call(&store, move |store| store.describe(together)).await;
+        if let Err(error) = written {
+            tracing::error!(%error, "the inventory could not be written");
+        }
+    }
+}

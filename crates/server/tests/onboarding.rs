@@ -1,0 +1,559 @@
+//! Devices that come on board: who is let in, how often it is asked, and what the server keeps on it.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use support::{
+    Played, Reply, config, get, id, polite, post, raw, request, server as plain_server, until,
+};
+use tokio::time::sleep;
+use usphere_proto::msg::{
+    Add, AddResp, AddSuccess, CreatedObjectResult, Delete, DeleteResp, DeleteSuccess,
+    DeletedObjectResult, Event, Get, GetResp, GetSupportedDmResp, Notification, Notify,
+    RequestType, RequestedObjectResult, RequestedPathResult, ResolvedPathResult, Set, SetResp,
+    SetSuccess, SupportedObjectResult, UpdatedObjectResult,
+};
+use usphere_proto::{Msg, Record};
+use usphere_server::{Config, FirstContact, OnboardingConfig, Server};
+
+const AGENT: &str = "self::agent-1";
+const DEVICE: &str = "/api/v1/devices/self::agent-1";
+const TABLE: &str = "Device.LocalAgent.Subscription.";
+const US: &str = "Device.LocalAgent.Controller.3.";
+
+/// A device that keeps Subscriptions, and remembers what it was asked.
+#[derive(Clone)]
+struct House(Arc<Mutex<Inside>>);
+
+#[derive(Default)]
+struct Inside {
+    software: String,
+    rows: BTreeMap<u32, BTreeMap<String, String>>,
+    last: u32,
+    /// The kinds of the requests.
+    asked: Vec<&'static str>,
+}
+
+impl House {
+    fn new(software: &str) -> Self {
+        Self(Arc::new(Mutex::new(Inside {
+            software: software.into(),
+            ..Inside::default()
+        })))
+    }
+
+    async fn connect(&self, server: &Server, name: &str) -> Played {
+        let inside = Arc::clone(&self.0);
+        Played::connect(server, name, move |request| {
+            inside.lock().unwrap().answer(request)
+        })
+        .await
+    }
+
+    /// Connects, and waits until nothing has been asked for a while.
+    async fn settled(&self, server: &Server, name: &str) -> Played {
+        let before = self.asked().len();
+        let played = self.connect(server, name).await;
+        while self.asked().len() == before {
+            sleep(Duration::from_millis(10)).await;
+        }
+        self.settle().await;
+        played
+    }
+
+    async fn settle(&self) {
+        let mut count = usize::MAX;
+        while count != self.asked().len() {
+            count = self.asked().len();
+            sleep(Duration::from_millis(300)).await;
+        }
+    }
+
+    fn asked(&self) -> Vec<&'static str> {
+        self.0.lock().unwrap().asked.clone()
+    }
+
+    fn forget_asked(&self) {
+        self.0.lock().unwrap().asked.clear();
+    }
+
+    /// The Subscriptions by ID.
+    fn subscriptions(&self) -> BTreeMap<String, BTreeMap<String, String>> {
+        let inside = self.0.lock().unwrap();
+        let rows = inside.rows.values();
+        rows.map(|row| (row["ID"].clone(), row.clone())).collect()
+    }
+
+    fn alter(&self, id: &str, name: &str, value: &str) {
+        let mut inside = self.0.lock().unwrap();
+        let mut rows = inside.rows.values_mut();
+        let row = rows.find(|row| row["ID"] == id).unwrap();
+        row.insert(name.into(), value.into());
+    }
+}
+
+impl Inside {
+    fn answer(&mut self, request: RequestType) -> Reply {
+        self.asked.push(match &request {
+            RequestType::Add(_) => "add",
+            RequestType::Delete(_) => "delete",
+            RequestType::Get(_) => "get",
+            RequestType::GetSupportedDm(_) => "schema",
+            RequestType::GetSupportedProtocol(_) => "protocol",
+            RequestType::Set(_) => "set",
+            _ => "other",
+        });
+        match request {
+            RequestType::Add(add) => Reply::Response(self.add(add).into()),
+            RequestType::Delete(delete) => Reply::Response(self.delete(delete).into()),
+            RequestType::Get(get) => Reply::Response(self.get(get).into()),
+            RequestType::GetSupportedDm(dm) => {
+                let object = |path: &str| SupportedObjectResult {
+                    supported_obj_path: path.into(),
+                    is_multi_instance: path.ends_with("{i}."),
+                    ..SupportedObjectResult::default()
+                };
+                let results = dm.obj_paths.into_iter().map(|path| RequestedObjectResult {
+                    req_obj_path: path,
+                    data_model_inst_uri: "urn:test".into(),
+                    supported_objs: vec![object("Device."), object("Device.A.{i}.")],
+                    ..RequestedObjectResult::default()
+                });
+                let req_obj_results = results.collect();
+                Reply::Response(GetSupportedDmResp { req_obj_results }.into())
+            }
+            RequestType::Set(set) => Reply::Response(self.set(set).into()),
+            other => polite(other),
+        }
+    }
+
+    fn get(&self, get: Get) -> GetResp {
+        let one = |path: &str, name: &str, value: &str| ResolvedPathResult {
+            resolved_path: path.into(),
+            result_params: BTreeMap::from([(name.to_owned(), value.to_owned())]),
+        };
+        let results = get.param_paths.into_iter().map(|path| {
+            let found = match path.as_str() {
+                "Device.DeviceInfo.SoftwareVersion" => {
+                    vec![one("Device.DeviceInfo.", "SoftwareVersion", &self.software)]
+                }
+                TABLE => {
+                    let rows = self.rows.iter().map(|(number, row)| ResolvedPathResult {
+                        resolved_path: format!("{TABLE}{number}."),
+                        result_params: row.clone(),
+                    });
+                    rows.collect()
+                }
+                path if path.starts_with("Device.LocalAgent.Controller.[EndpointID==") => {
+                    vec![one(US, "EndpointID", "self::server")]
+                }
+                path => {
+                    let name = path.strip_prefix("Device.DeviceInfo.").unwrap();
+                    vec![one("Device.DeviceInfo.", name, &format!("the {name}"))]
+                }
+            };
+            RequestedPathResult {
+                requested_path: path,
+                resolved_path_results: found,
+                ..RequestedPathResult::default()
+            }
+        });
+        GetResp {
+            req_path_results: results.collect(),
+        }
+    }
+
+    fn add(&mut self, add: Add) -> AddResp {
+        let results = add.create_objs.into_iter().map(|object| {
+            assert_eq!(object.obj_path, TABLE);
+            self.last += 1;
+            let settings = object.param_settings.into_iter();
+            let mut row: BTreeMap<_, _> = settings
+                .map(|setting| (setting.param, setting.value))
+                .collect();
+            row.insert("Recipient".into(), US.trim_end_matches('.').into());
+            self.rows.insert(self.last, row);
+            let success = AddSuccess {
+                instantiated_path: format!("{TABLE}{}.", self.last),
+                ..AddSuccess::default()
+            };
+            CreatedObjectResult::success(object.obj_path, success)
+        });
+        AddResp {
+            created_obj_results: results.collect(),
+        }
+    }
+
+    fn delete(&mut self, delete: Delete) -> DeleteResp {
+        let results = delete.obj_paths.into_iter().map(|path| {
+            self.rows.remove(&number(&path)).unwrap();
+            let success = DeleteSuccess {
+                affected_paths: vec![path.clone()],
+                ..DeleteSuccess::default()
+            };
+            DeletedObjectResult::success(path, success)
+        });
+        DeleteResp {
+            deleted_obj_results: results.collect(),
+        }
+    }
+
+    fn set(&mut self, set: Set) -> SetResp {
+        let results = set.update_objs.into_iter().map(|object| {
+            let row = self.rows.get_mut(&number(&object.obj_path)).unwrap();
+            for setting in object.param_settings {
+                row.insert(setting.param, setting.value);
+            }
+            UpdatedObjectResult::success(object.obj_path, SetSuccess::default())
+        });
+        SetResp {
+            updated_obj_results: results.collect(),
+        }
+    }
+}
+
+fn number(path: &str) -> u32 {
+    let number = path
+        .strip_prefix(TABLE)
+        .and_then(|rest| rest.strip_suffix('.'));
+    number.unwrap().parse().unwrap()
+}
+
+fn keeping(data: &Path) -> Config {
+    Config {
+        onboarding: OnboardingConfig::default(),
+        ..config(data)
+    }
+}
+
+async fn server(data: &Path) -> Server {
+    Server::start(keeping(data)).await.unwrap()
+}
+
+async fn asking(data: &Path) -> Server {
+    let onboarding = OnboardingConfig {
+        first_contact: FirstContact::Approval,
+        ..OnboardingConfig::default()
+    };
+    Server::start(Config {
+        onboarding,
+        ..config(data)
+    })
+    .await
+    .unwrap()
+}
+
+fn boot(agent: &Played, server: &Server, msg_id: &str) {
+    let notify = Notify {
+        subscription_id: "usphere:boot".into(),
+        send_resp: true,
+        notification: Some(Notification::Event(Event {
+            obj_path: "Device.".into(),
+            event_name: "Boot!".into(),
+            params: BTreeMap::new(),
+        })),
+    };
+    let payload = Msg::request(msg_id, notify).into_payload();
+    let record = Record::no_session(server.endpoint_id(), &id(AGENT), payload);
+    agent.sender.try_send(&record).unwrap();
+}
+
+/// At first all is asked that has to be, then one thing once, until the device has another software.
+#[tokio::test]
+async fn a_known_device_is_asked_once_per_connection() {
+    let data = tempfile::tempdir().unwrap();
+    let server = server(data.path()).await;
+    let house = House::new("1.0");
+    let played = house.settled(&server, AGENT).await;
+    assert_eq!(house.asked(), ["get", "protocol", "add", "schema"]);
+    let device = get(&server, DEVICE).await.body;
+    assert_eq!(device["software_version"], "1.0");
+    assert_eq!(device["serial_number"], "the SerialNumber");
+    assert_eq!(device["protocol_versions"], "1.3,1.4");
+    assert_eq!(device["state"], "approved");
+    assert_eq!(device["subscriptions"], "kept");
+    drop(played);
+
+    house.forget_asked();
+    let played = house.settled(&server, AGENT).await;
+    assert_eq!(house.asked(), ["get"]);
+    drop(played);
+    server.shutdown().await;
+
+    let server = self::server(data.path()).await;
+    house.forget_asked();
+    let played = house.settled(&server, AGENT).await;
+    assert_eq!(house.asked(), ["get"]);
+    drop(played);
+
+    house.forget_asked();
+    house.0.lock().unwrap().software = "2.0".into();
+    let _played = house.settled(&server, AGENT).await;
+    assert_eq!(house.asked(), ["get", "protocol", "schema"]);
+    let device = get(&server, DEVICE).await.body;
+    assert_eq!(device["software_version"], "2.0");
+}
+
+/// Proves: R-NOT.0
+#[tokio::test]
+async fn subscriptions_are_kept_on_every_device_and_healed() {
+    let data = tempfile::tempdir().unwrap();
+    let server = server(data.path()).await;
+    let house = House::new("1.0");
+    let played = house.settled(&server, AGENT).await;
+    let rows = house.subscriptions();
+    assert_eq!(rows.len(), 2);
+    let boot = &rows["usphere:boot"];
+    for (name, value) in [
+        ("NotifType", "Event"),
+        ("ReferenceList", "Device.Boot!"),
+        ("Enable", "true"),
+        ("Persistent", "true"),
+        ("NotifRetry", "true"),
+    ] {
+        assert_eq!(boot[name], value, "{name}");
+    }
+    assert_eq!(rows["usphere:operations"]["NotifType"], "OperationComplete");
+    drop(played);
+
+    house.alter("usphere:boot", "Enable", "false");
+    house.alter("usphere:operations", "NotifType", "Event");
+    house.forget_asked();
+    let played = house.settled(&server, AGENT).await;
+    assert_eq!(house.asked(), ["get", "delete", "set", "add"]);
+    assert_eq!(house.subscriptions(), rows);
+
+    // One more for all, at once; then it changes, and goes.
+    let path = "/api/v1/subscriptions/wan";
+    let wish = json!({"type": "valuechange", "references": ["Device.A.", "Device.B.C"]});
+    let put = request(&server, "PUT", path, &wish.to_string()).await;
+    assert_eq!(put.status, 200, "{put:?}");
+    assert_eq!(put.body["type"], "ValueChange");
+    house.settle().await;
+    let wan = &house.subscriptions()["usphere:wan"];
+    assert_eq!(wan["ReferenceList"], "Device.A.,Device.B.C");
+    let other = json!({"type": "ObjectCreation", "references": ["Device.A."]});
+    request(&server, "PUT", path, &other.to_string()).await;
+    house.settle().await;
+    let wan = &house.subscriptions()["usphere:wan"];
+    assert_eq!(wan["NotifType"], "ObjectCreation");
+    let listed = get(&server, "/api/v1/subscriptions").await.body;
+    let names: Vec<&Value> = listed["subscriptions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|each| &each["name"])
+        .collect();
+    assert_eq!(names, ["boot", "operations", "wan"]);
+    // It is away when one is taken off the list.
+    played.sender.close(1000, "");
+    until(&server, DEVICE, |device| device["online"] == false).await;
+    assert_eq!(request(&server, "DELETE", path, "").await.status, 204);
+    let _played = house.settled(&server, AGENT).await;
+    assert_eq!(house.subscriptions(), rows);
+
+    for (method, path, body, status) in [
+        ("DELETE", "/api/v1/subscriptions/wan", "", 404),
+        ("DELETE", "/api/v1/subscriptions/boot", "", 400),
+        ("PUT", "/api/v1/subscriptions/boot", &*wish.to_string(), 400),
+        ("PUT", "/api/v1/subscriptions/a%20b", &wish.to_string(), 400),
+        (
+            "PUT",
+            "/api/v1/subscriptions/x",
+            r#"{"type": "X", "references": []}"#,
+            400,
+        ),
+        (
+            "PUT",
+            "/api/v1/subscriptions/x",
+            r#"{"type": "Event", "references": []}"#,
+            400,
+        ),
+    ] {
+        let answer = request(&server, method, path, body).await;
+        assert_eq!(answer.status, status, "{method} {path}: {answer:?}");
+    }
+}
+
+/// What a device refuses is told, and asked again at the next check.
+#[tokio::test]
+async fn what_a_device_does_not_take_is_told() {
+    let data = tempfile::tempdir().unwrap();
+    let server = server(data.path()).await;
+    let _played = Played::introduced(&server, AGENT, polite).await;
+    let device = until(&server, DEVICE, |device| !device["subscriptions"].is_null()).await;
+    assert_eq!(
+        device["subscriptions"],
+        "cannot be read: no such path (7026)"
+    );
+}
+
+/// Nothing is asked of a device that waits but who it is, and nothing that it says is taken, until it is approved.
+#[tokio::test]
+async fn a_device_waits_until_it_is_approved() {
+    let data = tempfile::tempdir().unwrap();
+    let server = asking(data.path()).await;
+    let house = House::new("1.0");
+    let mut played = house.settled(&server, AGENT).await;
+    assert_eq!(house.asked(), ["get", "protocol"]);
+    let device = get(&server, DEVICE).await.body;
+    assert_eq!(
+        (&device["state"], &device["online"]),
+        (&json!("pending"), &json!(true))
+    );
+    assert_eq!(device["serial_number"], "the SerialNumber");
+    for verb in ["get", "set", "operate?wait=false"] {
+        let body = match verb {
+            "get" => r#"{"paths": ["Device."]}"#,
+            "set" => r#"{"objects": []}"#,
+            _ => r#"{"command": "Device.Reboot()"}"#,
+        };
+        let refused = post(&server, &format!("{DEVICE}/{verb}"), body).await;
+        assert_eq!(refused.status, 409, "{refused:?}");
+        let detail = refused.body["detail"].as_str().unwrap();
+        assert!(detail.contains("devices approve"), "{detail}");
+    }
+    boot(&played, &server, "n-1");
+    house.settle().await;
+    assert!(played.others.try_recv().is_err(), "it was answered");
+    let events = get(&server, &format!("{DEVICE}/events")).await.body;
+    assert_eq!(events, json!({"events": []}));
+    assert_eq!(house.asked(), ["get", "protocol"]);
+    for (state, count) in [("pending", 1), ("approved", 0)] {
+        let listed = get(&server, &format!("/api/v1/devices?state={state}")).await;
+        assert_eq!(listed.body["devices"].as_array().map(Vec::len), Some(count));
+    }
+    let wrong = get(&server, "/api/v1/devices?state=maybe").await;
+    assert_eq!(wrong.status, 400);
+
+    // It still waits after a restart.
+    drop(played);
+    server.shutdown().await;
+    let server = asking(data.path()).await;
+    house.forget_asked();
+    let mut played = house.settled(&server, AGENT).await;
+    assert_eq!(house.asked(), ["get"]);
+    boot(&played, &server, "n-1");
+
+    let approved = post(&server, &format!("{DEVICE}/approve"), "").await;
+    assert_eq!(approved.body["state"], "approved", "{approved:?}");
+    house.settle().await;
+    assert_eq!(house.asked(), ["get", "get", "add", "schema"]);
+    // The device says again what was not answered.
+    boot(&played, &server, "n-1");
+    let answer = tokio::time::timeout(support::PATIENCE, played.others.recv()).await;
+    assert!(answer.unwrap().is_some());
+    let again = post(&server, &format!("{DEVICE}/approve"), "").await;
+    assert_eq!(again.status, 200);
+    drop(played);
+    server.shutdown().await;
+
+    // Once let in, always let in; and a removed one is a new one.
+    let server = asking(data.path()).await;
+    let played = house.settled(&server, AGENT).await;
+    assert_eq!(get(&server, DEVICE).await.body["state"], "approved");
+    drop(played);
+    assert_eq!(request(&server, "DELETE", DEVICE, "").await.status, 204);
+    let _played = house.settled(&server, AGENT).await;
+    let device = until(&server, DEVICE, |device| device["online"] == true).await;
+    assert_eq!(device["state"], "pending");
+    let unknown = post(&server, "/api/v1/devices/nobody/approve", "").await;
+    assert_eq!(unknown.status, 404);
+}
+
+/// What a product can do is asked of one device of it, and told of all, also while they are away.
+#[tokio::test]
+async fn a_supported_data_model_is_fetched_once_per_product() {
+    let data = tempfile::tempdir().unwrap();
+    let first = server(data.path()).await;
+    let (one, two) = (House::new("1.0"), House::new("1.0"));
+    let played = one.settled(&first, AGENT).await;
+    let _other = two.settled(&first, "self::agent-2").await;
+    assert!(!two.asked().contains(&"schema"), "{:?}", two.asked());
+    let wanted = r#"{"paths": ["Device.A."]}"#;
+    let schema = |server: Arc<Server>| async move {
+        post(&server, &format!("{DEVICE}/schema"), wanted).await
+    };
+    played.sender.close(1000, "");
+    until(&first, DEVICE, |device| device["online"] == false).await;
+    first.shutdown().await;
+
+    // Another life of the server, and nobody is there.
+    let server = Arc::new(server(data.path()).await);
+    let answer = schema(Arc::clone(&server)).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert!(answer.head.contains("age: "), "{}", answer.head);
+    let objects = &answer.body["results"][0]["supported"]["objects"];
+    assert_eq!(objects.as_array().map(Vec::len), Some(1));
+    assert_eq!(objects[0]["path"], "Device.A.{i}.");
+    let models = get(&server, "/api/v1/models").await.body;
+    assert_eq!(models["models"][0]["software_version"], "1.0");
+    assert_eq!(models["models"][0]["device"], AGENT);
+
+    // What is not known, and what is to be fresh, is asked of the device.
+    let unknown = post(
+        &server,
+        &format!("{DEVICE}/schema"),
+        r#"{"paths": ["Device.B."]}"#,
+    )
+    .await;
+    assert_eq!(unknown.body["error"], "not_connected");
+    one.forget_asked();
+    let _played = one.settled(&server, AGENT).await;
+    assert_eq!(one.asked(), ["get"]);
+    let token = server.token();
+    let fresh = format!("Authorization: Bearer {token}\r\nCache-Control: no-cache\r\n");
+    let path = format!("{DEVICE}/schema");
+    let answer = raw(server.api_addr(), "POST", &path, &fresh, wanted).await;
+    assert!(!answer.head.contains("age: "), "{}", answer.head);
+    one.settle().await;
+    let schemas = one.asked().into_iter().filter(|kind| *kind == "schema");
+    assert_eq!(schemas.count(), 2, "{:?}", one.asked());
+}
+
+/// What was kept of a model cannot be read any more: it is fetched anew.
+#[tokio::test]
+async fn a_damaged_model_is_in_nobodys_way() {
+    let data = tempfile::tempdir().unwrap();
+    let first = server(data.path()).await;
+    let house = House::new("1.0");
+    let played = house.settled(&first, AGENT).await;
+    drop(played);
+    first.shutdown().await;
+    let database = rusqlite::Connection::open(data.path().join("server.db")).unwrap();
+    let damaged = database.execute("UPDATE models SET content = '{\"objects\": 7'", []);
+    assert_eq!(damaged.unwrap(), 1);
+    drop(database);
+    let server = server(data.path()).await;
+    let _played = house.settled(&server, AGENT).await;
+    let wanted = r#"{"paths": ["Device.A."]}"#;
+    let answer = post(&server, &format!("{DEVICE}/schema"), wanted).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert!(!answer.head.contains("age: "));
+}
+
+/// A server that keeps no Subscriptions asks for none and leaves those that are there.
+#[tokio::test]
+async fn the_configuration_can_have_none_kept() {
+    let data = tempfile::tempdir().unwrap();
+    let server = plain_server(data.path()).await;
+    let house = House::new("1.0");
+    let _played = house.settled(&server, AGENT).await;
+    assert_eq!(house.asked(), ["get", "protocol", "schema"]);
+    let listed = get(&server, "/api/v1/subscriptions").await.body;
+    assert_eq!(listed, json!({"subscriptions": []}));
+    let wish = json!({"type": "Event", "references": ["Device.A."]}).to_string();
+    let refused = request(&server, "PUT", "/api/v1/subscriptions/x", &wish).await;
+    assert_eq!(refused.status, 400);
+    assert!(
+        refused.body["detail"]
+            .as_str()
+            .unwrap()
+            .contains("subscriptions = false")
+    );
+}

@@ -1,0 +1,74 @@
+//! What the API has for devices that come on board.
+
+use hyper::Method;
+use percent_encoding::utf8_percent_encode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{API_PATH, Api, Page, SEGMENT, device_path};
+use crate::failure::Failure;
+
+#[derive(Deserialize)]
+struct Subscriptions {
+    subscriptions: Vec<Value>,
+}
+
+impl Api {
+    /// Lets a device in; the device as it is then.
+    pub(crate) async fn approve(&mut self, device: &str) -> Result<Value, Failure> {
+        let path = format!("{}/approve", device_path(device));
+        self.json(Method::POST, &path, None).await
+    }
+
+    /// All devices that wait to be let in.
+    pub(crate) async fn pending(&mut self) -> Result<Vec<Value>, Failure> {
+        let first = format!("{API_PATH}/devices?state=pending&limit=1000");
+        let (mut devices, mut path) = (Vec::new(), first.clone());
+        loop {
+            let page = self.json(Method::GET, &path, None).await?;
+            let page: Page =
+                serde_json::from_value(page).map_err(|error| self.place.misunderstood(&error))?;
+            devices.extend(page.devices);
+            let Some(next) = page.next else {
+                return Ok(devices);
+            };
+            path = format!("{first}&after={}", utf8_percent_encode(&next, SEGMENT));
+        }
+    }
+
+    /// The Subscriptions that every device is to have.
+    pub(crate) async fn subscriptions(&mut self) -> Result<Vec<Value>, Failure> {
+        let path = format!("{API_PATH}/subscriptions");
+        let answer = self.json(Method::GET, &path, None).await?;
+        let answer: Subscriptions =
+            serde_json::from_value(answer).map_err(|error| self.place.misunderstood(&error))?;
+        Ok(answer.subscriptions)
+    }
+
+    /// Has every device have a Subscription; the Subscription.
+    pub(crate) async fn subscribe(
+        &mut self,
+        name: &str,
+        kind: &str,
+        references: &[String],
+    ) -> Result<Value, Failure> {
+        let body = json!({"type": kind, "references": references}).to_string();
+        self.json(Method::PUT, &subscription_path(name), Some(&body))
+            .await
+    }
+
+    /// Takes a Subscription away from every device.
+    pub(crate) async fn unsubscribe(&mut self, name: &str) -> Result<(), Failure> {
+        let path = subscription_path(name);
+        let (status, answer) = self.ask(Method::DELETE, &path, None).await?;
+        match status.is_success() {
+            true => Ok(()),
+            false => Err(self.place.refused(status, &answer)),
+        }
+    }
+}
+
+fn subscription_path(name: &str) -> String {
+    let name = utf8_percent_encode(name, SEGMENT);
+    format!("{API_PATH}/subscriptions/{name}")
+}

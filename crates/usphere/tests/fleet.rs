@@ -1,0 +1,52 @@
+//! The short form of `cargo xtask bench fleet`: the programs that a user starts, with few devices.
+
+#[path = "../examples/fleet/measured/mod.rs"]
+mod measured;
+
+use std::path::Path;
+
+use measured::{Done, Folder, aboard, everyone};
+
+const DEVICES: u32 = 150;
+
+/// A fleet comes on board, answers to the last, and is back after the server was started anew.
+#[tokio::test]
+async fn a_fleet_comes_on_board_answers_and_comes_back() -> Done {
+    let binary = Path::new(env!("CARGO_BIN_EXE_usphere"));
+    let folder = Folder::new(DEVICES, false)?;
+    let mut server = folder.server(binary)?;
+    let api = folder.api(&server).await?;
+    let mut simulator = folder.simulator(binary, 100)?;
+    aboard(
+        "cold start",
+        &api,
+        &mut server,
+        Some(&mut simulator),
+        DEVICES,
+    )
+    .await?;
+    everyone("a Get to all", &api, &server, DEVICES).await?;
+    server.terminate().await?;
+    let mut server = folder.server(binary)?;
+    let api = folder.api(&server).await?;
+    aboard("restart", &api, &mut server, Some(&mut simulator), DEVICES).await?;
+    everyone("a Get to all", &api, &server, DEVICES).await?;
+    server.terminate().await?;
+    let summary = simulator.summary().await?;
+    assert!(summary.contains("\"errors\": 0"), "{summary}");
+    Ok(())
+}
+
+/// The same within one process, without a socket between devices and server.
+#[tokio::test]
+async fn a_fleet_within_the_process_of_its_server_answers() -> Done {
+    let binary = Path::new(env!("CARGO_BIN_EXE_usphere"));
+    let folder = Folder::new(DEVICES, false)?;
+    let mut house = folder.within(binary, 100)?;
+    let api = folder.api(&house).await?;
+    aboard("within", &api, &mut house, None, DEVICES).await?;
+    everyone("a Get to all", &api, &house, DEVICES).await?;
+    let summary = house.summary().await?;
+    assert!(summary.contains("\"errors\": 0"), "{summary}");
+    Ok(())
+}

@@ -1,0 +1,135 @@
+//! Coming on board as a user sees it: a device waits, is approved, and tells what all are to tell.
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use crate::common::{Program, Ran, eventually, free_port, ran, usphere};
+
+const AGENT: &str = "self::test-agent";
+const SERVER: &str = "self::test-server";
+const TABLE: &str = "Device.LocalAgent.Subscription.";
+
+struct House {
+    _server: Program,
+    _agent: Program,
+    options: [String; 4],
+}
+
+impl House {
+    /// A server that lets nobody in by itself, and an Agent that dials it.
+    fn new(folder: &Path) -> Self {
+        let (api, ws) = (free_port(), free_port());
+        let file = folder.join("server.toml");
+        let policy = "[onboarding]\nfirst_contact = \"approval\"\n";
+        fs::write(
+            &file,
+            format!("api = \"127.0.0.1:{api}\"\nws = \"127.0.0.1:{ws}\"\n{policy}"),
+        )
+        .unwrap();
+        let data = folder.join("server").display().to_string();
+        let mut command = usphere();
+        command.args(["server", "--data", &data, "--endpoint-id", SERVER]);
+        command.arg("--config").arg(&file);
+        let mut server = Program::start(&mut command, folder.join("server.log"));
+        server.wait_for("an Agent comes with");
+        let mut command = usphere();
+        let door = format!("{SERVER}=ws://127.0.0.1:{ws}/usp");
+        command.args(["agent", "--endpoint-id", AGENT, "--controller", &door]);
+        command.arg("--data").arg(folder.join("agent"));
+        let agent = Program::start(&mut command, folder.join("agent.log"));
+        let url = format!("http://127.0.0.1:{api}");
+        Self {
+            _server: server,
+            _agent: agent,
+            options: ["--server".into(), url, "--data".into(), data],
+        }
+    }
+
+    fn run(&self, words: &[&str]) -> Ran {
+        ran(usphere().args(words).args(&self.options))
+    }
+
+    fn ids(&self) -> Vec<String> {
+        let listed = self.run(&["instances", AGENT, TABLE]).ended(0).out;
+        let words = listed.split_whitespace();
+        let mut ids: Vec<String> = words
+            .filter_map(|word| word.strip_prefix("ID="))
+            .map(str::to_owned)
+            .collect();
+        ids.sort_unstable();
+        ids
+    }
+}
+
+#[test]
+fn a_device_waits_is_approved_and_gets_its_subscriptions() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::new(folder.path());
+    eventually("the device waits", || {
+        let ran = house.run(&["devices", "list", "--pending"]).ended(0);
+        ran.out.contains("online, pending").then_some(())
+    });
+    house
+        .run(&["get", AGENT, "Device.DeviceInfo.Manufacturer"])
+        .ended(3)
+        .says("usphere devices approve self::test-agent");
+    house
+        .run(&["devices", "approve", "--all"])
+        .ended(0)
+        .says("approved self::test-agent");
+    house
+        .run(&["devices", "list", "--pending"])
+        .ended(0)
+        .says("no device waits");
+    let own = ["usphere:boot", "usphere:operations"];
+    eventually("the server's own are there", || {
+        (house.ids() == own).then_some(())
+    });
+    house
+        .run(&["devices", "show", AGENT])
+        .ended(0)
+        .says("Subscriptions  kept");
+
+    house
+        .run(&[
+            "subscriptions",
+            "add",
+            "code",
+            "Device.DeviceInfo.ProvisioningCode",
+        ])
+        .ended(0)
+        .says("ValueChange");
+    let with_one_more = ["usphere:boot", "usphere:code", "usphere:operations"];
+    eventually("it is there", || {
+        (house.ids() == with_one_more).then_some(())
+    });
+    house
+        .run(&["subscriptions", "list"])
+        .ended(0)
+        .says("Device.DeviceInfo.ProvisioningCode");
+    // Somebody takes it away; the device is mended when it comes back, and here when something changes for all.
+    let row = format!("{TABLE}[ID==\"usphere:code\"].");
+    house.run(&["delete", AGENT, &row]).ended(0);
+    house
+        .run(&[
+            "subscriptions",
+            "add",
+            "boots",
+            "--type",
+            "event",
+            "Device.Boot!",
+        ])
+        .ended(0);
+    eventually("both are there", || {
+        let ids = house.ids();
+        let is_there = |id: &str| ids.iter().any(|known| known == id);
+        (is_there("usphere:code") && is_there("usphere:boots")).then_some(())
+    });
+    for name in ["code", "boots"] {
+        house.run(&["subscriptions", "remove", name]).ended(0);
+    }
+    eventually("they are gone", || (house.ids() == own).then_some(()));
+    house.run(&["subscriptions", "remove", "boot"]).ended(2);
+}
