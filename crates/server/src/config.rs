@@ -1,6 +1,8 @@
 //! What a server is started with. A TOML file has the same keys as [`Config`] has fields; a key that is not
 //! known is an error.
 
+mod api;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -9,16 +11,19 @@ use usphere_mtp::limits;
 use usphere_proto::EndpointId;
 use usphere_runtime::TlsFiles;
 
+pub use self::api::{Rate, Retention};
 use crate::limits::CONFIG_BYTES_MAX;
 
 /// The keys of the file, for suggestions.
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 13] = [
     "api",
     "connections_max",
     "connections_per_source_max",
     "data",
     "endpoint_id",
     "insecure",
+    "rate",
+    "retention",
     "tls_ca",
     "tls_cert",
     "tls_key",
@@ -43,6 +48,10 @@ pub struct Config {
     pub endpoint_id: Option<EndpointId>,
     /// Whether doors without TLS may be open to other hosts. Named in the log at every start.
     pub insecure: bool,
+    /// How many requests the API takes.
+    pub rate: Rate,
+    /// How long things are kept.
+    pub retention: Retention,
     /// What Agents have to speak TLS with, at the same door. Without it the door is plain.
     pub tls: Option<TlsFiles>,
     /// Where Agents connect over WebSocket; port 0 takes any free one.
@@ -99,6 +108,8 @@ struct File {
     data: Option<PathBuf>,
     endpoint_id: Option<String>,
     insecure: Option<bool>,
+    rate: Option<Rate>,
+    retention: Option<Retention>,
     tls_ca: Option<PathBuf>,
     tls_cert: Option<PathBuf>,
     tls_key: Option<PathBuf>,
@@ -116,6 +127,8 @@ impl Config {
             data: data.into(),
             endpoint_id: None,
             insecure: false,
+            rate: Rate::default(),
+            retention: Retention::default(),
             tls: None,
             ws: SocketAddr::from(([127, 0, 0, 1], 8081)),
             ws_path: "/usp".into(),
@@ -173,6 +186,8 @@ impl Config {
             data: file.data.unwrap_or(defaults.data),
             endpoint_id: file.endpoint_id.map(|id| endpoint_id(&id)).transpose()?,
             insecure: file.insecure.unwrap_or(defaults.insecure),
+            rate: file.rate.unwrap_or_default(),
+            retention: file.retention.unwrap_or_default(),
             tls,
             ws: file.ws.unwrap_or(defaults.ws),
             ws_path: file.ws_path.unwrap_or(defaults.ws_path),
@@ -188,6 +203,10 @@ impl Config {
                 let reason = "0, at least 1 is expected; no Agent could connect".to_owned();
                 return Err(ConfigError::Value { key, reason });
             }
+        }
+        if let Some(key) = config.rate.zero().or(config.retention.zero()) {
+            let reason = "0, at least 1 is expected".to_owned();
+            return Err(ConfigError::Value { key, reason });
         }
         if !config.ws_path.starts_with('/') {
             let reason = format!(
@@ -307,6 +326,9 @@ mod tests {
             ("tls_cert = \"a\"\ntls_ca = \"b\"", "tls_key: missing"),
             ("connections_max = 0", "at least 1"),
             ("connections_per_source_max = 0", "at least 1"),
+            ("[rate]\ntoken_burst = 0", "rate.token_burst: 0"),
+            ("[retention]\naudit_days = 0", "retention.audit_days: 0"),
+            ("[rate]\nburst = 1", "burst"),
             ("api = \"here\"", "api"),
             ("api = ", "api"),
         ] {

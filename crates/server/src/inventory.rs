@@ -4,7 +4,9 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use usphere_store::{Description, Device, Filter, Listing, Protocol, Sighting, Store, StoreError};
+use usphere_store::{
+    Description, Device, Field, Filter, Listing, Protocol, Sighting, Store, StoreError,
+};
 
 use crate::tracker::Progress;
 
@@ -12,6 +14,22 @@ use crate::tracker::Progress;
 #[derive(Clone)]
 pub(crate) struct Inventory {
     store: Store,
+}
+
+/// Which devices are looked for.
+#[derive(Debug, Default)]
+pub(crate) struct Wanted {
+    /// Words that all have to occur.
+    pub(crate) text: String,
+    pub(crate) fields: Vec<(Field, String)>,
+    pub(crate) tags: Vec<String>,
+}
+
+impl Wanted {
+    /// Whether that is every device.
+    pub(crate) fn is_everything(&self) -> bool {
+        self.text.trim().is_empty() && self.fields.is_empty() && self.tags.is_empty()
+    }
 }
 
 impl fmt::Debug for Inventory {
@@ -72,18 +90,20 @@ impl Inventory {
             .await
     }
 
-    /// As [`list`](Self::list), but only devices in which all words of `text` occur and that `keep` wants.
+    /// As [`list`](Self::list), but only devices that are `wanted` and that `keep` lets through.
     pub(crate) async fn search(
         &self,
         after: Option<String>,
         limit: u32,
-        text: String,
+        wanted: Wanted,
         keep: impl Fn(&str) -> bool + Send + 'static,
     ) -> Result<Listing, StoreError> {
         self.call(move |store| {
             let filter = Filter {
-                text: &text,
+                text: &wanted.text,
                 keep: &keep,
+                fields: &wanted.fields,
+                tags: &wanted.tags,
             };
             store.search(after.as_deref(), limit, &filter)
         })
@@ -100,6 +120,29 @@ impl Inventory {
         alias: Option<String>,
     ) -> Result<(), StoreError> {
         self.call(move |store| store.set_alias(&endpoint_id, alias.as_deref()))
+            .await
+    }
+
+    pub(crate) async fn set_tags(
+        &self,
+        endpoint_id: String,
+        tags: Vec<String>,
+    ) -> Result<(), StoreError> {
+        self.call(move |store| store.set_tags(&endpoint_id, tags))
+            .await
+    }
+
+    pub(crate) async fn add_tag(&self, endpoint_id: String, tag: String) -> Result<(), StoreError> {
+        self.call(move |store| store.add_tag(&endpoint_id, &tag))
+            .await
+    }
+
+    pub(crate) async fn remove_tag(
+        &self,
+        endpoint_id: String,
+        tag: String,
+    ) -> Result<(), StoreError> {
+        self.call(move |store| store.remove_tag(&endpoint_id, &tag))
             .await
     }
 

@@ -5,6 +5,7 @@
 //! an Operation travels, and never show a token or a value in the log.
 
 mod api;
+mod audit;
 mod config;
 mod console;
 mod data_folder;
@@ -14,10 +15,13 @@ mod http;
 mod inventory;
 pub mod limits;
 mod operations;
+mod rate;
+mod retention;
 mod server;
+mod tokens;
 mod tracker;
 
-pub use config::{Config, ConfigError};
+pub use config::{Config, ConfigError, Rate, Retention};
 pub use data_folder::DataError;
 pub use server::{Server, StartError};
 pub use usphere_runtime::TlsFiles;

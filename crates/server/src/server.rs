@@ -15,13 +15,16 @@ use usphere_runtime::controller_host::{ControllerConfig, ControllerHost};
 use usphere_store::{Store, StoreError};
 
 use crate::api::{self, Platform};
+use crate::audit::Audit;
 use crate::data_folder::{self, DataError, DataFolder, Token};
 use crate::events::Events;
 use crate::inventory::{self, Inventory};
 use crate::limits::STREAMS_MAX;
 use crate::operations::Operations;
+use crate::rate::Rates;
+use crate::tokens::Tokens;
 use crate::tracker::Tracker;
-use crate::{Config, descriptors, http};
+use crate::{Config, descriptors, http, retention};
 
 /// The key under which the store keeps the Endpoint ID.
 const ENDPOINT_ID: &str = "endpoint_id";
@@ -42,6 +45,8 @@ pub struct Server {
     serving: JoinHandle<()>,
     recording: JoinHandle<()>,
     tracking: JoinHandle<()>,
+    /// What nobody waits for when the server ends.
+    beside: [JoinHandle<()>; 2],
     carrying_out: [JoinHandle<()>; 2],
     _data: DataFolder,
 }
@@ -152,11 +157,18 @@ impl Server {
         let (operations, carrying_out) =
             Operations::start(store.clone(), controller.handle().clone()).await?;
         let events = Events::new(store.clone(), operations.clone());
+        let (presences, presence_recording) = events.presences();
+        let tokens = Tokens::open(store.clone(), &token).await?;
+        let audit = Audit::new(store.clone());
+        let beside = [
+            tokio::spawn(presence_recording),
+            tokio::spawn(retention::keep(store.clone(), config.retention)),
+        ];
         let notifications = controller.handle().notifications();
         let recording = tokio::spawn(events.clone().record(notifications));
         let inventory = Inventory::new(store);
         let (tracker, progress) = Tracker::new(controller.handle().clone(), inventory.clone());
-        let tracking = tokio::spawn(tracker.run());
+        let tracking = tokio::spawn(tracker.telling(presences).run());
         let (stop, stopped) = watch::channel(false);
         let platform = Arc::new(Platform {
             controller: controller.handle().clone(),
@@ -166,7 +178,9 @@ impl Server {
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             stopped: stopped.clone(),
             progress,
-            token: token.clone(),
+            tokens,
+            rates: Rates::new(config.rate),
+            audit,
             endpoint_id: endpoint_id.clone(),
             ws: ws_url.clone(),
             api: api_address,
@@ -188,6 +202,7 @@ impl Server {
             serving,
             recording,
             tracking,
+            beside,
             carrying_out,
             _data: data,
         })
@@ -269,6 +284,7 @@ impl Drop for Server {
         self.serving.abort();
         self.recording.abort();
         self.tracking.abort();
+        self.beside.iter().for_each(JoinHandle::abort);
         self.carrying_out.iter().for_each(JoinHandle::abort);
     }
 }

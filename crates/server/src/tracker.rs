@@ -12,6 +12,7 @@ use usphere_proto::EndpointId;
 use usphere_runtime::controller_host::{ControllerEvent, ControllerHandle, Events, OnlineAgent};
 use usphere_store::{Description, StoreError};
 
+use crate::events::Presences;
 use crate::inventory::Inventory;
 use crate::limits::{INTRODUCTIONS_MAX, INTRODUCTIONS_WAITING_MAX, OPERATION_TIMEOUT};
 
@@ -32,6 +33,7 @@ pub(crate) struct Tracker {
     controller: ControllerHandle,
     events: Events,
     inventory: Inventory,
+    presences: Option<Presences>,
     /// The last arrival that the inventory was told of.
     reached: watch::Sender<u64>,
     introductions: JoinSet<()>,
@@ -61,11 +63,20 @@ impl Tracker {
             events: controller.events(),
             controller,
             inventory,
+            presences: None,
             reached,
             introductions: JoinSet::new(),
             waiting: VecDeque::new(),
         };
         (tracker, Progress { reached: progress })
+    }
+
+    /// Has it taken down who comes and goes.
+    pub(crate) fn telling(self, presences: Presences) -> Self {
+        Self {
+            presences: Some(presences),
+            ..self
+        }
     }
 
     /// Follows the Agents; never ends by itself.
@@ -93,7 +104,10 @@ impl Tracker {
                 self.call_the_roll().await;
             }
             ControllerEvent::Offline { agent, .. } => {
-                told(&agent, self.inventory.left(agent.as_str()).await)
+                told(&agent, self.inventory.left(agent.as_str()).await);
+                if let Some(presences) = &self.presences {
+                    presences.offline(agent.as_str());
+                }
             }
             ControllerEvent::Online(online) => {
                 let arrival = online.arrival;
@@ -120,6 +134,9 @@ impl Tracker {
         }
         let seen = self.inventory.seen(online.agent.as_str(), online.remote);
         told(&online.agent, seen.await);
+        if let Some(presences) = &self.presences {
+            presences.online(online.agent.as_str(), online.remote);
+        }
         if self.waiting.len() < INTRODUCTIONS_WAITING_MAX {
             self.waiting.push_back(online.agent);
         } else {

@@ -50,6 +50,9 @@ pub const SIM_PROGRESS: Duration = Duration::from_secs(2);
 /// Operations that are listed where no limit is given.
 pub const OPERATIONS_LISTED: usize = 100;
 
+/// Entries of the audit that are listed where the command line does not say.
+pub const AUDIT_LISTED: usize = 100;
+
 /// How long each step of a verb may take.
 pub const TIMEOUT: Duration = Duration::from_secs(30);
 

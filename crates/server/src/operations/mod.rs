@@ -40,3 +40,4 @@ pub(crate) use self::name::Number;
 pub(crate) use self::request::read;
 use self::shell::Shared;
 pub(crate) use self::shell::{Accepted, NotAccepted, Operations, Wanted};
+pub(crate) use self::writer::call;

@@ -134,7 +134,7 @@ async fn write(shared: &Arc<Shared>, jobs: Vec<Job>, records: Vec<NewOperation>)
 }
 
 /// Calls the store from a blocking thread.
-pub(super) async fn call<T: Send + 'static>(
+pub(crate) async fn call<T: Send + 'static>(
     store: &Store,
     work: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {

@@ -70,6 +70,7 @@ const STEPS: &[&str] = &[
     CREATE INDEX operations_open ON operations (number) WHERE ended IS NULL;
     CREATE INDEX operations_ended ON operations (ended, number, bytes) WHERE ended IS NOT NULL;
 ",
+    include_str!("steps/api.sql"),
 ];
 
 /// Checks the file and brings it to the version of this software.

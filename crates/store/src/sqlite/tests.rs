@@ -7,6 +7,7 @@ use super::*;
 use crate::limits::{PAGE_DEVICES_MAX, TEXT_BYTES_MAX};
 use crate::{Protocol, Store};
 
+mod access;
 mod files;
 
 fn folder() -> tempfile::TempDir {
@@ -69,7 +70,12 @@ fn a_search_finds_all_words_anywhere_page_by_page() {
     store.describe("os::B-2", said).unwrap();
     let search = |text: &str, after: Option<&str>, limit: u32| {
         let keep = |id: &str| id != "os::A-1";
-        let filter = Filter { text, keep: &keep };
+        let filter = Filter {
+            text,
+            keep: &keep,
+            fields: &[],
+            tags: &[],
+        };
         store.search(after, limit, &filter).unwrap()
     };
     assert_eq!(ids(&search("", None, 9)), names[1..]);
@@ -146,6 +152,7 @@ fn a_device_is_kept_with_all_that_is_known() {
         last_seen: 10,
         remote_address: Some("192.0.2.1:40000".to_owned()),
         last_mtp: Some("websocket".to_owned()),
+        tags: Vec::new(),
     };
     let store = self::store(&folder);
     assert_eq!(store.find("Küche").unwrap(), expected);

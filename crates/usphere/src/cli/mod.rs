@@ -61,6 +61,10 @@ enum Verb {
     Protocol(verbs::protocol::Options),
     /// List, show and cancel what was asked of devices through the server
     Operations(verbs::operations::Options),
+    /// List, make and revoke tokens of the server
+    Tokens(verbs::tokens::Options),
+    /// Show who changed what through the server
+    Audit(verbs::audit::Options),
     /// Make a Record or Message readable
     Decode(verbs::decode::Options),
     /// Make and show certificates for TLS
@@ -102,6 +106,7 @@ impl Verb {
     fn run(self) -> Result<Exit, Failure> {
         match self {
             Self::Add(options) => options.run(),
+            Self::Audit(options) => options.run(),
             Self::Certs(options) => options.run(),
             Self::Decode(options) => options.run(),
             Self::Delete(options) => options.run(),
@@ -114,6 +119,7 @@ impl Verb {
             Self::Schema(options) => options.run(),
             Self::Set(options) => options.run(),
             Self::Sim(options) => options.run(),
+            Self::Tokens(options) => options.run(),
             Self::Watch(options) => options.run(),
         }
     }

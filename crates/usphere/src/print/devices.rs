@@ -26,6 +26,7 @@ pub(crate) struct Device {
     last_seen: i64,
     remote_address: Option<String>,
     last_mtp: Option<String>,
+    tags: Vec<String>,
 }
 
 impl Device {
@@ -87,6 +88,7 @@ pub(crate) fn card(device: &Device, now: i64) -> String {
     let lines = [
         ("Endpoint ID", clean(&device.endpoint_id)),
         ("Alias", shown(&device.alias)),
+        ("Tags", clean(&device.tags.join(", "))),
         ("State", device.state()),
         ("Seen", device.seen(now)),
         ("First seen", ago(now - device.first_seen)),

@@ -3,11 +3,13 @@
 //! What was done goes to stdout, what failed to stderr. No character of a device reaches a terminal as a
 //! control character.
 
+pub(crate) mod audit;
 mod changes;
 pub(crate) mod devices;
 pub(crate) mod notifications;
 pub(crate) mod operations;
 mod schema;
+pub(crate) mod tokens;
 mod values;
 
 use std::fmt::Write as _;

@@ -1,10 +1,9 @@
 //! `usphere devices`: the devices that the server knows.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use clap::{Args, Subcommand};
 
 use super::block_on;
+use super::operations::now;
 use crate::cli::reach::{Manner, ServerReach};
 use crate::failure::{Exit, Failure};
 use crate::print;
@@ -21,6 +20,8 @@ pub(crate) struct Options {
 enum Action {
     /// List them
     List {
+        #[command(flatten)]
+        wanted: Wanted,
         #[command(flatten)]
         server: ServerReach,
         #[command(flatten)]
@@ -49,6 +50,32 @@ enum Action {
         #[command(flatten)]
         manner: Manner,
     },
+    /// Give one tags
+    Tag {
+        /// An endpoint ID, an unambiguous part of one, or an alias
+        #[arg(value_name = "DEVICE")]
+        device: String,
+        /// Letters, digits and -_.:=/@
+        #[arg(value_name = "TAG", required = true)]
+        tags: Vec<String>,
+        #[command(flatten)]
+        server: ServerReach,
+        #[command(flatten)]
+        manner: Manner,
+    },
+    /// Take tags from one
+    Untag {
+        /// An endpoint ID, an unambiguous part of one, or an alias
+        #[arg(value_name = "DEVICE")]
+        device: String,
+        /// The tags
+        #[arg(value_name = "TAG", required = true)]
+        tags: Vec<String>,
+        #[command(flatten)]
+        server: ServerReach,
+        #[command(flatten)]
+        manner: Manner,
+    },
     /// Forget one and end its connection; it is back when it connects again
     Remove {
         /// An endpoint ID, an unambiguous part of one, or an alias
@@ -61,6 +88,37 @@ enum Action {
     },
 }
 
+/// Which devices are listed.
+#[derive(Args, Debug, Default)]
+struct Wanted {
+    /// Only those in which these words occur: names, makers, versions, addresses
+    #[arg(long, value_name = "WORDS")]
+    search: Option<String>,
+    /// Only those with this tag; with all of them where it is given again
+    #[arg(long, value_name = "TAG")]
+    tag: Vec<String>,
+    /// Only those that can be asked now
+    #[arg(long, conflicts_with = "offline")]
+    online: bool,
+    /// Only those that cannot be asked now
+    #[arg(long)]
+    offline: bool,
+}
+
+impl Wanted {
+    /// As the API takes it.
+    fn query(&self) -> Vec<(&'static str, String)> {
+        let tags = (!self.tag.is_empty()).then(|| ("tag", self.tag.join(",")));
+        let search = self.search.clone().map(|words| ("search", words));
+        let is_online = self
+            .online
+            .then_some(true)
+            .or(self.offline.then_some(false));
+        let online = is_online.map(|online| ("online", online.to_string()));
+        [search, tags, online].into_iter().flatten().collect()
+    }
+}
+
 impl Options {
     pub(crate) fn run(self) -> Result<Exit, Failure> {
         block_on(self.action.run())
@@ -70,8 +128,13 @@ impl Options {
 impl Action {
     async fn run(self) -> Result<Exit, Failure> {
         match self {
-            Self::List { server, manner } => {
-                let devices = connect(&server, manner).await?.devices().await?;
+            Self::List {
+                wanted,
+                server,
+                manner,
+            } => {
+                let mut api = connect(&server, manner).await?;
+                let devices = api.devices(&wanted.query()).await?;
                 if manner.json {
                     return print::json(&devices);
                 }
@@ -96,6 +159,18 @@ impl Action {
                 let mut api = connect(&server, manner).await?;
                 show(api.rename(&device, alias.as_deref()).await?, manner)
             }
+            Self::Tag {
+                device,
+                tags,
+                server,
+                manner,
+            } => tag(&device, &tags, true, &server, manner).await,
+            Self::Untag {
+                device,
+                tags,
+                server,
+                manner,
+            } => tag(&device, &tags, false, &server, manner).await,
             Self::Remove {
                 device,
                 server,
@@ -118,17 +193,25 @@ async fn connect(server: &ServerReach, manner: Manner) -> Result<Api, Failure> {
     Api::connect(server, manner.timeout).await
 }
 
+/// Gives a device tags, or takes them away.
+async fn tag(
+    device: &str,
+    tags: &[String],
+    is_wanted: bool,
+    server: &ServerReach,
+    manner: Manner,
+) -> Result<Exit, Failure> {
+    let mut api = connect(server, manner).await?;
+    let mut found = serde_json::Value::Null;
+    for tag in tags {
+        found = api.tag(device, tag, is_wanted).await?;
+    }
+    show(found, manner)
+}
+
 fn show(device: serde_json::Value, manner: Manner) -> Result<Exit, Failure> {
     if manner.json {
         return print::json(&device);
     }
     print::text(&print::devices::card(&Device::read(device)?, now()))
-}
-
-/// Milliseconds since 1970.
-fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| {
-        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-    })
 }

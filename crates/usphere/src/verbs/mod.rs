@@ -2,6 +2,7 @@
 
 pub(crate) mod add;
 mod assignment;
+pub(crate) mod audit;
 pub(crate) mod certs;
 pub(crate) mod decode;
 pub(crate) mod delete;
@@ -15,6 +16,7 @@ pub(crate) mod schema;
 pub(crate) mod set;
 pub(crate) mod sim;
 mod subscription;
+pub(crate) mod tokens;
 pub(crate) mod watch;
 
 use tokio::runtime;

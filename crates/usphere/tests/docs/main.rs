@@ -12,7 +12,7 @@ use std::{env, fs};
 use usphere::Exit;
 
 /// Every command whose help is printed, by its words.
-const COMMANDS: [&[&str]; 28] = [
+const COMMANDS: [&[&str]; 35] = [
     &[],
     &["server"],
     &["agent"],
@@ -20,6 +20,8 @@ const COMMANDS: [&[&str]; 28] = [
     &["devices", "list"],
     &["devices", "show"],
     &["devices", "alias"],
+    &["devices", "tag"],
+    &["devices", "untag"],
     &["devices", "remove"],
     &["get"],
     &["set"],
@@ -34,6 +36,11 @@ const COMMANDS: [&[&str]; 28] = [
     &["instances"],
     &["schema"],
     &["protocol"],
+    &["tokens"],
+    &["tokens", "list"],
+    &["tokens", "create"],
+    &["tokens", "revoke"],
+    &["audit"],
     &["decode"],
     &["certs"],
     &["certs", "ca"],

@@ -70,7 +70,7 @@ pub(crate) fn all() -> String {
         json!([device()]),
     );
     section(
-        "devices show --json, devices alias --json, devices remove --json",
+        "devices show --json, devices alias --json, devices tag --json, devices untag --json, devices remove --json",
         "One device; for `remove`, as it was.",
         device(),
     );
@@ -83,6 +83,16 @@ pub(crate) fn all() -> String {
         "operations show --json, operations cancel --json, and any verb with --later --json",
         "One operation.",
         operation(),
+    );
+    section(
+        "tokens list --json",
+        "A list. Times are milliseconds since 1970; `expires` is `null` for never. `tokens create --json` prints one of them with `token`, the secret.",
+        json!([token()]),
+    );
+    section(
+        "audit --json",
+        "A list, the newest first. `operation` is left out where it became none, `status` where it is not known what came of it.",
+        json!([audited()]),
     );
     section(
         "decode --json",
@@ -381,6 +391,7 @@ fn device() -> Value {
         last_seen: 1_800_000_100_000,
         remote_address: Some("127.0.0.1:50000".into()),
         last_mtp: Some("WebSocket".into()),
+        tags: vec!["site=attic".into()],
     };
     let mut json = json(device);
     json["online"] = true.into();
@@ -399,6 +410,31 @@ fn operation() -> Value {
         "expires": 1_700_086_400_000_i64,
         "attempts": 1,
         "error": {"error": "timed_out", "detail": "the device did not answer in time"},
+    })
+}
+
+fn token() -> Value {
+    json!({
+        "name": "ci",
+        "scope": "operate",
+        "created": 1_800_000_000_000_i64,
+        "created_by": "root",
+        "expires": null,
+        "last_used": 1_800_000_100_000_i64,
+    })
+}
+
+fn audited() -> Value {
+    json!({
+        "id": 7,
+        "at": 1_800_000_100_000_i64,
+        "actor": "ci",
+        "remote": "192.0.2.1:50000",
+        "action": "set",
+        "target": "os::00256D-0123456789",
+        "what": "Device.Time.Enable",
+        "operation": "op-018bcfe568000001",
+        "status": 200,
     })
 }
 
