@@ -146,6 +146,27 @@ impl Inventory {
             .await
     }
 
+    /// The Endpoint IDs of the devices that have this tag, in order, at most `limit`.
+    pub(crate) async fn tagged(&self, tag: String, limit: u32) -> Result<Vec<String>, StoreError> {
+        self.call(move |store| store.tagged(&tag, limit)).await
+    }
+
+    /// Adds a device that was never there, unless it is known.
+    pub(crate) async fn expect(&self, endpoint_id: &str) -> Result<(), StoreError> {
+        let expected = Sighting {
+            endpoint_id: endpoint_id.to_owned(),
+            protocol: Protocol::Usp,
+            at: now(),
+            remote_address: None,
+            mtp: None,
+        };
+        self.call(move |store| match store.find(&expected.endpoint_id) {
+            Ok(known) if known.endpoint_id == expected.endpoint_id => Ok(()),
+            _ => store.seen(vec![expected]),
+        })
+        .await
+    }
+
     /// Forgets a device, once every arrival up to this one was taken down: else one that is under way
     /// would bring it back.
     pub(crate) async fn remove_after(

@@ -126,6 +126,9 @@ pub const SCANNED_EVENTS_MAX: u32 = 10_000;
 /// Bytes of what the audit says of one change.
 pub const AUDITED_BYTES_MAX: usize = 1024;
 
+/// Agents of one home that are listed.
+pub const ASSOCIATED_MAX: u32 = 1000;
+
 /// Tags by which devices are looked for at the same time.
 pub const SEARCHED_TAGS_MAX: usize = 8;
 

@@ -84,6 +84,48 @@ const CHANGES: &[Change] = &[
         Scope::Operate,
         "operation.cancel",
     ),
+    change(
+        Method::POST,
+        "/bbf/v2/agents",
+        Scope::Admin,
+        "device.create",
+    ),
+    change(
+        Method::PUT,
+        "/bbf/v2/agents/{endpointID}",
+        Scope::Operate,
+        "device.change",
+    ),
+    change(
+        Method::DELETE,
+        "/bbf/v2/agents/{endpointID}",
+        Scope::Admin,
+        "device.remove",
+    ),
+    change(
+        Method::POST,
+        "/bbf/v2/agents/{endpointID}/serviceElements",
+        Scope::Operate,
+        "add",
+    ),
+    change(
+        Method::PATCH,
+        "/bbf/v2/agents/{endpointID}/serviceElements/{name}",
+        Scope::Operate,
+        "set",
+    ),
+    change(
+        Method::DELETE,
+        "/bbf/v2/agents/{endpointID}/serviceElements/{name}",
+        Scope::Operate,
+        "delete",
+    ),
+    change(
+        Method::POST,
+        "/bbf/v2/agents/{endpointID}/commands",
+        Scope::Operate,
+        "operate",
+    ),
     change(Method::POST, "/api/v1/tokens", Scope::Admin, "token.create"),
     change(
         Method::DELETE,

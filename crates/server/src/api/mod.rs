@@ -12,6 +12,7 @@
 //! `Last-Event-ID` or `after` names. Events are kept as [`usphere_store::limits`] and `retention` in the configuration say.
 
 mod access;
+mod agents;
 mod audit;
 mod devices;
 mod events;
@@ -108,6 +109,14 @@ fn routes(platform: &Arc<Platform>) -> OpenApiRouter<Arc<Platform>> {
         .routes(routes!(tokens::revoke))
         .routes(routes!(tokens::own))
         .routes(routes!(audit::list))
+        .routes(routes!(agents::create))
+        .routes(routes!(agents::show, agents::update, agents::remove))
+        .routes(routes!(agents::status))
+        .routes(routes!(agents::associated))
+        .routes(routes!(agents::add))
+        .routes(routes!(agents::get, agents::set, agents::delete))
+        .routes(routes!(agents::run))
+        .routes(routes!(agents::ended))
         .route_layer(middleware::from_fn_with_state(
             Arc::clone(platform),
             access::allow,

@@ -103,7 +103,11 @@ fn finished(mut document: OpenApi) -> OpenApi {
     document
 }
 
-const TAGS: [(&str, &str); 7] = [
+const TAGS: [(&str, &str); 8] = [
+    (
+        "agents",
+        "The Broadband Forum's USP Controller API, for software that was written for it",
+    ),
     ("audit", "Who changed what"),
     ("devices", "The inventory"),
     ("events", "What devices say, and when they come and go"),

@@ -24,7 +24,7 @@ use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::time::timeout;
-use usphere_datamodel::operation::{Operation, OperationError, OperationKind};
+use usphere_datamodel::operation::{Operation, OperationError, OperationKind, Outcome};
 use usphere_proto::EndpointId;
 use usphere_store::{OperationQuery, OperationState};
 use utoipa::{IntoParams, ToSchema};
@@ -296,6 +296,56 @@ async fn outcome(
             ))
         }
     }
+}
+
+/// Asks a device for something and waits for what comes of it.
+pub(super) async fn carry_out(
+    platform: &Platform,
+    trail: &Trail,
+    device: String,
+    operation: Operation,
+) -> Answer<(Number, Outcome)> {
+    trail.what(paths(&operation));
+    let known = platform.inventory.find(device).await?;
+    trail.target(&known.endpoint_id);
+    let device =
+        EndpointId::from_wire(&known.endpoint_id).map_err(|_| OperationError::NotConnected)?;
+    let kind = operation.kind();
+    let wanted = Wanted {
+        device,
+        operation,
+        patience: OPERATION_TIMEOUT,
+        expiry: None,
+        key: None,
+    };
+    if operations::is_repeatable(kind) {
+        let (number, outcome) = platform.operations.read(wanted).await;
+        return Ok((number, outcome?));
+    }
+    let Accepted::New(number, ended) = platform.operations.submit(wanted).await? else {
+        // Only a key makes it an earlier one.
+        return Err(Failure::Damaged.into());
+    };
+    trail.operation(number);
+    let end = ended.await.map_err(|_| NotAccepted::Shut)?;
+    match end.as_ref() {
+        Ok(outcome) => Ok((number, outcome.clone())),
+        Err(failure) => Err(failure.clone().into()),
+    }
+}
+
+/// What came of a kept Operation so far; none where nothing is known yet.
+pub(super) fn kept_by(row: &usphere_store::Operation) -> Answer<Option<Outcome>> {
+    if let Some(error) = &row.error {
+        return Err(Failure::from_json(error).into());
+    }
+    let Some(outcome) = &row.outcome else {
+        return Ok(None);
+    };
+    let mut json = serde_json::Deserializer::from_str(outcome);
+    let kind: OperationKind = row.kind.parse().map_err(|_| Failure::Damaged)?;
+    let outcome = Outcome::from_json(kind, &mut json).map_err(|_| Failure::Damaged)?;
+    Ok(Some(outcome))
 }
 
 fn told(number: Number, end: &End) -> Response {
