@@ -74,8 +74,9 @@ export class House {
     });
   }
 
-  /** Asks a device through the API. */
+  /** Asks a device through the API, once it is there. */
   async ask(id: string, verb: string, body: unknown): Promise<void> {
+    await until(`${id} to be online`, async () => (await this.devices()).includes(id));
     const answer = await fetch(`${this.url}/api/v1/devices/${encodeURIComponent(id)}/${verb}`, {
       method: "POST",
       headers: { Authorization: `Bearer ${this.token}`, "Content-Type": "application/json" },

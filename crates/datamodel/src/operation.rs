@@ -152,6 +152,7 @@ pub struct UnknownKind;
 
 /// Reads values.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Get {
     /// Paths of objects and parameters; searches, wildcards and references are followed.
@@ -163,6 +164,7 @@ pub struct Get {
 
 /// Writes values.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Set {
     /// What to write, object by object.
@@ -174,6 +176,7 @@ pub struct Set {
 
 /// Adds rows to tables.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Add {
     /// The rows, each with the path of its table and the values it starts with.
@@ -185,6 +188,7 @@ pub struct Add {
 
 /// Values for the object, objects or new row at a path.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ObjectSettings {
     /// The object, a search that finds objects, or for [`Add`] the table.
@@ -196,6 +200,7 @@ pub struct ObjectSettings {
 
 /// One value to write.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Setting {
     /// The parameter, relative to its object.
@@ -209,6 +214,7 @@ pub struct Setting {
 
 /// Deletes rows of tables.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Delete {
     /// Paths of instances, or searches that find them.
@@ -220,6 +226,7 @@ pub struct Delete {
 
 /// Runs a command.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Operate {
     /// Path of the command, with its `()`.
@@ -238,6 +245,7 @@ pub struct Operate {
 
 /// Lists the instances of tables.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Instances {
     /// Paths of tables or objects.
@@ -249,6 +257,7 @@ pub struct Instances {
 
 /// Asks what there can be below some paths.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SupportedModel {
     /// Paths of objects, parameters, commands or events, with `{i}` for instances.
@@ -272,6 +281,7 @@ pub struct SupportedModel {
 
 /// Asks which versions of its protocol the device speaks.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SupportedProtocol {
     /// The versions the asker says it speaks, as `major.minor`; its own list where empty.

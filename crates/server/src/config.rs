@@ -1,6 +1,7 @@
 //! What a server is started with. A TOML file has the same keys as [`Config`] has fields; a key that is not
 //! known is an error.
 
+mod api;
 mod keys;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use usphere_mtp::limits;
 use usphere_proto::EndpointId;
 use usphere_runtime::TlsFiles;
 
+pub use self::api::{Rate, Retention};
 use crate::limits::CONFIG_BYTES_MAX;
 use crate::links_config::LinksConfig;
 use crate::onboarding::OnboardingConfig;
@@ -47,6 +49,10 @@ pub struct Config {
     pub links: LinksConfig,
     /// How devices are taken on board.
     pub onboarding: OnboardingConfig,
+    /// How many requests the API takes.
+    pub rate: Rate,
+    /// How long things are kept.
+    pub retention: Retention,
     /// What Agents have to speak TLS with, at the same door. Without it the door is plain.
     pub tls: Option<TlsFiles>,
     /// Where Agents connect over WebSocket; port 0 takes any free one.
@@ -131,6 +137,8 @@ struct File {
     links: Option<LinksConfig>,
     #[serde(default)]
     onboarding: OnboardingConfig,
+    rate: Option<Rate>,
+    retention: Option<Retention>,
     tls_ca: Option<PathBuf>,
     tls_cert: Option<PathBuf>,
     tls_key: Option<PathBuf>,
@@ -154,6 +162,8 @@ impl Config {
             metrics: None,
             links: LinksConfig::default(),
             onboarding: OnboardingConfig::default(),
+            rate: Rate::default(),
+            retention: Retention::default(),
             tls: None,
             ws: SocketAddr::from(([127, 0, 0, 1], 8081)),
             ws_path: "/usp".into(),
@@ -224,6 +234,8 @@ impl Config {
             metrics: file.metrics,
             links: file.links.unwrap_or(defaults.links).checked()?,
             onboarding: file.onboarding,
+            rate: file.rate.unwrap_or_default(),
+            retention: file.retention.unwrap_or_default(),
             tls,
             ws: file.ws.unwrap_or(defaults.ws),
             ws_path: file.ws_path.unwrap_or(defaults.ws_path),
@@ -239,6 +251,10 @@ impl Config {
                 let reason = "0, at least 1 is expected; no Agent could connect".to_owned();
                 return Err(ConfigError::Value { key, reason });
             }
+        }
+        if let Some(key) = config.rate.zero().or(config.retention.zero()) {
+            let reason = "0, at least 1 is expected".to_owned();
+            return Err(ConfigError::Value { key, reason });
         }
         if !config.ws_path.starts_with('/') {
             let reason = format!(
@@ -415,6 +431,9 @@ mod tests {
             ("log_format = \"xml\"", "`text` or `json`"),
             ("[onboarding]\nfirst_contact = \"never\"", "first_contact"),
             ("[onboarding]\nfirst = 1", "first"),
+            ("[rate]\ntoken_burst = 0", "rate.token_burst: 0"),
+            ("[retention]\naudit_days = 0", "retention.audit_days: 0"),
+            ("[rate]\nburst = 1", "burst"),
             ("api = ", "api"),
         ] {
             let error = Config::from_toml(text, "d").unwrap_err().to_string();

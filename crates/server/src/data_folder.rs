@@ -266,6 +266,11 @@ pub(crate) fn made_endpoint_id() -> Result<String, DataError> {
     Ok(format!("uuid::{a}-{b}-{c}-{d}-{e}"))
 }
 
+/// A new token. Its beginning tells people and scanners of leaked secrets what it is.
+pub(crate) fn made_token() -> Result<String, DataError> {
+    Ok(format!("usphere_{}", hex(&random::<TOKEN_BYTES>()?)))
+}
+
 fn random<const N: usize>() -> Result<[u8; N], DataError> {
     let mut bytes = [0; N];
     OsRng

@@ -1,17 +1,20 @@
-//! What devices say of their own accord: kept, then acknowledged, then announced to those who follow.
+//! What devices say of their own accord, and that they come and go: kept, then acknowledged, then announced to those
+//! who follow.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use serde::Serialize;
-use tokio::sync::broadcast;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{broadcast, mpsc};
 use usphere_datamodel::operation::{NotificationKind, Notified};
 use usphere_runtime::controller_host::{Delivery, Notifications};
 use usphere_store::{Milliseconds, NewEvent, Store, StoreError};
+use utoipa::ToSchema;
 
 use crate::blocking::call;
 use crate::health;
 use crate::inventory;
-use crate::limits::{ANNOUNCEMENTS_MAX, NOTIFICATIONS_TOGETHER_MAX};
+use crate::limits::{ANNOUNCEMENTS_MAX, NOTIFICATIONS_TOGETHER_MAX, PRESENCES_WAITING_MAX};
 use crate::metrics::Counts;
 use crate::onboarding::Onboarding;
 use crate::operations::Operations;
@@ -43,8 +46,14 @@ pub(crate) struct Read {
     pub(crate) last: Option<i64>,
 }
 
+/// Takes down that devices come and go. Clones are the same.
+#[derive(Clone, Debug)]
+pub(crate) struct Presences {
+    waiting: mpsc::Sender<NewEvent>,
+}
+
 /// An event as the API shows it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Event {
     /// Its number; later ones have higher numbers.
     pub(crate) id: i64,
@@ -53,7 +62,52 @@ pub(crate) struct Event {
     /// When it came.
     at: Milliseconds,
     #[serde(flatten)]
-    notified: Notified,
+    pub(crate) happened: Happened,
+}
+
+/// What happened.
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum Happened {
+    /// The device came or went.
+    Presence(Presence),
+    /// The device said so.
+    Said(Notified),
+}
+
+/// A device came or went.
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
+#[serde(tag = "type")]
+pub(crate) enum Presence {
+    /// It cannot be asked any more.
+    Offline {},
+    /// It can be asked now. Without an `Offline` since the one before, the server was started anew.
+    Online {
+        /// From which address it came.
+        remote: String,
+    },
+}
+
+impl Happened {
+    /// The name of each kind, as the field `type` has it.
+    pub(crate) const KINDS: [&str; 8] = [
+        "Event",
+        "ObjectCreation",
+        "ObjectDeletion",
+        "Offline",
+        "OnBoardRequest",
+        "Online",
+        "OperationComplete",
+        "ValueChange",
+    ];
+
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Presence(Presence::Offline {}) => "Offline",
+            Self::Presence(Presence::Online { .. }) => "Online",
+            Self::Said(said) => said.notification.kind().as_str(),
+        }
+    }
 }
 
 impl Events {
@@ -81,16 +135,17 @@ impl Events {
         self.announce.subscribe()
     }
 
-    /// The events of a device after the number `after`, in order.
+    /// The events of a device, or of all, after the number `after`, in order.
     pub(crate) async fn list(
         &self,
-        device: &str,
+        device: Option<&str>,
         after: i64,
         limit: u32,
     ) -> Result<Read, StoreError> {
-        let device = device.to_owned();
-        let kept = call(&self.store, move |store| {
-            store.events(&device, after, limit)
+        let device = device.map(str::to_owned);
+        let kept = call(&self.store, move |store| match device {
+            Some(device) => store.events(&device, after, limit),
+            None => store.all_events(after, limit),
         })
         .await?;
         Ok(Read {
@@ -116,6 +171,50 @@ impl Events {
             if !heard.is_empty() {
                 self.keep(heard).await;
             }
+        }
+    }
+
+    /// From now on takes down who comes and goes; ends when nobody can tell any more.
+    pub(crate) fn presences(&self) -> (Presences, impl Future<Output = ()> + Send + 'static) {
+        let (waiting, mut told) = mpsc::channel(PRESENCES_WAITING_MAX);
+        let events = self.clone();
+        let recording = async move {
+            let mut together = Vec::new();
+            while told
+                .recv_many(&mut together, NOTIFICATIONS_TOGETHER_MAX)
+                .await
+                > 0
+            {
+                events.keep_presences(std::mem::take(&mut together)).await;
+            }
+        };
+        (Presences { waiting }, recording)
+    }
+
+    async fn keep_presences(&self, presences: Vec<NewEvent>) {
+        let devices: Vec<Arc<str>> = presences
+            .iter()
+            .map(|event| event.device.as_str().into())
+            .collect();
+        match call(&self.store, move |store| {
+            store.add_events_of_known(presences)
+        })
+        .await
+        {
+            Ok(ids) => devices
+                .into_iter()
+                .zip(ids)
+                .for_each(|(device, id)| self.announce(device, id)),
+            Err(error) => {
+                tracing::error!(%error, "that devices came or went could not be kept");
+            }
+        }
+    }
+
+    /// Tells those who follow, if there are any.
+    fn announce(&self, device: Arc<str>, id: Option<i64>) {
+        if let Some(id) = id {
+            drop(self.announce.send(Announcement { device, id }));
         }
     }
 
@@ -146,12 +245,10 @@ impl Events {
         let is_heard = self.operations.heard(&deliveries).await;
         for (delivery, id) in deliveries.into_iter().zip(ids) {
             let kind = delivery.notified.notification.kind();
-            if let Some(id) = id {
+            if id.is_some() {
                 self.counts.notified(kind);
-                let device = delivery.agent.as_str().into();
-                // Nobody has to follow.
-                drop(self.announce.send(Announcement { device, id }));
             }
+            self.announce(delivery.agent.as_str().into(), id);
             if is_heard || kind != NotificationKind::OperationComplete {
                 delivery.taken();
             }
@@ -159,13 +256,42 @@ impl Events {
     }
 }
 
+impl Presences {
+    /// A device is there, which the inventory knows by now.
+    pub(crate) fn online(&self, device: &str, remote: SocketAddr) {
+        let remote = remote.to_string();
+        self.tell(device, &Presence::Online { remote });
+    }
+
+    /// A device is there no more.
+    pub(crate) fn offline(&self, device: &str) {
+        self.tell(device, &Presence::Offline {});
+    }
+
+    /// Never waits: to know who is there is more than to know who was.
+    fn tell(&self, device: &str, presence: &Presence) {
+        let Ok(content) = serde_json::to_string(presence) else {
+            return;
+        };
+        let event = NewEvent {
+            device: device.to_owned(),
+            at: inventory::now(),
+            msg_id: String::new(),
+            content,
+        };
+        if self.waiting.try_send(event).is_err() {
+            tracing::warn!(device, "that it came or went is not kept: too much waits");
+        }
+    }
+}
+
 fn shown(event: usphere_store::Event) -> Option<Event> {
     match serde_json::from_str(&event.content) {
-        Ok(notified) => Some(Event {
+        Ok(happened) => Some(Event {
             id: event.id,
             device: event.device,
             at: event.at,
-            notified,
+            happened,
         }),
         Err(error) => {
             tracing::warn!(id = event.id, %error, "a kept event cannot be read");

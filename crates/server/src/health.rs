@@ -16,7 +16,7 @@ use usphere_store::{Store, StoreError};
 use crate::limits::{DISK_FREE_MIN, HEALTH_INTERVAL, HEALTH_PATIENCE, HEALTH_REMEMBERED};
 
 /// How the store is.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum StoreHealth {
     /// What is written is kept.
@@ -30,7 +30,7 @@ pub(crate) enum StoreHealth {
 }
 
 /// Whether the server can do its work.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, utoipa::ToSchema)]
 pub(crate) struct Readiness {
     pub(crate) store: StoreHealth,
     /// Whether the server is about to end.

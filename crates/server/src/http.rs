@@ -4,6 +4,7 @@
 //! that never finish one must not keep the others out.
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -44,7 +45,7 @@ async fn serve_readers(
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
+                Ok((stream, remote)) => {
                     limit_unread(&stream, unread);
                     if room.available_permits() == 0 {
                         seats.make_room();
@@ -58,7 +59,7 @@ async fn serve_readers(
                     let seat = seats.take();
                     connections.spawn(async move {
                         tokio::select! {
-                            () = connection(stream, router, stop, &seat) => {}
+                            () = connection(stream, remote, router, stop, &seat) => {}
                             () = seat.leave.notified() => {}
                         }
                         drop(permit);
@@ -77,6 +78,10 @@ async fn serve_readers(
     let finished = async { while connections.join_next().await.is_some() {} };
     drop(timeout(SHUTDOWN_PATIENCE, finished).await);
 }
+
+/// Whom a request comes from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Remote(pub(crate) SocketAddr);
 
 /// Marks an answer that goes on until one side ends it: its connection is never idle.
 #[derive(Clone, Copy, Debug)]
@@ -128,12 +133,14 @@ fn limit_unread(stream: &TcpStream, unread: Duration) {
 
 async fn connection(
     stream: TcpStream,
+    remote: SocketAddr,
     router: Router,
     mut stop: watch::Receiver<bool>,
     seat: &Seat,
 ) {
     let router = TowerToHyperService::new(router);
-    let service = service_fn(|request| {
+    let service = service_fn(|mut request: hyper::Request<_>| {
+        request.extensions_mut().insert(Remote(remote));
         seat.busy.store(true, Ordering::Relaxed);
         let answer = router.call(request);
         async {

@@ -4,7 +4,9 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use usphere_store::{Device, DeviceState, Filter, Listing, Protocol, Sighting, Store, StoreError};
+use usphere_store::{
+    Device, DeviceState, Field, Filter, Listing, Protocol, Sighting, Store, StoreError,
+};
 
 use crate::blocking::call;
 use crate::tracker::Progress;
@@ -13,6 +15,15 @@ use crate::tracker::Progress;
 #[derive(Clone)]
 pub(crate) struct Inventory {
     store: Store,
+}
+
+/// Which devices are looked for.
+#[derive(Debug, Default)]
+pub(crate) struct Wanted {
+    /// Words that all have to occur.
+    pub(crate) text: String,
+    pub(crate) fields: Vec<(Field, String)>,
+    pub(crate) tags: Vec<String>,
 }
 
 impl fmt::Debug for Inventory {
@@ -84,13 +95,15 @@ impl Inventory {
         &self,
         after: Option<String>,
         limit: u32,
-        text: String,
+        wanted: Wanted,
         keep: impl Fn(&str) -> bool + Send + 'static,
     ) -> Result<Listing, StoreError> {
         call(&self.store, move |store| {
             let filter = Filter {
-                text: &text,
+                text: &wanted.text,
                 keep: &keep,
+                fields: &wanted.fields,
+                tags: &wanted.tags,
             };
             store.list(after.as_deref(), limit, &filter)
         })
@@ -108,6 +121,53 @@ impl Inventory {
     ) -> Result<(), StoreError> {
         call(&self.store, move |store| {
             store.set_alias(&endpoint_id, alias.as_deref())
+        })
+        .await
+    }
+
+    pub(crate) async fn set_tags(
+        &self,
+        endpoint_id: String,
+        tags: Vec<String>,
+    ) -> Result<(), StoreError> {
+        call(&self.store, move |store| store.set_tags(&endpoint_id, tags)).await
+    }
+
+    pub(crate) async fn add_tag(&self, endpoint_id: String, tag: String) -> Result<(), StoreError> {
+        call(&self.store, move |store| store.add_tag(&endpoint_id, &tag)).await
+    }
+
+    pub(crate) async fn remove_tag(
+        &self,
+        endpoint_id: String,
+        tag: String,
+    ) -> Result<(), StoreError> {
+        call(&self.store, move |store| {
+            store.remove_tag(&endpoint_id, &tag)
+        })
+        .await
+    }
+
+    /// The Endpoint IDs of the devices that have this tag, in order, at most `limit`.
+    pub(crate) async fn tagged(&self, tag: String, limit: u32) -> Result<Vec<String>, StoreError> {
+        call(&self.store, move |store| store.tagged(&tag, limit)).await
+    }
+
+    /// Adds a device that was never there, unless it is known.
+    pub(crate) async fn expect(&self, endpoint_id: &str) -> Result<(), StoreError> {
+        let expected = Sighting {
+            endpoint_id: endpoint_id.to_owned(),
+            protocol: Protocol::Usp,
+            at: now(),
+            remote_address: None,
+            mtp: None,
+            state: DeviceState::Approved,
+        };
+        call(&self.store, move |store| {
+            match store.find(&expected.endpoint_id) {
+                Ok(known) if known.endpoint_id == expected.endpoint_id => Ok(()),
+                _ => store.seen(vec![expected]),
+            }
         })
         .await
     }

@@ -5,6 +5,7 @@
 //! an Operation travels, and never show a token or a value in the log.
 
 mod api;
+mod audit;
 mod backup;
 mod blocking;
 mod config;
@@ -21,12 +22,15 @@ mod links_config;
 mod metrics;
 mod onboarding;
 mod operations;
+mod rate;
 mod reload;
+mod retention;
 mod server;
+mod tokens;
 mod tracker;
 
 pub use backup::{BackupError, Manifest, Restored, backup, examine, migrate, restore};
-pub use config::{Change, Config, ConfigError, Key, LogFormat, keys};
+pub use config::{Change, Config, ConfigError, Key, LogFormat, Rate, Retention, keys};
 pub use data_folder::DataError;
 pub use doctor::Reason;
 pub use links_config::LinksConfig;

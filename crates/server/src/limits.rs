@@ -154,6 +154,36 @@ pub const READ_OUTCOME_BYTES_MAX: usize = 4 << 10;
 /// Ends of commands that are remembered until the answer that names the commands was taken in.
 pub const COMMAND_ENDS_EARLY_MAX: usize = 64;
 
+/// Longest `Idempotency-Key`, in bytes. The store keeps it with the number of the token.
+pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+
+/// Callers whose rates are told apart; further addresses share one.
+pub const RATES_MAX: usize = 65_536;
+
+/// Time between two notes in the store that a token is used, in milliseconds.
+pub const TOKEN_USE_INTERVAL: i64 = 60_000;
+
+/// The longest time for which a token may be made, in seconds.
+pub const TOKEN_SECONDS_MAX: u64 = 10 * 365 * 24 * 3600;
+
+/// Entries of a page of the audit where the request does not say.
+pub const PAGE_AUDIT: u32 = 100;
+
+/// Comings and goings of devices that wait to be stored.
+pub const PRESENCES_WAITING_MAX: usize = 65_536;
+
+/// Events that are looked at for one page of those of a kind; the next page goes on behind them.
+pub const SCANNED_EVENTS_MAX: u32 = 10_000;
+
+/// Bytes of what the audit says of one change.
+pub const AUDITED_BYTES_MAX: usize = 1024;
+
+/// Agents of one home that are listed.
+pub const ASSOCIATED_MAX: u32 = 1000;
+
+/// Tags by which devices are looked for at the same time.
+pub const SEARCHED_TAGS_MAX: usize = 8;
+
 /// Operations of a page where the request does not say.
 pub const PAGE_OPERATIONS: u32 = 100;
 

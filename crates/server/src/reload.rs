@@ -28,7 +28,7 @@ pub trait Surroundings: Send + Sync {
 }
 
 /// What came of a reload.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Reloaded {
     /// Keys whose new values hold from now on.
     pub applied: Vec<String>,

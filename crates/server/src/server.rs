@@ -15,6 +15,7 @@ use usphere_runtime::controller_host::{ControllerConfig, ControllerHost};
 use usphere_store::{Store, StoreError};
 
 use crate::api::{self, Platform};
+use crate::audit::Audit;
 use crate::data_folder::{self, DataError, DataFolder, Token};
 use crate::doctor::Doctor;
 use crate::events::Events;
@@ -24,9 +25,11 @@ use crate::limits::STREAMS_MAX;
 use crate::metrics::{Counts, Exposition, Sources};
 use crate::onboarding::Onboarding;
 use crate::operations::Operations;
+use crate::rate::Rates;
 use crate::reload::{ReloadError, Reloaded, Reloader, Surroundings};
+use crate::tokens::Tokens;
 use crate::tracker::Tracker;
-use crate::{Config, descriptors, http};
+use crate::{Config, descriptors, http, retention};
 
 /// The key under which the store keeps the Endpoint ID.
 const ENDPOINT_ID: &str = "endpoint_id";
@@ -50,6 +53,8 @@ pub struct Server {
     recording: JoinHandle<()>,
     examining: JoinHandle<()>,
     tracking: JoinHandle<()>,
+    /// What nobody waits for when the server ends.
+    beside: [JoinHandle<()>; 2],
     carrying_out: [JoinHandle<()>; 2],
     taking_on_board: [JoinHandle<()>; 2],
     _data: DataFolder,
@@ -178,7 +183,6 @@ impl Server {
             Tracker::new(handle.clone(), inventory.clone(), onboarding.clone());
         let (doctor, recorder) = Doctor::new(store.clone(), failed);
         let examining = tokio::spawn(recorder.record());
-        let tracking = tokio::spawn(tracker.run());
         let events = Events::new(
             store.clone(),
             operations.clone(),
@@ -187,6 +191,14 @@ impl Server {
             progress.clone(),
         );
         let recording = tokio::spawn(events.clone().record(handle.notifications()));
+        let (presences, presence_recording) = events.presences();
+        let tokens = Tokens::open(store.clone(), &token).await?;
+        let audit = Audit::new(store.clone());
+        let beside = [
+            tokio::spawn(presence_recording),
+            tokio::spawn(retention::keep(store.clone(), config.retention)),
+        ];
+        let tracking = tokio::spawn(tracker.telling(presences).run());
         let (stop, stopped) = watch::channel(false);
         let exposition = Arc::new(Exposition::new(
             &counts,
@@ -214,7 +226,9 @@ impl Server {
             counts,
             exposition,
             health,
-            token: token.clone(),
+            tokens,
+            rates: Rates::new(config.rate),
+            audit,
             endpoint_id: endpoint_id.clone(),
             ws: ws_url.clone(),
             api: api_address,
@@ -243,6 +257,7 @@ impl Server {
             recording,
             examining,
             tracking,
+            beside,
             carrying_out,
             taking_on_board,
             _data: data,
@@ -360,6 +375,7 @@ impl Drop for Server {
         self.recording.abort();
         self.examining.abort();
         self.tracking.abort();
+        self.beside.iter().for_each(JoinHandle::abort);
         let others = self.carrying_out.iter().chain(&self.taking_on_board);
         others.for_each(JoinHandle::abort);
     }

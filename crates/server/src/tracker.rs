@@ -10,6 +10,7 @@ use usphere_runtime::controller_host::{
 };
 use usphere_store::{DeviceState, StoreError};
 
+use crate::events::Presences;
 use crate::health;
 use crate::inventory::Inventory;
 use crate::onboarding::Onboarding;
@@ -20,6 +21,7 @@ pub(crate) struct Tracker {
     events: Events,
     inventory: Inventory,
     onboarding: Onboarding,
+    presences: Option<Presences>,
     /// The last arrival that the inventory was told of.
     reached: watch::Sender<u64>,
 }
@@ -52,9 +54,18 @@ impl Tracker {
             controller,
             inventory,
             onboarding,
+            presences: None,
             reached,
         };
         (tracker, Progress { reached: progress })
+    }
+
+    /// Has it taken down who comes and goes.
+    pub(crate) fn telling(self, presences: Presences) -> Self {
+        Self {
+            presences: Some(presences),
+            ..self
+        }
     }
 
     /// Follows the Agents; never ends by itself.
@@ -75,7 +86,10 @@ impl Tracker {
                 self.call_the_roll().await;
             }
             ControllerEvent::Offline { agent, .. } => {
-                told(&agent, self.inventory.left(agent.as_str()).await)
+                told(&agent, self.inventory.left(agent.as_str()).await);
+                if let Some(presences) = &self.presences {
+                    presences.offline(agent.as_str());
+                }
             }
             ControllerEvent::Online(online) => {
                 let arrival = online.arrival;
@@ -120,6 +134,9 @@ impl Tracker {
         }
         let seen = self.inventory.seen(agent.as_str(), online.remote, state);
         told(&agent, seen.await);
+        if let Some(presences) = &self.presences {
+            presences.online(agent.as_str(), online.remote);
+        }
         self.onboarding.check(agent);
     }
 

@@ -12,6 +12,7 @@ use usphere_server::limits::STREAMS_MAX;
 
 const AGENT: &str = "self::agent-1";
 const EVENTS: &str = "/api/v1/devices/agent-1/events";
+const SAID: &str = "/api/v1/events?device=agent-1&type=ValueChange";
 const LIVE: &str = "/api/v1/devices/agent-1/events/live";
 
 fn notify(agent: &Played, server: &Server, msg_id: &str, value: &str) {
@@ -48,14 +49,15 @@ async fn a_notification_is_kept_before_it_is_answered_and_only_once() {
     let mut agent = Played::introduced(&first, AGENT, polite).await;
     notify(&agent, &first, "n-1", "1");
     assert_eq!(answered(&mut agent).await, "n-1");
-    let events = get(&first, EVENTS).await.body;
+    let events = get(&first, SAID).await.body;
     let at = events["events"][0]["at"].clone();
     assert!(at.as_i64() > Some(1_700_000_000_000));
-    let kept = json!({"events": [{
-        "id": 1, "device": AGENT, "at": at, "subscription": "s",
+    let number = events["events"][0]["id"].as_i64().unwrap();
+    let kept = json!([{
+        "id": number, "device": AGENT, "at": at, "subscription": "s",
         "type": "ValueChange", "path": "Device.A.B", "value": "1",
-    }]});
-    assert_eq!(events, kept);
+    }]);
+    assert_eq!(events["events"], kept);
     first.shutdown().await;
 
     // The answer was lost on its way, for all the Agent knows.
@@ -65,7 +67,7 @@ async fn a_notification_is_kept_before_it_is_answered_and_only_once() {
     assert_eq!(answered(&mut agent).await, "n-1");
     notify(&agent, &second, "n-2", "2");
     assert_eq!(answered(&mut agent).await, "n-2");
-    let events = get(&second, &format!("{EVENTS}?after=1")).await.body;
+    let events = get(&second, &format!("{SAID}&after={number}")).await.body;
     assert_eq!(events["events"].as_array().map(Vec::len), Some(1));
     assert_eq!(events["events"][0]["value"], "2");
     for wrong in ["after=abc", "after=-1", "limit=x"] {
@@ -78,8 +80,9 @@ async fn a_notification_is_kept_before_it_is_answered_and_only_once() {
             "{detail}"
         );
     }
-    let limited = get(&second, &format!("{EVENTS}?limit=1")).await.body;
+    let limited = get(&second, &format!("{SAID}&limit=1")).await.body;
     assert_eq!(limited["events"][0]["value"], "1");
+    assert_eq!(limited["events"].as_array().map(Vec::len), Some(1));
     assert_eq!(
         get(&second, "/api/v1/devices/nobody/events").await.status,
         404
@@ -97,17 +100,17 @@ async fn a_stream_tells_what_comes_and_can_be_taken_up_again() {
     let mut live = Live::open(&server, LIVE, "").await.ok().unwrap();
     let presence = |online: bool| Some(("presence".to_owned(), None, json!({"online": online})));
     assert_eq!(live.next().await, presence(true));
+    let mut ids = Vec::new();
     for value in ["1", "2", "3"] {
         notify(&agent, &server, &format!("n-{value}"), value);
         let (name, id, event) = live.next().await.unwrap();
         assert_eq!((name.as_str(), id), ("message", event["id"].as_i64()));
         assert_eq!(event["value"], value);
+        ids.extend(id);
     }
     // Whoever comes again says which event it saw last, and misses nothing.
-    let mut again = Live::open(&server, LIVE, "Last-Event-ID: 2\r\n")
-        .await
-        .ok()
-        .unwrap();
+    let first = format!("Last-Event-ID: {}\r\n", ids[0]);
+    let mut again = Live::open(&server, LIVE, &first).await.ok().unwrap();
     assert_eq!(again.next().await, presence(true));
     assert_eq!(again.next().await.unwrap().2["value"], "2");
     assert_eq!(again.next().await.unwrap().2["value"], "3");
@@ -122,6 +125,95 @@ async fn a_stream_tells_what_comes_and_can_be_taken_up_again() {
     let ending = tokio::spawn(server.shutdown());
     while live.next().await.is_some() {}
     timeout(PATIENCE, ending).await.unwrap().unwrap();
+}
+
+/// That devices come and go is kept too, and all devices can be followed at once.
+#[tokio::test]
+async fn all_devices_are_listed_and_followed_together() {
+    let data = tempfile::tempdir().unwrap();
+    let server = server(data.path()).await;
+    let mut agent = Played::introduced(&server, AGENT, polite).await;
+    notify(&agent, &server, "n-1", "1");
+    answered(&mut agent).await;
+    let other = Played::introduced(&server, "self::other", polite).await;
+    until(&server, "/api/v1/events", |page| {
+        page["events"].as_array().map(Vec::len) == Some(3)
+    })
+    .await;
+    let kinds = |page: &serde_json::Value| {
+        let events = page["events"].as_array().unwrap().iter();
+        let kind = |event: &serde_json::Value| {
+            format!(
+                "{} {}",
+                event["device"].as_str().unwrap(),
+                event["type"].as_str().unwrap()
+            )
+        };
+        events.map(kind).collect::<Vec<_>>()
+    };
+    let all = get(&server, "/api/v1/events").await.body;
+    assert_eq!(
+        kinds(&all),
+        [
+            "self::agent-1 Online",
+            "self::agent-1 ValueChange",
+            "self::other Online"
+        ]
+    );
+    let nothing = get(&server, &format!("/api/v1/events?after={}", all["next"]))
+        .await
+        .body;
+    assert_eq!(nothing, json!({"events": []}));
+
+    // Page by page, of one type.
+    let first = get(&server, "/api/v1/events?type=Online,Offline&limit=1")
+        .await
+        .body;
+    assert_eq!(kinds(&first), ["self::agent-1 Online"]);
+    let second = format!(
+        "/api/v1/events?type=Online,Offline&limit=1&after={}",
+        first["next"]
+    );
+    assert_eq!(
+        kinds(&get(&server, &second).await.body),
+        ["self::other Online"]
+    );
+    assert_eq!(
+        get(&server, "/api/v1/events?type=Nonsense").await.status,
+        400
+    );
+    assert_eq!(
+        get(&server, "/api/v1/events?device=nobody").await.status,
+        404
+    );
+
+    let mut live = Live::open(
+        &server,
+        "/api/v1/events/live?type=Offline,ValueChange",
+        "Last-Event-ID: 0\r\n",
+    )
+    .await
+    .ok()
+    .unwrap();
+    assert_eq!(live.next().await.unwrap().2["value"], "1");
+    other.sender.close(1000, "");
+    let (name, id, gone) = live.next().await.unwrap();
+    assert_eq!(
+        (name.as_str(), &gone["device"], &gone["type"]),
+        ("message", &json!("self::other"), &json!("Offline"))
+    );
+    assert_eq!(id, gone["id"].as_i64());
+
+    // What is about a device that was removed is gone, and its going is not kept.
+    assert_eq!(
+        support::request(&server, "DELETE", "/api/v1/devices/agent-1", "")
+            .await
+            .status,
+        204
+    );
+    agent.end().await;
+    let left = get(&server, "/api/v1/events").await.body;
+    assert_eq!(kinds(&left), ["self::other Online", "self::other Offline"]);
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::limits::{
     ALIAS_CHARACTERS_MAX, ENDPOINT_ID_BYTES_MAX, SEARCH_WORDS_MAX, TEXT_BYTES_MAX,
@@ -10,7 +11,7 @@ use crate::limits::{
 use crate::{DeviceState, Milliseconds, StoreError};
 
 /// One device. Whether it is connected is not stored: that is known where its link is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Device {
     /// The Endpoint ID, unique.
     pub endpoint_id: String,
@@ -33,10 +34,12 @@ pub struct Device {
     pub state: DeviceState,
     /// What has become of the server's Subscriptions on it: `kept`, or what is wrong, in words.
     pub subscriptions: Option<String>,
+    /// The tags that people gave it, in order.
+    pub tags: Vec<String>,
 }
 
 /// How a device is managed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
     /// TR-369.
@@ -61,7 +64,7 @@ pub struct Sighting {
 }
 
 /// What a device says about itself. What is none was not said and does not replace what is known.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct Description {
     /// `Device.DeviceInfo.Manufacturer`
@@ -97,12 +100,49 @@ pub struct Filter<'a> {
     pub text: &'a str,
     /// Whether the device with this Endpoint ID is wanted: for what the store does not know.
     pub keep: &'a (dyn Fn(&str) -> bool + 'a),
+    /// What has to be in these fields (ASCII letters in either case). A `*` at the end stands for any end.
+    pub fields: &'a [(Field, String)],
+    /// Tags that the device has to have, all of them.
+    pub tags: &'a [String],
+}
+
+/// What a device can be looked for by.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Field {
+    /// [`Description::hardware_version`]
+    HardwareVersion,
+    /// [`Description::manufacturer`]
+    Manufacturer,
+    /// [`Description::oui`]
+    Oui,
+    /// [`Description::product_class`]
+    ProductClass,
+    /// [`Description::serial_number`]
+    SerialNumber,
+    /// [`Description::software_version`]
+    SoftwareVersion,
+}
+
+impl Field {
+    /// The name of its column.
+    pub(crate) fn column(self) -> &'static str {
+        match self {
+            Self::HardwareVersion => "hardware_version",
+            Self::Manufacturer => "manufacturer",
+            Self::Oui => "oui",
+            Self::ProductClass => "product_class",
+            Self::SerialNumber => "serial_number",
+            Self::SoftwareVersion => "software_version",
+        }
+    }
 }
 
 impl fmt::Debug for Filter<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Filter")
             .field("text", &self.text)
+            .field("fields", &self.fields)
+            .field("tags", &self.tags)
             .finish_non_exhaustive()
     }
 }
@@ -112,6 +152,8 @@ impl Filter<'static> {
     pub const ALL: Self = Self {
         text: "",
         keep: &|_| true,
+        fields: &[],
+        tags: &[],
     };
 }
 

@@ -59,9 +59,18 @@ pub enum StoreError {
         /// What was attempted.
         action: &'static str,
     },
+    /// There are as many as may be.
+    #[error("{0}")]
+    Full(String),
     /// What was given is not allowed.
     #[error("{0}")]
     Invalid(String),
+    /// Another token has this name.
+    #[error("there is a token with the name {name:?}; revoke it first, or choose another name")]
+    NameTaken {
+        /// The name.
+        name: String,
+    },
     /// A newer version of the software wrote the state. It was not touched.
     #[error(
         "{place}: has schema version {found}, this software knows versions up to {known}; install \
@@ -75,6 +84,9 @@ pub enum StoreError {
         /// The highest version known here.
         known: i64,
     },
+    /// No token has this name.
+    #[error("there is no token with the name {0:?}")]
+    NoToken(String),
     /// No device fits.
     #[error("no device fits {0:?}")]
     NotFound(String),

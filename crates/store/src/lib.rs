@@ -7,6 +7,7 @@
 //! after a power cut. The store never decides anything about devices, and never starts afresh
 //! because it could not read what was there.
 
+mod audit;
 mod contact;
 mod device;
 mod error;
@@ -16,14 +17,17 @@ mod onboarding;
 mod operation;
 mod sqlite;
 mod stats;
+mod tag;
+mod token;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use self::audit::{AuditEntry, AuditListing, AuditQuery, NewAuditEntry};
 pub use self::contact::{
     Contact, ContactListing, ContactOf, ContactPlace, ContactQuery, NewContacts,
 };
-pub use self::device::{Description, Device, Filter, Listing, Protocol, Sighting};
+pub use self::device::{Description, Device, Field, Filter, Listing, Protocol, Sighting};
 pub use self::error::StoreError;
 pub use self::event::{Event, NewEvent};
 pub use self::onboarding::{Described, DeviceState, ModelEntry, Product, Subscription};
@@ -31,6 +35,7 @@ pub use self::operation::{
     NewOperation, Operation, OperationListing, OperationProgress, OperationQuery, OperationState,
     OperationWrite, OperationWritten,
 };
+pub use self::token::{NewToken, Scope, Token};
 
 pub use self::stats::{COMMIT_SECONDS, StoreStats};
 
@@ -255,6 +260,21 @@ impl Store {
         }
     }
 
+    /// As [`Store::add_events`], for what the server itself saw: each counts once however often it is the same, and
+    /// what is about an unknown device is not kept.
+    ///
+    /// # Errors
+    /// As [`Store::add_events`].
+    pub fn add_events_of_known(
+        &self,
+        events: Vec<NewEvent>,
+    ) -> Result<Vec<Option<i64>>, StoreError> {
+        let events: Result<Vec<_>, _> = events.into_iter().map(NewEvent::checked).collect();
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.add_events_of_known(events?),
+        }
+    }
+
     /// The events of a device after the number `after`, in order: at most `limit`, at most
     /// [`limits::PAGE_EVENTS_MAX`], and not much more than [`limits::PAGE_EVENTS_BYTES`].
     ///
@@ -264,6 +284,28 @@ impl Store {
         let limit = limit.clamp(1, limits::PAGE_EVENTS_MAX);
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.events(device, after, limit),
+        }
+    }
+
+    /// As [`Store::events`], of all devices together.
+    ///
+    /// # Errors
+    /// What the backend says.
+    pub fn all_events(&self, after: i64, limit: u32) -> Result<Vec<Event>, StoreError> {
+        let limit = limit.clamp(1, limits::PAGE_EVENTS_MAX);
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.all_events(after, limit),
+        }
+    }
+
+    /// Forgets the events from before a moment, the oldest first, [`limits::PRUNED_TOGETHER_MAX`] at most, and says
+    /// how many that were.
+    ///
+    /// # Errors
+    /// What the backend says.
+    pub fn prune_events(&self, before: Milliseconds) -> Result<usize, StoreError> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.prune_events(before),
         }
     }
 

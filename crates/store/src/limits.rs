@@ -41,8 +41,32 @@ pub const MSG_ID_BYTES_MAX: usize = 256;
 /// device pauses between two tries, and no longer, for one that starts anew may use its msg_ids again.
 pub const REPEATED_TIME: i64 = 2 * 3600 * 1000;
 
-/// Longest idempotency key of an Operation, in bytes.
-pub const OPERATION_KEY_BYTES_MAX: usize = 255;
+/// Most events or entries of the audit that are forgotten in one transaction.
+pub const PRUNED_TOGETHER_MAX: u32 = 10_000;
+
+/// Most entries that a page of the audit holds.
+pub const PAGE_AUDIT_MAX: u32 = 1000;
+
+/// Most entries of the audit that are kept; the oldest go first.
+pub const AUDIT_MAX: i64 = 1_000_000;
+
+/// Longest text in an entry of the audit, in bytes; the rest is cut.
+pub const AUDIT_TEXT_BYTES_MAX: usize = 2048;
+
+/// Most tokens beside the one of the data folder.
+pub const TOKENS_MAX: i64 = 1000;
+
+/// Longest name of a token, in bytes.
+pub const TOKEN_NAME_BYTES_MAX: usize = 64;
+
+/// Most tags of one device.
+pub const TAGS_PER_DEVICE_MAX: usize = 32;
+
+/// Longest tag, in bytes.
+pub const TAG_BYTES_MAX: usize = 64;
+
+/// Longest idempotency key of an Operation, in bytes, with the name of the one whose key it is.
+pub const OPERATION_KEY_BYTES_MAX: usize = 287;
 
 /// Most Operations that one page holds.
 pub const PAGE_OPERATIONS_MAX: u32 = 1000;

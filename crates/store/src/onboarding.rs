@@ -11,7 +11,7 @@ use crate::limits::{
 use crate::{Backend, Milliseconds, Store, StoreError};
 
 /// Whether a device is managed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum DeviceState {
     /// It is.
@@ -45,7 +45,9 @@ pub struct Subscription {
 }
 
 /// What has one data model: a product with its software.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema,
+)]
 pub struct Product {
     /// Who makes it; empty where that is not known.
     pub manufacturer: String,
@@ -58,7 +60,7 @@ pub struct Product {
 }
 
 /// A supported data model, without its content.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct ModelEntry {
     /// Of what.
     #[serde(flatten)]

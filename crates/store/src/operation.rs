@@ -4,12 +4,15 @@
 //! does not look into requests, outcomes and errors, and it does not judge a state: a row that
 //! somebody damaged is read as far as it can be, so that it is in nobody's way.
 
+use utoipa::ToSchema;
+
 use crate::device::{check_endpoint_id, cut};
 use crate::limits::{OPERATION_KEY_BYTES_MAX, TEXT_BYTES_MAX};
 use crate::{Milliseconds, StoreError};
 
 /// How far an Operation got.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, ToSchema)]
+#[schema(rename_all = "lowercase")]
 pub enum OperationState {
     /// It waits to be sent.
     Queued,

@@ -52,6 +52,8 @@ pub const OPERATIONS_LISTED: usize = 100;
 
 /// Failed contacts that are told where no limit is given.
 pub const CONTACTS_LISTED: usize = 20;
+/// Entries of the audit that are listed where the command line does not say.
+pub const AUDIT_LISTED: usize = 100;
 
 /// How long each step of a verb may take.
 pub const TIMEOUT: Duration = Duration::from_secs(30);

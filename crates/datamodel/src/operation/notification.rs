@@ -10,6 +10,7 @@ use super::Failure;
 
 /// A notification, and why it came.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Notified {
     /// The `ID` of the Subscription that wanted it; empty in an [`OnBoardRequest`](Notification::OnBoardRequest).
     pub subscription: String,
@@ -20,6 +21,7 @@ pub struct Notified {
 
 /// What happened on a device. In JSON the field `type` has the name that `NotifType` of a Subscription has.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "type")]
 pub enum Notification {
     /// An event of the data model.
@@ -77,6 +79,7 @@ pub enum Notification {
 
 /// How an asynchronous command ended.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Completion {
     /// Well, with these output arguments.

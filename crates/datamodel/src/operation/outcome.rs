@@ -113,6 +113,7 @@ pub enum OperationError {
 
 /// The error with which a device refused a whole operation.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Refusal {
     /// The protocol's number of the error.
     pub code: u32,
@@ -134,6 +135,7 @@ impl std::fmt::Display for Refusal {
 
 /// Why one thing failed.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Failure {
     /// The protocol's number of the error.
     pub code: u32,
@@ -143,6 +145,7 @@ pub struct Failure {
 
 /// Why one parameter failed.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ParameterFailure {
     /// The parameter: relative to its object in results, the full path in a [`Refusal`].
     pub parameter: String,
@@ -154,6 +157,7 @@ pub struct ParameterFailure {
 
 /// Why one object could not be deleted.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PathFailure {
     /// The object.
     pub path: String,
@@ -165,6 +169,7 @@ pub struct PathFailure {
 
 /// Values read.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct GetOutcome {
     /// One for each path asked for.
     pub results: Vec<GetResult>,
@@ -172,6 +177,7 @@ pub struct GetOutcome {
 
 /// What one path of a [`Get`](super::Get) gave.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct GetResult {
     /// The path as it was asked for.
     pub requested: String,
@@ -182,6 +188,7 @@ pub struct GetResult {
 
 /// The values at a path, or why there are none.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum GetStatus {
     /// The path cannot be read.
@@ -192,6 +199,7 @@ pub enum GetStatus {
 
 /// Values of one object.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ObjectValues {
     /// The object, with instance numbers.
     pub path: String,
@@ -201,6 +209,7 @@ pub struct ObjectValues {
 
 /// Values written.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SetOutcome {
     /// One for each object asked for.
     pub results: Vec<SetResult>,
@@ -208,6 +217,7 @@ pub struct SetOutcome {
 
 /// What came of one object of a [`Set`](super::Set).
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SetResult {
     /// The path as it was asked for.
     pub requested: String,
@@ -218,6 +228,7 @@ pub struct SetResult {
 
 /// What was written at a path, or why nothing was.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SetStatus {
     /// Nothing was written.
@@ -228,6 +239,7 @@ pub enum SetStatus {
 
 /// Why nothing was written at a path.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SetFailure {
     /// The protocol's number of the error.
     pub code: u32,
@@ -240,6 +252,7 @@ pub struct SetFailure {
 
 /// The parameters of one object that could not be written.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct InstanceFailure {
     /// The object, with instance numbers.
     pub path: String,
@@ -249,6 +262,7 @@ pub struct InstanceFailure {
 
 /// One object that was written.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Updated {
     /// The object, with instance numbers.
     pub path: String,
@@ -261,6 +275,7 @@ pub struct Updated {
 
 /// Rows added.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AddOutcome {
     /// One for each row asked for; more when the path of the table was a search.
     pub results: Vec<AddResult>,
@@ -268,6 +283,7 @@ pub struct AddOutcome {
 
 /// What came of one row of an [`Add`](super::Add).
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AddResult {
     /// The path of the table as it was asked for.
     pub requested: String,
@@ -278,6 +294,7 @@ pub struct AddResult {
 
 /// The new row, or why there is none.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum AddStatus {
     /// The new row.
@@ -288,6 +305,7 @@ pub enum AddStatus {
 
 /// A new row.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Created {
     /// Its path, with its instance number; empty when a search found no table.
     pub path: String,
@@ -300,6 +318,7 @@ pub struct Created {
 
 /// Rows deleted.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DeleteOutcome {
     /// One for each path asked for.
     pub results: Vec<DeleteResult>,
@@ -307,6 +326,7 @@ pub struct DeleteOutcome {
 
 /// What came of one path of a [`Delete`](super::Delete).
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DeleteResult {
     /// The path as it was asked for.
     pub requested: String,
@@ -317,6 +337,7 @@ pub struct DeleteResult {
 
 /// What was deleted at a path, or why nothing was.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum DeleteStatus {
     /// What is gone, and what stayed.
@@ -327,6 +348,7 @@ pub enum DeleteStatus {
 
 /// What a deletion took away.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Deleted {
     /// The objects that are gone, those below the deleted ones included; empty when there were none.
     pub paths: Vec<String>,
@@ -337,6 +359,7 @@ pub struct Deleted {
 
 /// Commands run.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct OperateOutcome {
     /// One for each object that the command's path led to; none when no answer was asked for.
     pub results: Vec<OperateResult>,
@@ -344,6 +367,7 @@ pub struct OperateOutcome {
 
 /// What came of a command on one object.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct OperateResult {
     /// The command, with instance numbers.
     pub command: String,
@@ -354,6 +378,7 @@ pub struct OperateResult {
 
 /// How far a command got.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum OperateStatus {
     /// It is complete, with these output arguments.
@@ -366,6 +391,7 @@ pub enum OperateStatus {
 
 /// Instances listed.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct InstancesOutcome {
     /// One for each path asked for.
     pub results: Vec<InstancesResult>,
@@ -373,6 +399,7 @@ pub struct InstancesOutcome {
 
 /// What one path of an [`Instances`](super::Instances) gave.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct InstancesResult {
     /// The path as it was asked for.
     pub requested: String,
@@ -383,6 +410,7 @@ pub struct InstancesResult {
 
 /// The instances at a path, or why none can be listed.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum InstancesStatus {
     /// They cannot be listed.
@@ -393,6 +421,7 @@ pub enum InstancesStatus {
 
 /// One row of a table.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Instance {
     /// Its path, with its instance number.
     pub path: String,
@@ -402,6 +431,7 @@ pub struct Instance {
 
 /// What there can be.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SupportedModelOutcome {
     /// One for each path asked for.
     pub results: Vec<SupportedModelResult>,
@@ -409,6 +439,7 @@ pub struct SupportedModelOutcome {
 
 /// What one path of a [`SupportedModel`](super::SupportedModel) gave.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SupportedModelResult {
     /// The path as it was asked for.
     pub requested: String,
@@ -419,6 +450,7 @@ pub struct SupportedModelResult {
 
 /// What is supported at a path, or why nothing is.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SupportedModelStatus {
     /// Nothing is.
@@ -429,6 +461,7 @@ pub enum SupportedModelStatus {
 
 /// The supported objects below a path.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Supported {
     /// Where the device's data model is described; may be empty.
     pub model_uri: String,
@@ -438,6 +471,7 @@ pub struct Supported {
 
 /// One object that there can be.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SupportedObject {
     /// Its path, with `{i}` for instances.
     pub path: String,
@@ -464,6 +498,7 @@ pub struct SupportedObject {
 
 /// Whether rows of a table can be added and deleted.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ObjectAccess {
     /// Both.
@@ -478,6 +513,7 @@ pub enum ObjectAccess {
 
 /// One parameter that there can be.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SupportedParameter {
     /// Its name.
     pub name: String,
@@ -492,6 +528,7 @@ pub struct SupportedParameter {
 
 /// Whether a parameter can be read and written.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ParameterAccess {
     /// Read only.
@@ -504,6 +541,7 @@ pub enum ParameterAccess {
 
 /// The type of a parameter, by its TR-106 name.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum ParameterKind {
     /// `base64`.
@@ -532,6 +570,7 @@ pub enum ParameterKind {
 
 /// Whether a device tells that a parameter changed.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ValueChange {
     /// It does.
@@ -544,6 +583,7 @@ pub enum ValueChange {
 
 /// One command that there can be.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SupportedCommand {
     /// Its name, with `()`.
     pub name: String,
@@ -557,6 +597,7 @@ pub struct SupportedCommand {
 
 /// When a command answers.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CommandKind {
     /// At once, with the path of a request object: `async`.
@@ -571,6 +612,7 @@ pub enum CommandKind {
 
 /// One event that there can be.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SupportedEvent {
     /// Its name, with `!`.
     pub name: String,
@@ -580,6 +622,7 @@ pub struct SupportedEvent {
 
 /// Versions of its protocol that the device speaks.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SupportedProtocolOutcome {
     /// As `major.minor`, in the device's order.
     pub versions: Vec<String>,

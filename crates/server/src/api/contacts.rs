@@ -7,21 +7,29 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use serde::Deserialize;
 use usphere_datamodel::limits::Clipped;
+use utoipa::IntoParams;
 
 use super::Platform;
 use super::problem::{Answer, Problem};
 use crate::doctor::{self, Page};
 use crate::limits::PAGE_CONTACTS;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct PageQuery {
+    /// Only those after this `next` of a page.
     after: Option<String>,
+    /// The most that are wanted.
     limit: Option<u32>,
     /// A device, known or not, or an address.
     device: Option<String>,
 }
 
+/// List the contacts that failed, and why.
+#[utoipa::path(get, path = "/api/v1/contacts", tag = "contacts", params(PageQuery), responses(
+    (status = 200, description = "A page of contacts, those that came last first", body = Page),
+))]
 pub(super) async fn list(
     State(platform): State<Arc<Platform>>,
     query: Result<Query<PageQuery>, QueryRejection>,

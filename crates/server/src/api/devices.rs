@@ -2,24 +2,29 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use serde::{Deserialize, Serialize};
+use axum::{Extension, Json};
+use serde::{Deserialize, Deserializer, Serialize};
 use usphere_proto::EndpointId;
 use usphere_runtime::controller_host::ControllerHandle;
-use usphere_store::{Device, DeviceState};
+use usphere_store::{Device, DeviceState, Field};
+use utoipa::{IntoParams, ToSchema};
 
 use super::problem::{Answer, Problem};
 use super::{Platform, body_of, read};
+use crate::audit::Trail;
+use crate::inventory::Wanted;
+use crate::limits::SEARCHED_TAGS_MAX;
 
 /// Devices of a page where the request does not say.
 const PAGE_DEVICES: u32 = 100;
 
-/// A device with what is known of its connection.
-#[derive(Serialize)]
+/// A device with what is known of its connection. Times are milliseconds since 1970.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ShownDevice)]
 pub(super) struct Shown {
     #[serde(flatten)]
     device: Device,
@@ -27,7 +32,9 @@ pub(super) struct Shown {
     online: bool,
 }
 
-#[derive(Serialize)]
+/// A page of the inventory, in order of the Endpoint IDs.
+#[derive(Serialize, ToSchema)]
+#[schema(as = DevicePage)]
 pub(super) struct Page {
     devices: Vec<Shown>,
     /// What to give as `after` for the next page; absent on the last.
@@ -35,10 +42,13 @@ pub(super) struct Page {
     next: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct PageQuery {
+    /// The `next` of the page before.
     after: Option<String>,
+    /// At most so many; a page holds 1000 at most.
     limit: Option<u32>,
     /// Words that all have to occur in what is known of the device.
     search: Option<String>,
@@ -46,38 +56,60 @@ pub(super) struct PageQuery {
     online: Option<bool>,
     /// Only those that are approved, or only those that wait to be.
     state: Option<DeviceState>,
+    /// Only those that have this tag, or all of these, with commas between them.
+    tag: Option<String>,
+    /// Only those of this manufacturer. In this and the following, letters are the same in either case, and a `*` at
+    /// the end stands for any end.
+    manufacturer: Option<String>,
+    /// Only those whose manufacturer has this OUI.
+    oui: Option<String>,
+    /// Only those of this product class.
+    product_class: Option<String>,
+    /// Only those with this serial number.
+    serial_number: Option<String>,
+    /// Only those with this version of the hardware.
+    hardware_version: Option<String>,
+    /// Only those with this version of the software.
+    software_version: Option<String>,
 }
 
-#[derive(Deserialize)]
+/// What is to become of a device; what is left out stays.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Renaming {
-    alias: Option<String>,
+#[schema(as = DeviceChange)]
+pub(super) struct Change {
+    /// A name for it; `null` takes it away.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>, max_length = 64)]
+    alias: Option<Option<String>>,
+    /// Its tags, these and no others.
+    #[schema(max_items = 32, nullable = false)]
+    tags: Option<Vec<String>>,
 }
 
+/// List devices.
+#[utoipa::path(get, path = "/api/v1/devices", tag = "devices", params(PageQuery), responses(
+    (status = 200, description = "A page of the inventory", body = Page),
+))]
 pub(super) async fn list(
     State(platform): State<Arc<Platform>>,
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Answer<Json<Page>> {
     let Query(query) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let limit = query.limit.unwrap_or(PAGE_DEVICES);
+    let after = query.after.clone();
+    let (online_wanted, state_wanted) = (query.online, query.state);
+    let wanted = wanted(query)?;
     let controller = platform.controller.clone();
-    let pending = query
-        .state
-        .map(|state| (platform.onboarding.pending(), state));
+    let pending = state_wanted.map(|state| (platform.onboarding.pending(), state));
     let keep = move |id: &str| {
-        let fits_online = query
-            .online
-            .is_none_or(|wanted| is_online(&controller, id) == wanted);
+        let fits_online = online_wanted.is_none_or(|wanted| is_online(&controller, id) == wanted);
         let fits_state = pending.as_ref().is_none_or(|(pending, state)| {
             pending.contains(id) == (*state == DeviceState::Pending)
         });
         fits_online && fits_state
     };
-    let limit = query.limit.unwrap_or(PAGE_DEVICES);
-    let text = query.search.unwrap_or_default();
-    let listing = platform
-        .inventory
-        .list(query.after, limit, text, keep)
-        .await?;
+    let listing = platform.inventory.list(after, limit, wanted, keep).await?;
     let devices = listing.devices.into_iter();
     Ok(Json(Page {
         devices: devices.map(|device| shown(&platform, device)).collect(),
@@ -85,6 +117,10 @@ pub(super) async fn list(
     }))
 }
 
+/// Show one device.
+#[utoipa::path(get, path = "/api/v1/devices/{device}", tag = "devices",
+    params(("device" = String, Path, description = "An Endpoint ID, an alias, or a part of an Endpoint ID that fits one device only")),
+    responses((status = 200, description = "The device", body = Shown)))]
 pub(super) async fn show(
     State(platform): State<Arc<Platform>>,
     device: Result<Path<String>, PathRejection>,
@@ -94,28 +130,92 @@ pub(super) async fn show(
     Ok(Json(shown(&platform, device)))
 }
 
-pub(super) async fn rename(
+/// Give a device an alias or tags, or take them away.
+#[utoipa::path(patch, path = "/api/v1/devices/{device}", tag = "devices",
+    params(("device" = String, Path, description = "An Endpoint ID, an alias, or a part of an Endpoint ID that fits one device only")),
+    request_body = Change,
+    responses((status = 200, description = "The device as it is now", body = Shown)))]
+pub(super) async fn change(
     State(platform): State<Arc<Platform>>,
+    Extension(trail): Extension<Trail>,
     device: Result<Path<String>, PathRejection>,
     body: Body,
 ) -> Answer<Json<Shown>> {
     let Path(device) = device.map_err(|error| Problem::bad_request(error.body_text()))?;
-    let renaming: Renaming = read(&body_of(body).await?)?;
-    let known = platform.inventory.find(device).await?;
-    platform
-        .inventory
-        .set_alias(known.endpoint_id.clone(), renaming.alias)
-        .await?;
-    let device = platform.inventory.find(known.endpoint_id).await?;
+    let change: Change = read(&body_of(body).await?)?;
+    let id = platform.inventory.find(device).await?.endpoint_id;
+    trail.target(&id);
+    if let Some(alias) = change.alias {
+        trail.what(["alias"]);
+        platform.inventory.set_alias(id.clone(), alias).await?;
+    }
+    if let Some(tags) = change.tags {
+        trail.what(tags.iter().map(|tag| format!("tag {tag}")));
+        platform.inventory.set_tags(id.clone(), tags).await?;
+    }
+    let device = platform.inventory.find(id).await?;
     Ok(Json(shown(&platform, device)))
 }
 
+/// Forget a device, with its alias, its tags and what it said.
+///
+/// If it is online, it is sent a Disconnect Record and its connection is closed. It is back, as a new device, when it
+/// connects the next time, which its Agent may do at once.
+#[utoipa::path(delete, path = "/api/v1/devices/{device}", tag = "devices",
+    params(("device" = String, Path, description = "An Endpoint ID, an alias, or a part of an Endpoint ID that fits one device only")),
+    responses((status = 204, description = "It is forgotten")))]
 pub(super) async fn remove(
     State(platform): State<Arc<Platform>>,
+    Extension(trail): Extension<Trail>,
     device: Result<Path<String>, PathRejection>,
 ) -> Answer<StatusCode> {
     let Path(device) = device.map_err(|error| Problem::bad_request(error.body_text()))?;
+    forget(&platform, &trail, device).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Give a device one more tag.
+#[utoipa::path(put, path = "/api/v1/devices/{device}/tags/{tag}", tag = "devices",
+    params(("device" = String, Path, description = "An Endpoint ID, an alias, or a part of an Endpoint ID that fits one device only"),
+        ("tag" = String, Path, description = "The tag", min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9._:=/@-]+$")),
+    responses((status = 200, description = "The device as it is now", body = Shown)))]
+pub(super) async fn tag(
+    State(platform): State<Arc<Platform>>,
+    Extension(trail): Extension<Trail>,
+    path: Result<Path<(String, String)>, PathRejection>,
+) -> Answer<Json<Shown>> {
+    let Path((device, tag)) = path.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let id = platform.inventory.find(device).await?.endpoint_id;
+    trail.target(&id);
+    trail.what([format!("tag {tag}")]);
+    platform.inventory.add_tag(id.clone(), tag).await?;
+    let device = platform.inventory.find(id).await?;
+    Ok(Json(shown(&platform, device)))
+}
+
+/// Take a tag from a device.
+#[utoipa::path(delete, path = "/api/v1/devices/{device}/tags/{tag}", tag = "devices",
+    params(("device" = String, Path, description = "An Endpoint ID, an alias, or a part of an Endpoint ID that fits one device only"),
+        ("tag" = String, Path, description = "The tag")),
+    responses((status = 200, description = "The device as it is now", body = Shown)))]
+pub(super) async fn untag(
+    State(platform): State<Arc<Platform>>,
+    Extension(trail): Extension<Trail>,
+    path: Result<Path<(String, String)>, PathRejection>,
+) -> Answer<Json<Shown>> {
+    let Path((device, tag)) = path.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let id = platform.inventory.find(device).await?.endpoint_id;
+    trail.target(&id);
+    trail.what([format!("tag {tag}")]);
+    platform.inventory.remove_tag(id.clone(), tag).await?;
+    let device = platform.inventory.find(id).await?;
+    Ok(Json(shown(&platform, device)))
+}
+
+/// Forgets a device, and ends its connection.
+pub(super) async fn forget(platform: &Platform, trail: &Trail, device: String) -> Answer<()> {
     let known = platform.inventory.find(device).await?;
+    trail.target(&known.endpoint_id);
     let arrival = platform.controller.arrivals();
     let endpoint_id = known.endpoint_id.clone();
     platform
@@ -128,7 +228,40 @@ pub(super) async fn remove(
     if let Ok(agent) = EndpointId::from_wire(&known.endpoint_id) {
         platform.controller.dismiss(agent);
     }
-    Ok(StatusCode::NO_CONTENT)
+    Ok(())
+}
+
+fn wanted(query: PageQuery) -> Answer<Wanted> {
+    let fields = [
+        (Field::HardwareVersion, query.hardware_version),
+        (Field::Manufacturer, query.manufacturer),
+        (Field::Oui, query.oui),
+        (Field::ProductClass, query.product_class),
+        (Field::SerialNumber, query.serial_number),
+        (Field::SoftwareVersion, query.software_version),
+    ];
+    let fields = fields
+        .into_iter()
+        .filter_map(|(field, value)| Some((field, value?)));
+    let tags = query.tag.unwrap_or_default();
+    let tags = tags.split(',').filter(|tag| !tag.is_empty());
+    let tags: Vec<_> = tags.map(str::to_owned).collect();
+    if tags.len() > SEARCHED_TAGS_MAX {
+        return Err(Problem::bad_request(format!(
+            "tag: {} tags, at most {SEARCHED_TAGS_MAX} are looked for at a time",
+            tags.len()
+        )));
+    }
+    Ok(Wanted {
+        text: query.search.unwrap_or_default(),
+        fields: fields.collect(),
+        tags,
+    })
+}
+
+/// Tells `null` from what is left out.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 pub(super) fn shown(platform: &Platform, device: Device) -> Shown {

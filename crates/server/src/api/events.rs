@@ -1,16 +1,16 @@
-//! What a device said: page by page, or live.
+//! What devices said, and when they came and went: page by page, or live.
 
 use std::collections::VecDeque;
 use std::fmt::Display;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use futures_util::stream;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -19,31 +19,96 @@ use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
 use usphere_datamodel::limits::Clipped;
 use usphere_proto::EndpointId;
 use usphere_runtime::controller_host::{self, ControllerEvent, ControllerHandle};
+use usphere_store::limits::PAGE_EVENTS_MAX;
+use utoipa::{IntoParams, ToSchema};
 
 use super::Platform;
 use super::problem::{Answer, Problem};
-use crate::events::{Announcement, Event, Events};
+use crate::events::{Announcement, Event, Events, Happened};
 use crate::http::{Endless, stopped};
-use crate::limits::{PAGE_EVENTS, STREAM_ALIVE, STREAM_READ_EVENTS, STREAMS_MAX};
+use crate::limits::{
+    PAGE_EVENTS, SCANNED_EVENTS_MAX, STREAM_ALIVE, STREAM_READ_EVENTS, STREAMS_MAX,
+};
+use crate::tokens::Caller;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct PageQuery {
+    /// Only events after the one with this number.
+    #[param(value_type = Option<i64>, minimum = 0)]
     after: Option<String>,
+    /// At most so many; a page holds 1000 at most, and ends with 1 MiB.
+    #[param(value_type = Option<u32>)]
     limit: Option<String>,
 }
 
-#[derive(Serialize)]
+/// Events, in the order in which they came.
+#[derive(Serialize, ToSchema)]
+#[schema(as = EventPage)]
 pub(super) struct Page {
     events: Vec<Event>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct StreamQuery {
+    /// Only events after the one with this number; those that came meanwhile are told first. From now on where
+    /// neither this nor `Last-Event-ID` is given.
+    #[param(value_type = Option<i64>, minimum = 0)]
     after: Option<String>,
 }
 
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct AllQuery {
+    /// The `next` of the page before.
+    #[param(value_type = Option<i64>, minimum = 0)]
+    after: Option<String>,
+    /// At most so many; a page holds 1000 at most, and ends with 1 MiB.
+    #[param(value_type = Option<u32>)]
+    limit: Option<String>,
+    /// Only those of this device.
+    device: Option<String>,
+    /// Only those of this type, or of these, with commas between them.
+    #[serde(rename = "type")]
+    #[param(
+        pattern = "^(Event|ObjectCreation|ObjectDeletion|Offline|OnBoardRequest|Online|OperationComplete|ValueChange)(,(Event|ObjectCreation|ObjectDeletion|Offline|OnBoardRequest|Online|OperationComplete|ValueChange))*$"
+    )]
+    kinds: Option<String>,
+}
+
+/// Events of all devices, in the order in which they came.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AllEventsPage)]
+pub(super) struct AllPage {
+    events: Vec<Event>,
+    /// What to give as `after` for the next page; absent where there is nothing more yet. A page may have a next one
+    /// and no events, where none of those that were looked at is of the wanted type.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<i64>,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct AllStreamQuery {
+    /// As with the events of one device.
+    #[param(value_type = Option<i64>, minimum = 0)]
+    after: Option<String>,
+    /// Only those of this device.
+    device: Option<String>,
+    /// Only those of this type, or of these, with commas between them.
+    #[serde(rename = "type")]
+    kinds: Option<String>,
+}
+
+/// List what a device said, and when it came and went.
+#[utoipa::path(get, path = "/api/v1/devices/{device}/events", tag = "events",
+    params(("device" = String, Path, description = "An Endpoint ID, an alias, or a part of an Endpoint ID that fits one device only"), PageQuery),
+    responses((status = 200, description = "A page of events, the oldest first", body = Page)))]
 pub(super) async fn list(
     State(platform): State<Arc<Platform>>,
     device: Result<Path<String>, PathRejection>,
@@ -55,43 +120,139 @@ pub(super) async fn list(
     let limit = number("limit", query.limit.as_deref(), u32::MAX)?;
     let known = platform.inventory.find(device).await?;
     let (after, limit) = (after.unwrap_or_default(), limit.unwrap_or(PAGE_EVENTS));
-    let events = &platform.events;
+    let read = platform
+        .events
+        .list(Some(&known.endpoint_id), after, limit)
+        .await?;
     Ok(Json(Page {
-        events: events.list(&known.endpoint_id, after, limit).await?.events,
+        events: read.events,
     }))
 }
 
-/// Events as they come, from after the one that the client names on: those that came meanwhile are told first.
+/// List what all devices said, and when they came and went.
+#[utoipa::path(get, path = "/api/v1/events", tag = "events", params(AllQuery), responses(
+    (status = 200, description = "A page of events, the oldest first", body = AllPage),
+))]
+pub(super) async fn list_all(
+    State(platform): State<Arc<Platform>>,
+    query: Result<Query<AllQuery>, QueryRejection>,
+) -> Answer<Json<AllPage>> {
+    let Query(query) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let after = number("after", query.after.as_deref(), i64::MAX)?;
+    let limit = number("limit", query.limit.as_deref(), u32::MAX)?.unwrap_or(PAGE_EVENTS);
+    let filter = Filter::read(&platform, query.device, query.kinds).await?;
+    let limit = limit.clamp(1, PAGE_EVENTS_MAX);
+    let (mut events, mut last) = (Vec::new(), after.unwrap_or_default());
+    let (mut next, mut scanned) = (None, 0);
+    while events.len() < limit as usize && scanned < SCANNED_EVENTS_MAX {
+        let device = filter.device.as_deref();
+        let room = match filter.kinds.is_empty() {
+            true => limit,
+            false => PAGE_EVENTS_MAX,
+        };
+        let read = platform.events.list(device, last, room).await?;
+        let Some(read_last) = read.last else {
+            break;
+        };
+        for event in read.events {
+            next = Some(event.id);
+            if filter.wants(&event) {
+                events.push(event);
+            }
+            if events.len() == limit as usize {
+                return Ok(Json(AllPage { events, next }));
+            }
+        }
+        (last, next) = (read_last, Some(read_last));
+        if filter.kinds.is_empty() {
+            break;
+        }
+        scanned += PAGE_EVENTS_MAX;
+    }
+    Ok(Json(AllPage { events, next }))
+}
+
+/// Follow what a device says.
+///
+/// Server-sent events: what the device says comes as `message`, with its number as `id`; `presence` with
+/// `{"online": true}` comes at the beginning and whenever the device comes or goes.
+#[utoipa::path(get, path = "/api/v1/devices/{device}/events/live", tag = "events",
+    params(("device" = String, Path, description = "An Endpoint ID, an alias, or a part of an Endpoint ID that fits one device only"), StreamQuery,
+        ("last-event-id" = Option<i64>, Header, description = "As `after`, which it goes before", minimum = 0)),
+    responses((status = 200, description = "The stream, which goes on until one side ends it", body = String, content_type = "text/event-stream")))]
 pub(super) async fn live(
     State(platform): State<Arc<Platform>>,
+    Extension(caller): Extension<Caller>,
     device: Result<Path<String>, PathRejection>,
     query: Result<Query<StreamQuery>, QueryRejection>,
     headers: HeaderMap,
 ) -> Answer<Response> {
     let Path(device) = device.map_err(|error| Problem::bad_request(error.body_text()))?;
     let Query(query) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
-    let after = number("after", query.after.as_deref(), i64::MAX)?;
-    let after = last_event_id(&headers)?.or(after);
+    let after = last(&headers, query.after.as_deref())?;
+    let place = place(&platform)?;
+    let known = platform.inventory.find(device).await?;
+    let whose = Whose::One(Box::new(One {
+        comings: platform.controller.events(),
+        controller: platform.controller.clone(),
+        agent: EndpointId::from_wire(&known.endpoint_id).ok(),
+        device: known.endpoint_id,
+        presence: None,
+    }));
+    follow(&platform, whose, after, caller, place).await
+}
+
+/// Follow what all devices say, and when they come and go.
+///
+/// Server-sent events: each comes as `message`, with its number as `id`.
+#[utoipa::path(get, path = "/api/v1/events/live", tag = "events",
+    params(AllStreamQuery, ("last-event-id" = Option<i64>, Header, description = "As `after`, which it goes before", minimum = 0)),
+    responses((status = 200, description = "The stream, which goes on until one side ends it", body = String, content_type = "text/event-stream")))]
+pub(super) async fn live_all(
+    State(platform): State<Arc<Platform>>,
+    Extension(caller): Extension<Caller>,
+    query: Result<Query<AllStreamQuery>, QueryRejection>,
+    headers: HeaderMap,
+) -> Answer<Response> {
+    let Query(query) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let after = last(&headers, query.after.as_deref())?;
+    let place = place(&platform)?;
+    let filter = Filter::read(&platform, query.device, query.kinds).await?;
+    follow(&platform, Whose::All(filter), after, caller, place).await
+}
+
+fn place(platform: &Platform) -> Answer<OwnedSemaphorePermit> {
     let place = Arc::clone(&platform.streams).try_acquire_owned();
-    let place = place.map_err(|_| {
+    place.map_err(|_| {
         let detail = format!("{STREAMS_MAX} streams are open, and more are not allowed");
         Problem::new(StatusCode::TOO_MANY_REQUESTS, detail)
-    })?;
-    let known = platform.inventory.find(device).await?;
+    })
+}
+
+/// After which event the stream begins, where that is said.
+fn last(headers: &HeaderMap, after: Option<&str>) -> Answer<Option<i64>> {
+    let after = number("after", after, i64::MAX)?;
+    Ok(last_event_id(headers)?.or(after))
+}
+
+async fn follow(
+    platform: &Platform,
+    whose: Whose,
+    after: Option<i64>,
+    caller: Caller,
+    place: OwnedSemaphorePermit,
+) -> Answer<Response> {
     let follower = Follower {
         announcements: platform.events.announcements(),
-        comings: platform.controller.events(),
         last: match after {
             Some(after) => after,
             None => platform.events.last().await?,
         },
         events: platform.events.clone(),
-        controller: platform.controller.clone(),
-        agent: EndpointId::from_wire(&known.endpoint_id).ok(),
-        device: known.endpoint_id,
+        whose,
         read: VecDeque::new(),
         is_behind: true,
-        presence: None,
+        caller,
         stop: platform.stopped.clone(),
         _place: place,
     };
@@ -130,42 +291,96 @@ where
     }
 }
 
+/// Which events of all are wanted.
+struct Filter {
+    /// The Endpoint ID of the only device.
+    device: Option<String>,
+    /// The only types; empty for all.
+    kinds: Vec<&'static str>,
+}
+
+impl Filter {
+    async fn read(
+        platform: &Platform,
+        device: Option<String>,
+        kinds: Option<String>,
+    ) -> Answer<Self> {
+        let kinds = kinds.unwrap_or_default();
+        let kinds = kinds.split(',').filter(|kind| !kind.is_empty());
+        let kinds = kinds.map(|wanted| {
+            let known = Happened::KINDS.into_iter().find(|kind| *kind == wanted);
+            known.ok_or_else(|| {
+                Problem::bad_request(format!(
+                    "type: {}; expected some of {}",
+                    Clipped::new(wanted),
+                    Happened::KINDS.join(", ")
+                ))
+            })
+        });
+        let kinds = kinds.collect::<Answer<_>>()?;
+        let device = match device.filter(|device| !device.is_empty()) {
+            Some(device) => Some(platform.inventory.find(device).await?.endpoint_id),
+            None => None,
+        };
+        Ok(Self { device, kinds })
+    }
+
+    fn wants(&self, event: &Event) -> bool {
+        self.kinds.is_empty() || self.kinds.contains(&event.happened.kind())
+    }
+}
+
 /// One stream. It holds no more than one read of the store, however fast events come and however slowly
 /// they are read.
 struct Follower {
     events: Events,
     announcements: broadcast::Receiver<Announcement>,
-    controller: ControllerHandle,
-    comings: controller_host::Events,
-    device: String,
-    agent: Option<EndpointId>,
+    whose: Whose,
     /// The last event that was read.
     last: i64,
     read: VecDeque<Event>,
     /// Whether the store may have more.
     is_behind: bool,
-    /// What was told of whether the device can be asked.
-    presence: Option<bool>,
+    caller: Caller,
     stop: watch::Receiver<bool>,
     _place: OwnedSemaphorePermit,
+}
+
+/// Whose events are followed.
+enum Whose {
+    All(Filter),
+    One(Box<One>),
+}
+
+/// A device that is followed.
+struct One {
+    controller: ControllerHandle,
+    comings: controller_host::Events,
+    device: String,
+    agent: Option<EndpointId>,
+    /// What was told of whether the device can be asked.
+    presence: Option<bool>,
 }
 
 impl Follower {
     /// The next thing to tell; `None` when the stream ends.
     async fn next(&mut self) -> Option<Result<sse::Event, axum::Error>> {
         loop {
-            if let Some(presence) = self.presence() {
+            if let Some(presence) = self.whose.presence() {
                 let event = sse::Event::default().event("presence");
                 return Some(event.json_data(json!({"online": presence})));
             }
             if let Some(event) = self.read.pop_front() {
+                if !self.whose.wants(&event) {
+                    continue;
+                }
                 let told = sse::Event::default().id(event.id.to_string());
                 return Some(told.json_data(&event));
             }
             if self.is_behind {
                 let read = self
                     .events
-                    .list(&self.device, self.last, STREAM_READ_EVENTS);
+                    .list(self.whose.device(), self.last, STREAM_READ_EVENTS);
                 // Without the store there is nothing to tell; the client comes again.
                 let read = read.await.ok()?;
                 self.is_behind = read.last.is_some();
@@ -175,27 +390,65 @@ impl Follower {
             }
             tokio::select! {
                 announced = self.announcements.recv() => match announced {
-                    Ok(event) => self.is_behind = event.id > self.last && *event.device == *self.device,
+                    Ok(event) => {
+                        let is_ours = self.whose.device().is_none_or(|device| device == &*event.device);
+                        self.is_behind = event.id > self.last && is_ours;
+                    }
                     Err(RecvError::Lagged(_)) => self.is_behind = true,
                     Err(RecvError::Closed) => return None,
                 },
-                coming = self.comings.next() => self.came(coming?),
+                is_there = self.whose.comes() => is_there?,
+                () = self.caller.ended() => return None,
                 () = stopped(&mut self.stop) => return None,
             }
+        }
+    }
+}
+
+impl Whose {
+    /// The Endpoint ID of the only device.
+    fn device(&self) -> Option<&str> {
+        match self {
+            Self::All(filter) => filter.device.as_deref(),
+            Self::One(one) => Some(&one.device),
+        }
+    }
+
+    fn wants(&self, event: &Event) -> bool {
+        match self {
+            Self::All(filter) => filter.wants(event),
+            // That it came or went is told apart, as it is and not as it was.
+            Self::One(_) => matches!(event.happened, Happened::Said(_)),
         }
     }
 
     /// Whether the device can be asked, where that was not told yet.
     fn presence(&mut self) -> Option<bool> {
-        if self.presence.is_some() {
-            return None;
+        match self {
+            Self::One(one) if one.presence.is_none() => {
+                let agent = one.agent.as_ref();
+                let is_online = agent.is_some_and(|agent| one.controller.is_online(agent));
+                one.presence = Some(is_online);
+                Some(is_online)
+            }
+            Self::All(_) | Self::One(_) => None,
         }
-        let agent = self.agent.as_ref();
-        let is_online = agent.is_some_and(|agent| self.controller.is_online(agent));
-        self.presence = Some(is_online);
-        Some(is_online)
     }
 
+    /// Waits until some device came or went, where that is told apart. `None` when that cannot be known any more.
+    async fn comes(&mut self) -> Option<()> {
+        match self {
+            Self::All(_) => std::future::pending().await,
+            Self::One(one) => {
+                let event = one.comings.next().await?;
+                one.came(event);
+                Some(())
+            }
+        }
+    }
+}
+
+impl One {
     /// Each coming and going has the presence told anew: a device that is back at once may have forgotten much.
     fn came(&mut self, event: ControllerEvent) {
         let is_ours = |agent: &EndpointId| self.agent.as_ref() == Some(agent);

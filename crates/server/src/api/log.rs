@@ -45,7 +45,12 @@ enum What {
     Sent { record: Value },
 }
 
+/// Follow what a device and the server say to each other.
+///
 /// The Records of a device from now on, with its Messages decoded and without their secrets.
+#[utoipa::path(get, path = "/api/v1/devices/{device}/log/live", tag = "devices", params(("device" = String, Path, description = "An Endpoint ID, an alias, or a part of an Endpoint ID that fits one device only")), responses(
+    (status = 200, description = "The stream, which goes on until one side ends it", body = String, content_type = "text/event-stream"),
+))]
 pub(super) async fn live(
     State(platform): State<Arc<Platform>>,
     device: Result<Path<String>, PathRejection>,

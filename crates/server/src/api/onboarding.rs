@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use usphere_datamodel::operation::{NotificationKind, Operation};
 use usphere_proto::EndpointId;
 use usphere_store::{Device, DeviceState, ModelEntry, Product, Subscription};
+use utoipa::ToSchema;
 
 use super::devices::{self, Shown};
 use super::problem::{Answer, Problem};
@@ -31,13 +32,15 @@ use super::{Platform, body_of, read};
 use crate::inventory::now;
 use crate::onboarding::Kept;
 
-#[derive(Serialize)]
+/// The Subscriptions that every device is to have.
+#[derive(Serialize, ToSchema)]
 pub(super) struct Subscriptions {
     subscriptions: Vec<ShownSubscription>,
 }
 
 /// A Subscription that every device is to have.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Subscription)]
 pub(super) struct ShownSubscription {
     name: String,
     /// The `NotifType`.
@@ -50,19 +53,28 @@ pub(super) struct ShownSubscription {
     created: i64,
 }
 
-#[derive(Deserialize)]
+/// A Subscription that is wanted.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Wish {
+#[schema(as = SubscriptionWish)]
+pub(super) struct Wish {
+    /// The `NotifType`.
     #[serde(rename = "type")]
     notif_type: String,
+    /// Paths that it is about.
     references: Vec<String>,
 }
 
-#[derive(Serialize)]
+/// The products whose supported data model is known.
+#[derive(Serialize, ToSchema)]
 pub(super) struct Models {
     models: Vec<ModelEntry>,
 }
 
+/// Let a device in that waits for it.
+#[utoipa::path(post, path = "/api/v1/devices/{device}/approve", tag = "devices", params(("device" = String, Path, description = "An Endpoint ID, an alias, or a part of an Endpoint ID that fits one device only")), responses(
+    (status = 200, description = "The device", body = Shown),
+))]
 pub(super) async fn approve(
     State(platform): State<Arc<Platform>>,
     device: Result<Path<String>, PathRejection>,
@@ -74,6 +86,10 @@ pub(super) async fn approve(
     Ok(Json(devices::shown(&platform, device)))
 }
 
+/// List the Subscriptions that every device is to have.
+#[utoipa::path(get, path = "/api/v1/subscriptions", tag = "subscriptions", responses(
+    (status = 200, description = "All of them", body = Subscriptions),
+))]
 pub(super) async fn subscriptions(
     State(platform): State<Arc<Platform>>,
 ) -> Answer<Json<Subscriptions>> {
@@ -83,6 +99,10 @@ pub(super) async fn subscriptions(
     }))
 }
 
+/// Have every device keep a Subscription.
+#[utoipa::path(put, path = "/api/v1/subscriptions/{name}", tag = "subscriptions",
+    params(("name" = String, Path, description = "Its name")), request_body = Wish,
+    responses((status = 200, description = "The Subscription", body = ShownSubscription)))]
 pub(super) async fn put_subscription(
     State(platform): State<Arc<Platform>>,
     name: Result<Path<String>, PathRejection>,
@@ -104,6 +124,10 @@ pub(super) async fn put_subscription(
     Ok(Json(shown(kept)))
 }
 
+/// Take a Subscription away from every device.
+#[utoipa::path(delete, path = "/api/v1/subscriptions/{name}", tag = "subscriptions",
+    params(("name" = String, Path, description = "Its name")),
+    responses((status = 204, description = "It is gone")))]
 pub(super) async fn remove_subscription(
     State(platform): State<Arc<Platform>>,
     name: Result<Path<String>, PathRejection>,
@@ -113,6 +137,10 @@ pub(super) async fn remove_subscription(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// List the products whose supported data model is known.
+#[utoipa::path(get, path = "/api/v1/models", tag = "devices", responses(
+    (status = 200, description = "All of them", body = Models),
+))]
 pub(super) async fn models(State(platform): State<Arc<Platform>>) -> Answer<Json<Models>> {
     let models = platform.onboarding.models().list().await?;
     Ok(Json(Models { models }))

@@ -15,52 +15,67 @@ use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::time::timeout;
-use usphere_datamodel::operation::{OperationError, OperationKind};
+use usphere_datamodel::operation::{Operation, OperationError, OperationKind, Outcome};
 use usphere_proto::EndpointId;
-use usphere_store::limits::OPERATION_KEY_BYTES_MAX;
 use usphere_store::{OperationQuery, OperationState};
+use utoipa::{IntoParams, ToSchema};
 
 use super::problem::{Answer, Problem};
 use super::{Platform, body_of, onboarding};
+use crate::audit::Trail;
 use crate::limits::{
-    EXPIRY_SECONDS, EXPIRY_SECONDS_MAX, OPERATION_SECONDS_MAX, OPERATION_TIMEOUT, PAGE_OPERATIONS,
+    EXPIRY_SECONDS, EXPIRY_SECONDS_MAX, IDEMPOTENCY_KEY_BYTES_MAX, OPERATION_SECONDS_MAX,
+    OPERATION_TIMEOUT, PAGE_OPERATIONS,
 };
 use crate::operations::{self, Accepted, End, Failure, NotAccepted, Number, Operations, Wanted};
+use crate::tokens::Caller;
 
 const OPERATION_ID: HeaderName = HeaderName::from_static("operation-id");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Manner {
-    /// Seconds that the device may take.
+    /// Seconds that the device may take; 30 where not given.
+    #[param(minimum = 1, maximum = 600)]
     timeout: Option<u64>,
-    /// Whether the answer is the outcome. `true` where not given.
+    /// Whether the answer is the outcome. `true` where not given; `Prefer: respond-async` is as good as `false`.
     wait: Option<bool>,
-    /// Seconds that it may wait to be sent, where the answer is not waited for.
+    /// Seconds that it may wait to be sent, where the answer is not waited for; a day where not given.
+    #[param(minimum = 1, maximum = 2_592_000)]
     expires: Option<u64>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct PageQuery {
+    /// Only those on this device.
     device: Option<String>,
+    /// Only those in this state.
+    #[param(value_type = Option<OperationState>)]
     state: Option<String>,
+    /// The `next` of the page before.
+    #[param(pattern = "^op-[0-9a-f]{16}$")]
     after: Option<String>,
+    /// At most so many; a page holds 1000 at most, and ends with 1 MiB.
     limit: Option<u32>,
 }
 
-#[derive(Serialize)]
+/// A page of Operations, the newest first.
+#[derive(Serialize, ToSchema)]
+#[schema(as = OperationPage)]
 pub(super) struct Page {
     operations: Vec<Shown>,
     /// What to give as `after` for the next page; absent on the last.
@@ -69,7 +84,8 @@ pub(super) struct Page {
 }
 
 /// An Operation. Times are milliseconds since 1970.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Operation)]
 pub(super) struct Shown {
     id: String,
     /// The device's Endpoint ID.
@@ -77,7 +93,9 @@ pub(super) struct Shown {
     /// The verb.
     kind: String,
     /// The body of the request; `null` where what was kept of it is damaged.
+    #[schema(value_type = Option<Object>)]
     request: Value,
+    #[schema(value_type = OperationState)]
     state: &'static str,
     created: i64,
     /// Since when it is in this state.
@@ -88,17 +106,22 @@ pub(super) struct Shown {
     attempts: u32,
     /// What came of it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
     outcome: Option<Value>,
     /// How large the outcome was, where it was too large to be kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     outcome_bytes: Option<u64>,
     /// Why nothing came of it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
     error: Option<Value>,
 }
 
+/// Asks a device for something. Its document is made in [`super::openapi`], for each verb.
 pub(super) async fn operate(
     State(platform): State<Arc<Platform>>,
+    Extension(caller): Extension<Caller>,
+    Extension(trail): Extension<Trail>,
     path: Result<Path<(String, String)>, PathRejection>,
     manner: Result<Query<Manner>, QueryRejection>,
     headers: HeaderMap,
@@ -108,7 +131,7 @@ pub(super) async fn operate(
     let Query(manner) = manner.map_err(|error| Problem::bad_request(error.body_text()))?;
     let patience = duration(&manner)?;
     let expiry = expiry(&manner, &headers)?;
-    let key = idempotency_key(&headers)?;
+    let key = idempotency_key(&headers, &caller)?;
     let kind: OperationKind = verb.parse().map_err(|error| {
         Problem::new(
             StatusCode::NOT_FOUND,
@@ -117,7 +140,9 @@ pub(super) async fn operate(
     })?;
     let operation = operations::read(kind, &body_of(body).await?)
         .map_err(|error| Problem::bad_request(format!("the body: {error}")))?;
+    trail.what(paths(&operation));
     let known = platform.inventory.find(device).await?;
+    trail.target(&known.endpoint_id);
     onboarding::must_be_approved(&platform, &known)?;
     let device =
         EndpointId::from_wire(&known.endpoint_id).map_err(|_| OperationError::NotConnected)?;
@@ -139,12 +164,22 @@ pub(super) async fn operate(
         return Ok(told(number, &outcome.map_err(Failure::Device)));
     }
     let accepted = platform.operations.submit(wanted).await?;
+    trail.operation(match &accepted {
+        Accepted::Known(row) => Number(row.number),
+        Accepted::New(number, _) => *number,
+    });
     match expiry {
         Some(_) => acknowledge(&platform.operations, accepted).await,
         None => outcome(&platform.operations, accepted, patience).await,
     }
 }
 
+/// List Operations, the newest first.
+#[utoipa::path(get, path = "/api/v1/operations", tag = "operations", params(PageQuery), responses(
+    (status = 200, description = "A page of Operations", body = Page),
+    (status = 404, description = "No device has this name", body = Problem, content_type = "application/problem+json"),
+    (status = 409, description = "Several devices have this name", body = Problem, content_type = "application/problem+json"),
+))]
 pub(super) async fn list(
     State(platform): State<Arc<Platform>>,
     query: Result<Query<PageQuery>, QueryRejection>,
@@ -176,6 +211,10 @@ pub(super) async fn list(
     }))
 }
 
+/// Show one Operation.
+#[utoipa::path(get, path = "/api/v1/operations/{id}", tag = "operations",
+    params(("id" = String, Path, description = "The ID of an Operation", pattern = "^op-[0-9a-f]{16}$")),
+    responses((status = 200, description = "The Operation", body = Shown)))]
 pub(super) async fn show(
     State(platform): State<Arc<Platform>>,
     id: Result<Path<String>, PathRejection>,
@@ -185,12 +224,21 @@ pub(super) async fn show(
     Ok(Json(shown(row)))
 }
 
+/// Cancel an Operation while it is queued.
+#[utoipa::path(delete, path = "/api/v1/operations/{id}", tag = "operations",
+    params(("id" = String, Path, description = "The ID of an Operation", pattern = "^op-[0-9a-f]{16}$")),
+    responses(
+        (status = 200, description = "The Operation, which ended as failed", body = Shown),
+        (status = 409, description = "It is not queued any more", body = Problem, content_type = "application/problem+json"),
+    ))]
 pub(super) async fn cancel(
     State(platform): State<Arc<Platform>>,
+    Extension(trail): Extension<Trail>,
     id: Result<Path<String>, PathRejection>,
 ) -> Answer<Json<Shown>> {
     let Path(id) = id.map_err(|error| Problem::bad_request(error.body_text()))?;
     let number = number(&id)?;
+    trail.operation(number);
     let is_cancelled = platform.operations.cancel(number).await;
     let row = shown(find(&platform.operations, number).await?);
     match is_cancelled {
@@ -254,6 +302,56 @@ async fn outcome(
             ))
         }
     }
+}
+
+/// Asks a device for something and waits for what comes of it.
+pub(super) async fn carry_out(
+    platform: &Platform,
+    trail: &Trail,
+    device: String,
+    operation: Operation,
+) -> Answer<(Number, Outcome)> {
+    trail.what(paths(&operation));
+    let known = platform.inventory.find(device).await?;
+    trail.target(&known.endpoint_id);
+    let device =
+        EndpointId::from_wire(&known.endpoint_id).map_err(|_| OperationError::NotConnected)?;
+    let kind = operation.kind();
+    let wanted = Wanted {
+        device,
+        operation,
+        patience: OPERATION_TIMEOUT,
+        expiry: None,
+        key: None,
+    };
+    if operations::is_repeatable(kind) {
+        let (number, outcome) = platform.operations.read(wanted).await;
+        return Ok((number, outcome?));
+    }
+    let Accepted::New(number, ended) = platform.operations.submit(wanted).await? else {
+        // Only a key makes it an earlier one.
+        return Err(Failure::Damaged.into());
+    };
+    trail.operation(number);
+    let end = ended.await.map_err(|_| NotAccepted::Shut)?;
+    match end.as_ref() {
+        Ok(outcome) => Ok((number, outcome.clone())),
+        Err(failure) => Err(failure.clone().into()),
+    }
+}
+
+/// What came of a kept Operation so far; none where nothing is known yet.
+pub(super) fn kept_by(row: &usphere_store::Operation) -> Answer<Option<Outcome>> {
+    if let Some(error) = &row.error {
+        return Err(Failure::from_json(error).into());
+    }
+    let Some(outcome) = &row.outcome else {
+        return Ok(None);
+    };
+    let mut json = serde_json::Deserializer::from_str(outcome);
+    let kind: OperationKind = row.kind.parse().map_err(|_| Failure::Damaged)?;
+    let outcome = Outcome::from_json(kind, &mut json).map_err(|_| Failure::Damaged)?;
+    Ok(Some(outcome))
 }
 
 fn told(number: Number, end: &End) -> Response {
@@ -360,16 +458,42 @@ fn expiry(manner: &Manner, headers: &HeaderMap) -> Answer<Option<Duration>> {
     }
 }
 
-fn idempotency_key(headers: &HeaderMap) -> Answer<Option<String>> {
+/// The key, which belongs to the token that was shown: those of others are others.
+fn idempotency_key(headers: &HeaderMap, caller: &Caller) -> Answer<Option<String>> {
     let Some(key) = headers.get(IDEMPOTENCY_KEY) else {
         return Ok(None);
     };
     let key = key.to_str().ok().map(str::trim);
-    key.filter(|key| (1..=OPERATION_KEY_BYTES_MAX).contains(&key.len()))
-        .map(|key| Some(key.to_owned()))
-        .ok_or_else(|| {
-            Problem::bad_request(format!(
-                "Idempotency-Key: 1 to {OPERATION_KEY_BYTES_MAX} visible ASCII characters are expected"
-            ))
-        })
+    let key = key.filter(|key| (1..=IDEMPOTENCY_KEY_BYTES_MAX).contains(&key.len()));
+    let key = key.ok_or_else(|| {
+        Problem::bad_request(format!(
+            "Idempotency-Key: 1 to {IDEMPOTENCY_KEY_BYTES_MAX} visible ASCII characters are expected"
+        ))
+    })?;
+    Ok(Some(match caller.id {
+        // No key that is sent has a line break.
+        Some(id) => format!("{id}\n{key}"),
+        None => key.to_owned(),
+    }))
+}
+
+/// What an Operation is about, without values.
+fn paths(operation: &Operation) -> Vec<String> {
+    match operation {
+        Operation::Add(add) => add.objects.iter().map(|row| row.path.clone()).collect(),
+        Operation::Delete(delete) => delete.paths.clone(),
+        Operation::Get(get) => get.paths.clone(),
+        Operation::Instances(instances) => instances.paths.clone(),
+        Operation::Operate(operate) => vec![operate.command.clone()],
+        Operation::Set(set) => {
+            let objects = set.objects.iter();
+            let parameters = objects.flat_map(|object| {
+                let names = object.parameters.iter().map(|setting| &setting.name);
+                names.map(|name| format!("{}{name}", object.path))
+            });
+            parameters.collect()
+        }
+        Operation::SupportedModel(model) => model.paths.clone(),
+        Operation::SupportedProtocol(_) => Vec::new(),
+    }
 }

@@ -1,20 +1,27 @@
 //! Errors of the API, as `application/problem+json` (RFC 9457).
 
+use std::borrow::Cow;
+
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use usphere_datamodel::operation::OperationError;
+use usphere_datamodel::operation::{OperationError, ParameterFailure};
 use usphere_store::StoreError;
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, Type};
+use utoipa::openapi::{Ref, RefOr};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::limits::OPERATIONS_PER_DEVICE_MAX;
 use crate::operations::{Failure, Full, NotAccepted};
 
 /// An error and the status that it is answered with.
 ///
-/// Its JSON has `title`, `status` and `detail`. An error of an Operation adds the fields of
+/// Its JSON has `type`, `title`, `status` and `detail`. An error of an Operation adds the fields of
 /// [`OperationError`]: `error`, and for a refusal `code`, `text` and `parameters`.
 #[derive(Debug, Serialize)]
 pub(crate) struct Problem {
+    #[serde(rename = "type")]
+    kind: &'static str,
     title: &'static str,
     status: u16,
     detail: String,
@@ -31,6 +38,7 @@ impl Problem {
     /// A problem without further fields.
     pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         Self {
+            kind: "about:blank",
             title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
             detail: detail.into(),
@@ -116,11 +124,14 @@ impl From<NotAccepted> for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         let status = match &error {
-            StoreError::AliasTaken { .. } | StoreError::Ambiguous { .. } => StatusCode::CONFLICT,
+            StoreError::AliasTaken { .. }
+            | StoreError::Ambiguous { .. }
+            | StoreError::Full(_)
+            | StoreError::NameTaken { .. } => StatusCode::CONFLICT,
             StoreError::Busy => StatusCode::SERVICE_UNAVAILABLE,
             StoreError::DiskFull { .. } => StatusCode::INSUFFICIENT_STORAGE,
             StoreError::Invalid(_) => StatusCode::BAD_REQUEST,
-            StoreError::NotFound(_) => StatusCode::NOT_FOUND,
+            StoreError::NoToken(_) | StoreError::NotFound(_) => StatusCode::NOT_FOUND,
             StoreError::Damaged { .. } | StoreError::Failed { .. } | StoreError::Newer { .. } => {
                 tracing::error!(%error, "the inventory failed");
                 StatusCode::INTERNAL_SERVER_ERROR
@@ -136,6 +147,71 @@ impl From<StoreError> for Problem {
             ..Self::new(status, detail)
         }
     }
+}
+
+impl PartialSchema for Problem {
+    fn schema() -> RefOr<Schema> {
+        let text = |what: &str| described(Type::String, what);
+        let number = |what: &str| described(Type::Integer, what);
+        let errors = [
+            "disconnected",
+            "invalid_answer",
+            "not_connected",
+            "overloaded",
+            "refused",
+            "timed_out",
+            "unsupported",
+        ];
+        let error = text("Why nothing came of an Operation, if that is what it is about");
+        let parameters = ArrayBuilder::new()
+            .items(Ref::from_schema_name(ParameterFailure::name()))
+            .description(Some("Which parameters were the cause of a refusal"));
+        let candidates = ArrayBuilder::new()
+            .items(String::schema())
+            .description(Some("The Endpoint IDs of devices that a short name fits"));
+        let object = ObjectBuilder::new()
+            .description(Some("What went wrong (RFC 9457)"))
+            .property(
+                "type",
+                text("`about:blank`: the status tells what kind of problem it is"),
+            )
+            .property("title", text("The name of the status"))
+            .property("status", number("The status of the answer"))
+            .property("detail", text("What is wrong and what to do, for people"))
+            .property("error", error.enum_values(Some(errors)))
+            .property("code", number("With what number the device refused"))
+            .property(
+                "text",
+                text("With what words the device refused, or why an Operation is not supported"),
+            )
+            .property("parameters", parameters)
+            .property(
+                "limit",
+                number("How many Operations may wait for the device"),
+            )
+            .property("candidates", candidates);
+        let object = ["type", "title", "status", "detail"]
+            .into_iter()
+            .fold(object, ObjectBuilder::required);
+        RefOr::T(Schema::Object(object.build()))
+    }
+}
+
+impl ToSchema for Problem {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("Problem")
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        let parameter = ParameterFailure::schema();
+        schemas.push((ParameterFailure::name().into_owned(), parameter));
+    }
+}
+
+fn described(kind: Type, what: &str) -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(kind)
+        .description(Some(what))
 }
 
 impl IntoResponse for Problem {

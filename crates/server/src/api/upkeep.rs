@@ -17,7 +17,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde::Serialize;
-use serde_json::json;
+use utoipa::ToSchema;
 
 use super::Platform;
 use super::problem::{Answer, Problem};
@@ -34,19 +34,42 @@ pub(crate) fn open_router(platform: Arc<Platform>) -> Router {
         .with_state(platform)
 }
 
-/// The server answers.
-pub(super) async fn healthz() -> Json<serde_json::Value> {
-    Json(json!({"status": "ok"}))
+/// Whether the server is there.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Health {
+    /// `ok`.
+    status: &'static str,
+}
+
+/// Tell whether the server is there.
+#[utoipa::path(get, path = "/healthz", tag = "server", responses(
+    (status = 200, description = "It is", body = Health),
+))]
+pub(super) async fn healthz() -> Json<Health> {
+    Json(Health { status: "ok" })
+}
+
+/// Tell whether the server is there, at an address of the API.
+#[utoipa::path(get, path = "/api/v1/health", tag = "server", responses(
+    (status = 200, description = "It is", body = Health),
+))]
+pub(super) async fn health() -> Json<Health> {
+    healthz().await
 }
 
 /// Whether the server can do its work.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Ready {
     ready: bool,
     #[serde(flatten)]
     readiness: Readiness,
 }
 
+/// Tell whether the server can do its work.
+#[utoipa::path(get, path = "/readyz", tag = "server", responses(
+    (status = 200, description = "It can", body = Ready),
+    (status = 503, description = "It cannot; what it lacks", body = Ready),
+))]
 pub(super) async fn readyz(State(platform): State<Arc<Platform>>) -> (StatusCode, Json<Ready>) {
     let readiness = platform.health.readiness().await;
     let ready = readiness.is_ready();
@@ -57,7 +80,10 @@ pub(super) async fn readyz(State(platform): State<Arc<Platform>>) -> (StatusCode
     (status, Json(Ready { ready, readiness }))
 }
 
-/// What is measured.
+/// Tell what is measured.
+#[utoipa::path(get, path = "/metrics", tag = "server", responses(
+    (status = 200, description = "OpenMetrics text", body = String, content_type = "application/openmetrics-text"),
+))]
 pub(super) async fn metrics(State(platform): State<Arc<Platform>>) -> Answer<Response> {
     let exposition: Arc<Exposition> = Arc::clone(&platform.exposition);
     match tokio::task::spawn_blocking(move || exposition.text()).await {
@@ -67,7 +93,11 @@ pub(super) async fn metrics(State(platform): State<Arc<Platform>>) -> Answer<Res
     }
 }
 
-/// Takes up a configuration and certificates that have changed.
+/// Take up a configuration and certificates that have changed.
+#[utoipa::path(post, path = "/api/v1/reload", tag = "server", responses(
+    (status = 200, description = "What it changed, and what takes a new start", body = Reloaded),
+    (status = 422, description = "The configuration or the certificates are not valid; nothing was changed"),
+))]
 pub(super) async fn reload(State(platform): State<Arc<Platform>>) -> Answer<Json<Reloaded>> {
     let reloading = tokio::task::spawn_blocking(move || platform.reloader.reload());
     match reloading.await {

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use self::tables::{LINKS, ONBOARDING};
+use self::tables::{LINKS, ONBOARDING, RATE, RETENTION};
 use super::ConfigError;
 
 /// A key of the configuration file.
@@ -39,7 +39,7 @@ pub enum Change {
 }
 
 /// The keys, in the order of the book: those of no table, and those of each table.
-const GROUPS: &[&[Key]] = &[TOP, LINKS, ONBOARDING];
+const GROUPS: &[&[Key]] = &[TOP, LINKS, ONBOARDING, RATE, RETENTION];
 
 /// Every key of the configuration file, in the order of the book.
 pub fn keys() -> impl Iterator<Item = &'static Key> {

@@ -19,6 +19,7 @@ use usphere_store::{
     Contact, ContactListing, ContactOf, ContactPlace, ContactQuery, Milliseconds, NewContacts,
     Store, StoreError,
 };
+use utoipa::ToSchema;
 
 use crate::inventory::{self, Inventory};
 use crate::limits::{CONTACTS_GATHER, CONTACTS_TOGETHER_MAX};
@@ -38,7 +39,8 @@ pub(crate) struct Doctor {
 }
 
 /// A contact as the API shows it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Contact)]
 pub(crate) struct Shown {
     /// Its number. It stays the same when more are counted to it.
     id: i64,
@@ -64,7 +66,8 @@ pub(crate) struct Shown {
 }
 
 /// A page of contacts, those that came last first.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ContactPage)]
 pub(crate) struct Page {
     contacts: Vec<Shown>,
     /// What to give as `after` for the next page; absent on the last.

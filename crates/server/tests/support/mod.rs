@@ -231,7 +231,7 @@ pub(crate) async fn raw(
             .await
             .unwrap(),
     );
-    let text = String::from_utf8(bytes).unwrap();
+    let text = String::from_utf8_lossy(&bytes);
     let (head, body) = text
         .split_once("\r\n\r\n")
         .unwrap_or_else(|| panic!("no answer: {text:?}"));
@@ -259,8 +259,17 @@ pub(crate) struct Live {
 impl Live {
     /// Opens one and reads its head; the status when it is none.
     pub(crate) async fn open(server: &Server, path: &str, headers: &str) -> Result<Self, u16> {
+        Self::open_with(server, server.token(), path, headers).await
+    }
+
+    /// As [`open`](Self::open), with another token.
+    pub(crate) async fn open_with(
+        server: &Server,
+        token: &str,
+        path: &str,
+        headers: &str,
+    ) -> Result<Self, u16> {
         let mut stream = TcpStream::connect(server.api_addr()).await.unwrap();
-        let token = server.token();
         let head = format!(
             "GET {path} HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer {token}\r\n{headers}\r\n"
         );

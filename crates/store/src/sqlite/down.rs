@@ -25,4 +25,9 @@ pub(super) const DOWN: &[&str] = &[
     DROP TABLE subscriptions;
     DROP TABLE models;
 ",
+    "
+    DROP TABLE tokens;
+    DROP TABLE tags;
+    DROP TABLE audit;
+",
 ];

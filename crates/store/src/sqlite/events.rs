@@ -2,16 +2,38 @@
 
 use std::collections::BTreeSet;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Rows, params};
 
 use super::statements::{Done, text};
 use crate::limits::{
-    EVENT_BYTES_PER_DEVICE_MAX, EVENTS_MAX, EVENTS_PER_DEVICE_MAX, PAGE_EVENTS_BYTES, REPEATED_TIME,
+    EVENT_BYTES_PER_DEVICE_MAX, EVENTS_MAX, EVENTS_PER_DEVICE_MAX, PAGE_EVENTS_BYTES,
+    PRUNED_TOGETHER_MAX, REPEATED_TIME,
 };
-use crate::{Event, NewEvent};
+use crate::{Event, Milliseconds, NewEvent};
 
 /// Keeps events, and lets older ones give way.
 pub(super) fn add(connection: &Connection, events: &[NewEvent]) -> Done<Vec<Option<i64>>> {
+    add_by(connection, events, add_one)
+}
+
+/// As [`add`], but what is about an unknown device is left out, and nothing else is.
+pub(super) fn add_of_known(connection: &Connection, events: &[NewEvent]) -> Done<Vec<Option<i64>>> {
+    add_by(connection, events, |connection, event| {
+        let is_known = connection
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM devices WHERE endpoint_id = ?1)")?
+            .query_row([&event.device], |row| row.get(0))?;
+        match is_known {
+            true => insert(connection, event).map(Some),
+            false => Ok(None),
+        }
+    })
+}
+
+fn add_by(
+    connection: &Connection,
+    events: &[NewEvent],
+    add_one: impl Fn(&Connection, &NewEvent) -> Done<Option<i64>>,
+) -> Done<Vec<Option<i64>>> {
     let mut ids = Vec::with_capacity(events.len());
     let mut devices = BTreeSet::new();
     for event in events {
@@ -50,9 +72,13 @@ fn add_one(connection: &Connection, event: &NewEvent) -> Done<Option<i64>> {
             |row| row.get(0),
         )
         .optional()?;
-    if known.is_some() {
-        return Ok(None);
+    match known {
+        Some(_) => Ok(None),
+        None => insert(connection, event).map(Some),
     }
+}
+
+fn insert(connection: &Connection, event: &NewEvent) -> Done<i64> {
     let bytes = i64::try_from(event.content.len()).unwrap_or(i64::MAX);
     connection
         .prepare_cached(
@@ -65,7 +91,7 @@ fn add_one(connection: &Connection, event: &NewEvent) -> Done<Option<i64>> {
             event.content,
             bytes
         ])?;
-    Ok(Some(connection.last_insert_rowid()))
+    Ok(connection.last_insert_rowid())
 }
 
 /// Deletes the oldest events of a device that are too many or too much. The newest stays.
@@ -100,7 +126,27 @@ pub(super) fn list(
         "SELECT id, device, at, content FROM events
          WHERE device = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
     )?;
-    let mut rows = statement.query(params![device, after, limit])?;
+    page(statement.query(params![device, after, limit])?)
+}
+
+pub(super) fn list_all(connection: &Connection, after: i64, limit: u32) -> Done<Vec<Event>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id, device, at, content FROM events WHERE id > ?1 ORDER BY id LIMIT ?2",
+    )?;
+    page(statement.query(params![after, limit])?)
+}
+
+/// Looks at the oldest only, so that it costs no index.
+pub(super) fn prune_before(connection: &Connection, before: Milliseconds) -> Done<usize> {
+    Ok(connection
+        .prepare_cached(
+            "DELETE FROM events
+             WHERE at < ?1 AND id IN (SELECT id FROM events ORDER BY id LIMIT ?2)",
+        )?
+        .execute(params![before, PRUNED_TOGETHER_MAX])?)
+}
+
+fn page(mut rows: Rows<'_>) -> Done<Vec<Event>> {
     let mut events = Vec::new();
     let mut bytes = 0;
     while bytes < PAGE_EVENTS_BYTES

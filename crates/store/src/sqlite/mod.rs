@@ -4,6 +4,7 @@
 //! write-ahead log, alias changes and removals that somebody was told of among them; the syncs that
 //! FULL costs are shared by all writes that wait together.
 
+mod audit;
 mod contacts;
 mod down;
 mod events;
@@ -13,8 +14,10 @@ mod operations;
 mod salvage;
 mod schema;
 mod statements;
+mod tags;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod writer;
 
 use std::fs::{DirBuilder, OpenOptions, Permissions};
@@ -131,6 +134,14 @@ impl Sqlite {
             .write(move |connection| events::add(connection, &events))
     }
 
+    pub(crate) fn add_events_of_known(
+        &self,
+        events: Vec<NewEvent>,
+    ) -> Result<Vec<Option<i64>>, StoreError> {
+        self.writer
+            .write(move |connection| events::add_of_known(connection, &events))
+    }
+
     pub(crate) fn events(
         &self,
         device: &str,
@@ -138,6 +149,15 @@ impl Sqlite {
         limit: u32,
     ) -> Result<Vec<Event>, StoreError> {
         self.read(|connection| events::list(connection, device, after, limit))
+    }
+
+    pub(crate) fn all_events(&self, after: i64, limit: u32) -> Result<Vec<Event>, StoreError> {
+        self.read(|connection| events::list_all(connection, after, limit))
+    }
+
+    pub(crate) fn prune_events(&self, before: Milliseconds) -> Result<usize, StoreError> {
+        self.writer
+            .write(move |connection| events::prune_before(connection, before))
     }
 
     pub(crate) fn last_event(&self) -> Result<i64, StoreError> {

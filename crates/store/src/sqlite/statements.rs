@@ -10,7 +10,8 @@ use crate::{
 
 const COLUMNS: &str = "endpoint_id, alias, protocol, manufacturer, oui, product_class, \
     serial_number, hardware_version, software_version, protocol_versions, first_seen, last_seen, \
-    remote_address, last_mtp, state, subscriptions";
+    remote_address, last_mtp, state, subscriptions, \
+    (SELECT group_concat(tag, char(10)) FROM tags WHERE device = endpoint_id)";
 
 /// What a search looks at: all that people know a device by.
 const TEXT: &str = "lower(endpoint_id || char(10) || coalesce(alias, '') || char(10) \
@@ -95,13 +96,27 @@ pub(super) fn list(
     filter: &Filter<'_>,
 ) -> Done<Listing> {
     let words = filter.words();
-    let fits: String = (2..words.len() + 2)
-        .map(|place| format!(" AND instr({TEXT}, ?{place}) > 0"))
+    let has_words = words.iter().map(|_| format!("instr({TEXT}, ?) > 0"));
+    let has_fields = filter.fields.iter().map(|(field, _)| {
+        let column = field.column();
+        format!("lower({column}) GLOB ?")
+    });
+    let has_tags = filter
+        .tags
+        .iter()
+        .map(|_| "EXISTS (SELECT 1 FROM tags WHERE device = endpoint_id AND tag = ?)".to_owned());
+    let fits: String = has_words
+        .chain(has_fields)
+        .chain(has_tags)
+        .map(|condition| format!(" AND {condition}"))
         .collect();
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM devices WHERE endpoint_id > ?1{fits} ORDER BY endpoint_id"
+        "SELECT {COLUMNS} FROM devices WHERE endpoint_id > ?{fits} ORDER BY endpoint_id"
     ))?;
-    let values = std::iter::once(after).chain(words.iter().map(String::as_str));
+    let values = std::iter::once(after.to_owned())
+        .chain(words)
+        .chain(filter.fields.iter().map(|(_, value)| pattern(value)))
+        .chain(filter.tags.iter().cloned());
     let mut rows = statement.query(params_from_iter(values))?;
     let (mut devices, mut next) = (Vec::<Device>::new(), None);
     while let Some(row) = rows.next()? {
@@ -115,6 +130,22 @@ pub(super) fn list(
         devices.push(device(row)?);
     }
     Ok(Listing { devices, next })
+}
+
+/// What a value of a field is compared with: only a `*` at the end means anything else than itself.
+fn pattern(value: &str) -> String {
+    let (value, end) = match value.strip_suffix('*') {
+        Some(start) => (start, "*"),
+        None => (value, ""),
+    };
+    let mut pattern = String::with_capacity(value.len() + 1);
+    for character in value.chars() {
+        match character {
+            '*' | '?' | '[' => pattern.extend(['[', character, ']']),
+            other => pattern.push(other.to_ascii_lowercase()),
+        }
+    }
+    pattern + end
 }
 
 pub(super) fn find(connection: &Connection, text: &str) -> Done<Device> {
@@ -207,6 +238,9 @@ pub(super) fn must_exist(id: &str, changed: usize) -> Done {
 
 /// One row of [`COLUMNS`]. Whatever its texts are, they do not stand in the way of other devices.
 fn device(row: &Row<'_>) -> rusqlite::Result<Device> {
+    let tags = text(row, 16)?;
+    let mut tags: Vec<_> = tags.lines().map(str::to_owned).collect();
+    tags.sort_unstable();
     Ok(Device {
         endpoint_id: text(row, 0)?,
         alias: optional_text(row, 1)?,
@@ -227,6 +261,7 @@ fn device(row: &Row<'_>) -> rusqlite::Result<Device> {
         last_mtp: optional_text(row, 13)?,
         state: DeviceState::named(&text(row, 14)?),
         subscriptions: optional_text(row, 15)?,
+        tags,
     })
 }
 

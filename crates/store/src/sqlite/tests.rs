@@ -7,6 +7,7 @@ use super::*;
 use crate::limits::{PAGE_DEVICES_MAX, TEXT_BYTES_MAX};
 use crate::{Described, Description, DeviceState, Protocol, Store};
 
+mod access;
 mod copies;
 mod files;
 mod onboarding;
@@ -82,7 +83,12 @@ fn a_search_finds_all_words_anywhere_page_by_page() {
     describe(&store, "os::B-2", said);
     let search = |text: &str, after: Option<&str>, limit: u32| {
         let keep = |id: &str| id != "os::A-1";
-        let filter = Filter { text, keep: &keep };
+        let filter = Filter {
+            text,
+            keep: &keep,
+            fields: &[],
+            tags: &[],
+        };
         store.list(after, limit, &filter).unwrap()
     };
     assert_eq!(ids(&search("", None, 9)), names[1..]);
@@ -161,6 +167,7 @@ fn a_device_is_kept_with_all_that_is_known() {
         last_mtp: Some("websocket".to_owned()),
         state: DeviceState::Approved,
         subscriptions: None,
+        tags: Vec::new(),
     };
     let store = self::store(&folder);
     assert_eq!(store.find("Küche").unwrap(), expected);

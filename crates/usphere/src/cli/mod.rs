@@ -67,6 +67,10 @@ enum Verb {
     Log(verbs::log::Options),
     /// List, add and remove what the server has every device tell
     Subscriptions(verbs::subscriptions::Options),
+    /// List, make and revoke tokens of the server
+    Tokens(verbs::tokens::Options),
+    /// Show who changed what through the server
+    Audit(verbs::audit::Options),
     /// Make a Record or Message readable
     Decode(verbs::decode::Options),
     /// Make and show certificates for TLS
@@ -117,6 +121,7 @@ impl Verb {
         match self {
             Self::Add(options) => options.run(),
             Self::Backup(options) => options.run(),
+            Self::Audit(options) => options.run(),
             Self::Certs(options) => options.run(),
             Self::Decode(options) => options.run(),
             Self::Delete(options) => options.run(),
@@ -135,6 +140,7 @@ impl Verb {
             Self::Set(options) => options.run(),
             Self::Sim(options) => options.run(),
             Self::Subscriptions(options) => options.run(),
+            Self::Tokens(options) => options.run(),
             Self::Watch(options) => options.run(),
         }
     }

@@ -28,6 +28,7 @@ pub(crate) struct Device {
     last_mtp: Option<String>,
     state: Option<String>,
     subscriptions: Option<String>,
+    tags: Vec<String>,
 }
 
 impl Device {
@@ -106,6 +107,7 @@ pub(crate) fn card(device: &Device, now: i64) -> String {
     let lines = [
         ("Endpoint ID", clean(&device.endpoint_id)),
         ("Alias", shown(&device.alias)),
+        ("Tags", clean(&device.tags.join(", "))),
         ("State", device.state()),
         ("Seen", device.seen(now)),
         ("First seen", ago(now - device.first_seen)),

@@ -3,6 +3,7 @@
 //! What was done goes to stdout, what failed to stderr. No character of a device reaches a terminal as a
 //! control character.
 
+pub(crate) mod audit;
 mod changes;
 pub(crate) mod contacts;
 pub(crate) mod devices;
@@ -11,6 +12,7 @@ pub(crate) mod notifications;
 pub(crate) mod operations;
 mod schema;
 pub(crate) mod subscriptions;
+pub(crate) mod tokens;
 mod values;
 
 use std::fmt::Write as _;

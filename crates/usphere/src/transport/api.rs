@@ -12,6 +12,7 @@ use hyper::http::request;
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::net::TcpStream;
@@ -31,7 +32,7 @@ const SERVER_PATIENCE: Duration = Duration::from_secs(5);
 const OPERATIONS_PAGE: usize = 100;
 
 /// What stands in a path segment as it is; everything else is percent-encoded.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+pub(super) const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
@@ -291,10 +292,20 @@ impl Api {
         self.json(Method::DELETE, &operation_path(id), None).await
     }
 
-    /// All devices of the server.
-    pub(crate) async fn devices(&mut self) -> Result<Vec<Value>, Failure> {
+    /// The devices of the server, all or those that fit the filters of the API.
+    pub(crate) async fn devices(
+        &mut self,
+        filters: &[(&str, String)],
+    ) -> Result<Vec<Value>, Failure> {
         let mut devices = Vec::new();
-        let mut path = format!("{API_PATH}/devices?limit=1000");
+        let filters = filters
+            .iter()
+            .map(|(name, value)| format!("&{name}={}", utf8_percent_encode(value, SEGMENT)));
+        let first = format!(
+            "{API_PATH}/devices?limit=1000{}",
+            filters.collect::<String>()
+        );
+        let mut path = first.clone();
         loop {
             let page = self.json(Method::GET, &path, None).await?;
             let page: Page =
@@ -304,7 +315,7 @@ impl Api {
                 return Ok(devices);
             };
             let after = utf8_percent_encode(&next, SEGMENT);
-            path = format!("{API_PATH}/devices?limit=1000&after={after}");
+            path = format!("{first}&after={after}");
         }
     }
 
@@ -326,14 +337,24 @@ impl Api {
 
     /// Forgets a device.
     pub(crate) async fn remove(&mut self, device: &str) -> Result<(), Failure> {
-        let (status, answer) = self.ask(Method::DELETE, &device_path(device), None).await?;
+        self.done(Method::DELETE, &device_path(device)).await
+    }
+
+    /// Has something done that has no answer.
+    pub(super) async fn done(&mut self, method: Method, path: &str) -> Result<(), Failure> {
+        let (status, answer) = self.ask(method, path, None).await?;
         match status.is_success() {
             true => Ok(()),
             false => Err(self.place.refused(status, &answer)),
         }
     }
 
-    async fn json(
+    /// Reads what the server told.
+    pub(super) fn understood<T: DeserializeOwned>(&self, json: Value) -> Result<T, Failure> {
+        serde_json::from_value(json).map_err(|error| self.place.misunderstood(&error))
+    }
+
+    pub(super) async fn json(
         &mut self,
         method: Method,
         path: &str,
@@ -394,6 +415,13 @@ impl Place {
             detail => print::clean(detail),
         };
         match status {
+            StatusCode::UNAUTHORIZED if detail.contains(" expired ") => {
+                Failure::local(format_args!("{}: {detail}", self.url)).advise(
+                    "`usphere tokens create` makes another; --token or USPHERE_TOKEN give it",
+                )
+            }
+            StatusCode::FORBIDDEN => Failure::local(detail)
+                .advise("`usphere tokens create NAME --scope SCOPE` makes one that may do more"),
             StatusCode::UNAUTHORIZED => {
                 Failure::local(format_args!("{}: the server does not take the token", self.url))
                     .advise(
@@ -484,7 +512,7 @@ async fn answer(
     Ok((status, body.to_bytes()))
 }
 
-fn device_path(device: &str) -> String {
+pub(super) fn device_path(device: &str) -> String {
     format!(
         "{API_PATH}/devices/{}",
         utf8_percent_encode(device, SEGMENT)

@@ -1,5 +1,6 @@
 //! Who carries an Operation out: the server, or a Controller of our own.
 
+pub(crate) mod access;
 pub(crate) mod api;
 mod direct;
 pub(crate) mod feed;

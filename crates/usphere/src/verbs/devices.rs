@@ -24,6 +24,8 @@ enum Action {
         #[arg(long)]
         pending: bool,
         #[command(flatten)]
+        wanted: Wanted,
+        #[command(flatten)]
         server: ServerReach,
         #[command(flatten)]
         manner: Manner,
@@ -64,6 +66,32 @@ enum Action {
         #[command(flatten)]
         manner: Manner,
     },
+    /// Give one tags
+    Tag {
+        /// An endpoint ID, an unambiguous part of one, or an alias
+        #[arg(value_name = "DEVICE")]
+        device: String,
+        /// Letters, digits and -_.:=/@
+        #[arg(value_name = "TAG", required = true)]
+        tags: Vec<String>,
+        #[command(flatten)]
+        server: ServerReach,
+        #[command(flatten)]
+        manner: Manner,
+    },
+    /// Take tags from one
+    Untag {
+        /// An endpoint ID, an unambiguous part of one, or an alias
+        #[arg(value_name = "DEVICE")]
+        device: String,
+        /// The tags
+        #[arg(value_name = "TAG", required = true)]
+        tags: Vec<String>,
+        #[command(flatten)]
+        server: ServerReach,
+        #[command(flatten)]
+        manner: Manner,
+    },
     /// Forget one and end its connection; it is back when it connects again
     Remove {
         /// An endpoint ID, an unambiguous part of one, or an alias
@@ -74,6 +102,37 @@ enum Action {
         #[command(flatten)]
         manner: Manner,
     },
+}
+
+/// Which devices are listed.
+#[derive(Args, Debug, Default)]
+struct Wanted {
+    /// Only those in which these words occur: names, makers, versions, addresses
+    #[arg(long, value_name = "WORDS")]
+    search: Option<String>,
+    /// Only those with this tag; with all of them where it is given again
+    #[arg(long, value_name = "TAG")]
+    tag: Vec<String>,
+    /// Only those that can be asked now
+    #[arg(long, conflicts_with = "offline")]
+    online: bool,
+    /// Only those that cannot be asked now
+    #[arg(long)]
+    offline: bool,
+}
+
+impl Wanted {
+    /// As the API takes it.
+    fn query(&self) -> Vec<(&'static str, String)> {
+        let tags = (!self.tag.is_empty()).then(|| ("tag", self.tag.join(",")));
+        let search = self.search.clone().map(|words| ("search", words));
+        let is_online = self
+            .online
+            .then_some(true)
+            .or(self.offline.then_some(false));
+        let online = is_online.map(|online| ("online", online.to_string()));
+        [search, tags, online].into_iter().flatten().collect()
+    }
 }
 
 impl Options {
@@ -87,13 +146,14 @@ impl Action {
         match self {
             Self::List {
                 pending,
+                wanted,
                 server,
                 manner,
             } => {
                 let mut api = Api::connect(&server, manner.timeout).await?;
                 let devices = match pending {
                     true => api.pending().await?,
-                    false => api.devices().await?,
+                    false => api.devices(&wanted.query()).await?,
                 };
                 if manner.json {
                     return print::json(&devices);
@@ -138,6 +198,18 @@ impl Action {
                 };
                 approve(&mut api, &devices, manner).await
             }
+            Self::Tag {
+                device,
+                tags,
+                server,
+                manner,
+            } => tag(&device, &tags, true, &server, manner).await,
+            Self::Untag {
+                device,
+                tags,
+                server,
+                manner,
+            } => tag(&device, &tags, false, &server, manner).await,
             Self::Remove {
                 device,
                 server,
@@ -177,6 +249,22 @@ async fn approve(api: &mut Api, devices: &[String], manner: Manner) -> Result<Ex
 fn endpoint_ids(devices: Vec<serde_json::Value>) -> Result<Vec<String>, Failure> {
     let devices = devices.into_iter().map(Device::read);
     devices.map(|device| Ok(device?.endpoint_id)).collect()
+}
+
+/// Gives a device tags, or takes them away.
+async fn tag(
+    device: &str,
+    tags: &[String],
+    is_wanted: bool,
+    server: &ServerReach,
+    manner: Manner,
+) -> Result<Exit, Failure> {
+    let mut api = Api::connect(server, manner.timeout).await?;
+    let mut found = serde_json::Value::Null;
+    for tag in tags {
+        found = api.tag(device, tag, is_wanted).await?;
+    }
+    show(found, manner)
 }
 
 fn show(device: serde_json::Value, manner: Manner) -> Result<Exit, Failure> {

@@ -2,6 +2,7 @@
 
 pub(crate) mod add;
 mod assignment;
+pub(crate) mod audit;
 pub(crate) mod certs;
 pub(crate) mod decode;
 pub(crate) mod delete;
@@ -19,6 +20,7 @@ pub(crate) mod set;
 pub(crate) mod sim;
 mod subscription;
 pub(crate) mod subscriptions;
+pub(crate) mod tokens;
 pub(crate) mod upkeep;
 pub(crate) mod watch;
 

@@ -309,6 +309,41 @@ fn limits() -> Vec<Row> {
             "events that a server keeps in all",
             store::EVENTS_MAX.to_string(),
         ),
+        row(
+            "days for which a server keeps events",
+            config.retention.events_days.to_string(),
+            "`[retention] events_days`",
+        ),
+        row(
+            "days for which a server keeps its audit",
+            format!(
+                "{}, at most {} entries",
+                config.retention.audit_days,
+                store::AUDIT_MAX
+            ),
+            "`[retention] audit_days`",
+        ),
+        row(
+            "API requests with one token",
+            format!(
+                "{} per second, {} at once",
+                config.rate.token_per_second, config.rate.token_burst
+            ),
+            "`[rate] token_per_second`, `token_burst`",
+        ),
+        row(
+            "API requests without a valid token from one address",
+            format!(
+                "{} per second, {} at once",
+                config.rate.address_per_second, config.rate.address_burst
+            ),
+            "`[rate] address_per_second`, `address_burst`",
+        ),
+        not(
+            "tokens of a server beside its own",
+            store::TOKENS_MAX.to_string(),
+        ),
+        not("tags of a device", store::TAGS_PER_DEVICE_MAX.to_string()),
         not(
             "notifications that wait in a Controller to be taken",
             format!(

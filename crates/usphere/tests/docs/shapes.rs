@@ -70,7 +70,7 @@ pub(crate) fn all() -> String {
         json!([device()]),
     );
     section(
-        "devices show --json, devices alias --json, devices remove --json",
+        "devices show --json, devices alias --json, devices tag --json, devices untag --json, devices remove --json",
         "One device; for `remove`, as it was.",
         device(),
     );
@@ -106,6 +106,16 @@ pub(crate) fn all() -> String {
             "name": "wan", "type": "ValueChange", "built_in": false, "created": 1_800_000_000_000_i64,
             "references": ["Device.IP.Interface.*.IPv4Address.*.IPAddress"],
         }]),
+    );
+    section(
+        "tokens list --json",
+        "A list. Times are milliseconds since 1970; `expires` is `null` for never. `tokens create --json` prints one of them with `token`, the secret.",
+        json!([token()]),
+    );
+    section(
+        "audit --json",
+        "A list, the newest first. `operation` is left out where it became none, `status` where it is not known what came of it.",
+        json!([audited()]),
     );
     section(
         "decode --json",
@@ -406,6 +416,7 @@ fn device() -> Value {
         last_mtp: Some("WebSocket".into()),
         state: DeviceState::Approved,
         subscriptions: Some("kept".into()),
+        tags: vec!["site=attic".into()],
     };
     let mut json = json(device);
     json["online"] = true.into();
@@ -464,6 +475,31 @@ fn said() -> Value {
         {"at": 1_800_000_000_001_i64, "type": "received", "record": record()["record"]},
         {"at": 1_800_000_000_002_i64, "type": "missed", "count": 3},
     ])
+}
+
+fn token() -> Value {
+    json!({
+        "name": "ci",
+        "scope": "operate",
+        "created": 1_800_000_000_000_i64,
+        "created_by": "root",
+        "expires": null,
+        "last_used": 1_800_000_100_000_i64,
+    })
+}
+
+fn audited() -> Value {
+    json!({
+        "id": 7,
+        "at": 1_800_000_100_000_i64,
+        "actor": "ci",
+        "remote": "192.0.2.1:50000",
+        "action": "set",
+        "target": "os::00256D-0123456789",
+        "what": "Device.Time.Enable",
+        "operation": "op-018bcfe568000001",
+        "status": 200,
+    })
 }
 
 fn record() -> Value {

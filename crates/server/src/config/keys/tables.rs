@@ -82,3 +82,41 @@ pub(super) const ONBOARDING: &[Key] = &[
         "Minutes after which a device that stays connected is checked again: who it is, and whether the Subscriptions are as they should be.",
     ),
 ];
+
+/// How many requests the API takes.
+pub(super) const RATE: &[Key] = &[
+    number(
+        "rate.token_per_second",
+        "5000",
+        "Requests with one token that are taken per second, in the long run; beyond that they are answered with 429.",
+    ),
+    number(
+        "rate.token_burst",
+        "20000",
+        "Requests with one token that are taken at once, after a pause.",
+    ),
+    number(
+        "rate.address_per_second",
+        "100",
+        "Requests without a valid token that are taken per second from one IPv4 address or IPv6 /64.",
+    ),
+    number(
+        "rate.address_burst",
+        "1000",
+        "The same at once, after a pause.",
+    ),
+];
+
+/// How long things are kept.
+pub(super) const RETENTION: &[Key] = &[
+    number(
+        "retention.events_days",
+        "30",
+        "Days for which events are kept. There are limits by number beside.",
+    ),
+    number(
+        "retention.audit_days",
+        "365",
+        "Days for which the audit is kept.",
+    ),
+];

@@ -1,0 +1,74 @@
+//! How much the API takes, and how long what it shows is kept.
+
+use serde::Deserialize;
+
+/// How many requests the API takes: each token, and each address without one, has a bucket of its own that holds
+/// `burst` requests and is filled again at a steady rate. Beyond them requests are answered with 429.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(default, deny_unknown_fields)]
+pub struct Rate {
+    /// Requests with one token that are taken per second.
+    pub token_per_second: u32,
+    /// Requests with one token that are taken at once, after a pause.
+    pub token_burst: u32,
+    /// Requests without a valid token that are taken per second from one IPv4 address or IPv6 /64.
+    pub address_per_second: u32,
+    /// Requests without a valid token that are taken at once, after a pause.
+    pub address_burst: u32,
+}
+
+impl Default for Rate {
+    fn default() -> Self {
+        Self {
+            token_per_second: 5000,
+            token_burst: 20_000,
+            address_per_second: 100,
+            address_burst: 1000,
+        }
+    }
+}
+
+/// How long things are kept, in days. There are limits by number beside, see [`usphere_store::limits`].
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(default, deny_unknown_fields)]
+pub struct Retention {
+    /// Days for which events are kept.
+    pub events_days: u32,
+    /// Days for which the audit is kept.
+    pub audit_days: u32,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self {
+            events_days: 30,
+            audit_days: 365,
+        }
+    }
+}
+
+impl Rate {
+    /// The key that is 0, if one is: nobody could use the API.
+    pub(super) fn zero(&self) -> Option<&'static str> {
+        [
+            ("rate.token_per_second", self.token_per_second),
+            ("rate.token_burst", self.token_burst),
+            ("rate.address_per_second", self.address_per_second),
+            ("rate.address_burst", self.address_burst),
+        ]
+        .into_iter()
+        .find_map(|(key, value)| (value == 0).then_some(key))
+    }
+}
+
+impl Retention {
+    /// The key that is 0, if one is.
+    pub(super) fn zero(&self) -> Option<&'static str> {
+        [
+            ("retention.events_days", self.events_days),
+            ("retention.audit_days", self.audit_days),
+        ]
+        .into_iter()
+        .find_map(|(key, value)| (value == 0).then_some(key))
+    }
+}

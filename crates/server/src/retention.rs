@@ -1,0 +1,78 @@
+//! What is kept long enough is forgotten.
+
+use tokio::time::{MissedTickBehavior, interval};
+use usphere_store::{Milliseconds, Store, StoreError};
+
+use crate::blocking::call;
+use crate::config::Retention;
+use crate::inventory::now;
+use crate::limits::RETENTION_INTERVAL;
+
+const DAY: Milliseconds = 24 * 3600 * 1000;
+
+/// Looks for what is old from time to time. Never ends by itself.
+pub(crate) async fn keep(store: Store, retention: Retention) {
+    let mut ticks = interval(RETENTION_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = forget(&store, retention, now()).await {
+            tracing::error!(%error, "what is old could not be forgotten");
+        }
+    }
+}
+
+async fn forget(store: &Store, retention: Retention, now: Milliseconds) -> Result<(), StoreError> {
+    let before = |days: u32| now.saturating_sub(i64::from(days) * DAY);
+    let (events, audit) = (before(retention.events_days), before(retention.audit_days));
+    call(store, move |store| {
+        // In pieces, so that other writes get between them.
+        while store.prune_events(events)? > 0 {}
+        while store.prune_audit(audit)? > 0 {}
+        Ok(())
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use usphere_store::{AuditQuery, NewAuditEntry, NewEvent};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_older_than_its_days_is_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("db")).unwrap();
+        let now = 100 * DAY;
+        for days in [0, 2, 5] {
+            let at = now - days * DAY;
+            let event = NewEvent {
+                device: "os::1".into(),
+                at,
+                msg_id: days.to_string(),
+                content: "{}".into(),
+            };
+            store.add_events(vec![event]).unwrap();
+            let entry = NewAuditEntry {
+                at,
+                ..NewAuditEntry::default()
+            };
+            store.begin_audit(entry).unwrap();
+        }
+        let retention = Retention {
+            events_days: 1,
+            audit_days: 3,
+        };
+        forget(&store, retention, now).await.unwrap();
+        assert!(
+            store
+                .all_events(0, 9)
+                .unwrap()
+                .iter()
+                .all(|event| event.at == now)
+        );
+        let kept = store.audit(&AuditQuery::default(), 9).unwrap().entries;
+        assert_eq!(kept.len(), 2);
+    }
+}
