@@ -54,7 +54,7 @@ async fn what_is_damaged_is_set_aside_and_the_server_is_who_it_was() {
     first.shutdown().await;
     assert_eq!(aside(data.path()), [] as [PathBuf; 0]);
     // The page with the settings, its own Endpoint ID among them.
-    assert_eq!(damage(data.path(), &["endpoint_id"]), 1);
+    assert_eq!(damage(data.path(), &[was.as_str()]), 1);
 
     let second = Server::start(config(data.path())).await.unwrap();
     assert_eq!(second.endpoint_id(), &was);

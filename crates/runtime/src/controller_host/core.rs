@@ -128,7 +128,6 @@ impl Core {
 
     pub(super) fn handle(&self, input: Input) {
         let mut state = self.lock();
-        state.received += u64::from(matches!(input, Input::Received { .. }));
         self.drive(&mut state, input);
     }
 
@@ -170,6 +169,7 @@ impl Core {
     /// Takes in a Record.
     pub(super) fn received(&self, link: LinkId, record: Record) -> Heard {
         let mut state = self.lock();
+        state.received += 1;
         state.taps.received(&record);
         self.drive(&mut state, Input::Received { link, record })
     }

@@ -121,7 +121,7 @@ const TAGS: [(&str, &str); 10] = [
 
 /// Adds what all routes have in common.
 fn complete(method: &Method, path: &str, operation: &mut Operation) {
-    let is_open = path == "/api/v1/health";
+    let is_open = matches!(path, "/api/v1/health" | "/healthz" | "/readyz");
     let parameters = operation.parameters.as_ref();
     let has = |place: ParameterIn| {
         parameters.is_some_and(|all| {

@@ -82,7 +82,7 @@ pub(super) async fn readyz(State(platform): State<Arc<Platform>>) -> (StatusCode
 
 /// Tell what is measured.
 #[utoipa::path(get, path = "/metrics", tag = "server", responses(
-    (status = 200, description = "OpenMetrics text", body = String, content_type = "application/openmetrics-text"),
+    (status = 200, description = "OpenMetrics text", body = String, content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8"),
 ))]
 pub(super) async fn metrics(State(platform): State<Arc<Platform>>) -> Answer<Response> {
     let exposition: Arc<Exposition> = Arc::clone(&platform.exposition);
