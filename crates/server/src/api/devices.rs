@@ -269,6 +269,6 @@ pub(super) fn shown(platform: &Platform, device: Device) -> Shown {
     Shown { device, online }
 }
 
-fn is_online(controller: &ControllerHandle, endpoint_id: &str) -> bool {
+pub(super) fn is_online(controller: &ControllerHandle, endpoint_id: &str) -> bool {
     EndpointId::from_wire(endpoint_id).is_ok_and(|id| controller.is_online(&id))
 }

@@ -116,8 +116,7 @@ pub(super) async fn status(
     id: Result<Path<String>, PathRejection>,
 ) -> Answer<Json<Status>> {
     let known = platform.inventory.find(name(id)?).await?;
-    let is_online = EndpointId::from_wire(&known.endpoint_id)
-        .is_ok_and(|id| platform.controller.is_online(&id));
+    let is_online = devices::is_online(&platform.controller, &known.endpoint_id);
     Ok(Json(Status {
         communications_status: match is_online {
             true => Reachable::Available,
