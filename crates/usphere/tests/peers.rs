@@ -4,6 +4,8 @@
 //! `OBUSPA` names its binary (11.0 or later); without it these tests only say that they are left out.
 
 mod common;
+#[path = "peers/distance.rs"]
+mod distance;
 #[path = "peers/managed.rs"]
 mod managed;
 
@@ -193,6 +195,8 @@ fn peer_listens(over: Over) {
     let Some(_peer) = obuspa(folder.path(), &lines, &theirs) else {
         return;
     };
+    // The peer is made for a network: it is not dialled without a delay.
+    let port = distance::from(port);
     let url = format!("{}://127.0.0.1:{port}/usp", over.scheme());
     let way = Way {
         device: None,
