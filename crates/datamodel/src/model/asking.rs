@@ -110,7 +110,9 @@ impl<A> Model<A> {
         }
         let mut entries = journal.entries(&self.view, &self.tree);
         let changes = journal.changes(&self.view, &self.tree);
-        if entries.is_empty() && self.unconfirmed.is_empty() && depends <= self.settled {
+        // What owners changed before, and is not told yet, is told before.
+        let is_next = self.unconfirmed.is_empty() && self.untold.is_empty();
+        if entries.is_empty() && is_next && depends <= self.settled {
             journal.settle(&mut self.tree);
             self.outputs.push_back(ModelOutput::Done {
                 plan: id,
