@@ -393,6 +393,32 @@ fn a_first_answer_that_fails_is_no_baseline() {
     assert_eq!(scene.told(), [""; 0]);
 }
 
+#[test]
+fn what_an_owner_changed_first_is_told_first() {
+    let mut scene = with_sensors(&[("in", "20")]);
+    scene.refresh("bridge");
+    scene.give(Ok(bridge("10")));
+    // The number of a new row waits for its commit, and with it what is told of other units.
+    look(&mut scene, &[("in", "20"), ("out", "-3")]);
+    scene.refresh("bridge");
+    scene.give(Ok(bridge("20")));
+    let plan = scene.submit(set("Device.Bridge.Speed", "30"));
+    scene.apply(Phase::Check, Ok(()));
+    scene.apply(Phase::Apply, Ok(()));
+    assert_eq!(scene.told(), [""; 0]);
+    scene.commit();
+    let told = scene.told();
+    let speeds: Vec<&String> = told.iter().filter(|line| line.contains("Speed")).collect();
+    assert_eq!(
+        speeds,
+        [
+            "Device.Bridge.Speed: 10 -> 20",
+            "Device.Bridge.Speed: 20 -> 30"
+        ]
+    );
+    assert!(scene.answer(plan).is_some_and(|answer| answer.is_ok()));
+}
+
 /// The changes of a plan that is kept at once.
 fn changes(
     scene: &mut Scene,
