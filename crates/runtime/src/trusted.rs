@@ -8,9 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use usphere_mtp::tls::Verifier;
-use usphere_trust::{
-    AllowedUses, Certificate, Chain, Credential, Distrust, Expected, Session, Store,
-};
+use usphere_trust::{Certificate, Chain, Distrust, Expected, Session, Store};
 
 /// What is trusted just now, and whether the time is known. Cheap to clone; the clones are one.
 #[derive(Clone, Debug)]
@@ -26,7 +24,7 @@ impl Trusted {
     /// Trust in these authorities, at a time that is not known yet.
     pub fn new(authorities: Vec<Certificate>) -> Self {
         Self(Arc::new(Content {
-            store: RwLock::new(Arc::new(store_of(authorities))),
+            store: RwLock::new(Arc::new(Store::of_authorities(authorities))),
             time_is_known: AtomicBool::new(false),
         }))
     }
@@ -49,7 +47,7 @@ impl Trusted {
         let revision = self.store().revision + 1;
         self.set(Arc::new(Store {
             revision,
-            ..store_of(authorities)
+            ..Store::of_authorities(authorities)
         }));
     }
 
@@ -96,21 +94,6 @@ impl Trusted {
         }
         let since = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
         i64::try_from(since.as_secs()).ok()
-    }
-}
-
-fn store_of(certificates: Vec<Certificate>) -> Store {
-    let credentials = (1..).zip(certificates);
-    Store {
-        credentials: credentials
-            .map(|(instance, certificate)| Credential {
-                instance,
-                certificate,
-                allowed_uses: Some(AllowedUses::MtpAndUsp),
-                roles: Vec::new(),
-            })
-            .collect(),
-        ..Store::default()
     }
 }
 

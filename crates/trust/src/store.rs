@@ -30,6 +30,21 @@ pub struct Store {
 }
 
 impl Store {
+    /// What trusts these authorities, for whatever Endpoint and use.
+    pub fn of_authorities(authorities: Vec<Certificate>) -> Self {
+        let numbered = (1..).zip(authorities);
+        let credentials = numbered.map(|(instance, certificate)| Credential {
+            instance,
+            certificate,
+            allowed_uses: Some(AllowedUses::MtpAndUsp),
+            roles: Vec::new(),
+        });
+        Self {
+            credentials: credentials.collect(),
+            ..Self::default()
+        }
+    }
+
     /// The known Endpoint `id`.
     pub fn peer(&self, id: &EndpointId) -> Option<&Peer> {
         self.peers.iter().find(|peer| peer.endpoint_id == *id)

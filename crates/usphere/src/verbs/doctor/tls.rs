@@ -5,9 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use usphere_mtp::tls::{Identity, Tls, Verifier, authorities};
 use usphere_proto::EndpointId;
-use usphere_trust::{
-    AllowedUses, Certificate, Chain, Credential, Distrust, Expected, Session, Store,
-};
+use usphere_trust::{Certificate, Chain, Distrust, Expected, Session, Store};
 
 use crate::failure::Failure;
 use crate::print;
@@ -51,7 +49,10 @@ pub(super) fn visiting(options: TlsOptions, own: &EndpointId) -> Result<(Tls, Se
     let trusted = trusted.map(|file| authorities(&file));
     let trusted = trusted.transpose().map_err(Failure::local)?;
     let seen = Seen::default();
-    let verifier = verifier(seen.clone(), store_of(trusted.unwrap_or_default()));
+    let verifier = verifier(
+        seen.clone(),
+        Store::of_authorities(trusted.unwrap_or_default()),
+    );
     Ok((Tls::new(identity, verifier), seen))
 }
 
@@ -80,21 +81,6 @@ fn verifier(seen: Seen, store: Store) -> Verifier {
 
 fn judge_anybody(chain: Chain, store: &Store) -> Result<Session, Distrust> {
     Session::open(chain, store, &Expected::Anybody, now())
-}
-
-fn store_of(trusted: Vec<Certificate>) -> Store {
-    let credentials = (1..).zip(trusted);
-    Store {
-        credentials: credentials
-            .map(|(instance, certificate)| Credential {
-                instance,
-                certificate,
-                allowed_uses: Some(AllowedUses::MtpAndUsp),
-                roles: Vec::new(),
-            })
-            .collect(),
-        ..Store::default()
-    }
 }
 
 /// Seconds since 1970, if the clock is right.
