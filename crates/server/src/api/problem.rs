@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use serde_json::Value;
 use usphere_datamodel::operation::{OperationError, ParameterFailure};
 use usphere_store::StoreError;
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, Type};
@@ -12,12 +13,12 @@ use utoipa::openapi::{Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::limits::OPERATIONS_PER_DEVICE_MAX;
-use crate::operations::{Failure, Full, NotAccepted};
+use crate::operations::{Failure, Full, NAMES, NotAccepted};
 
 /// An error and the status that it is answered with.
 ///
-/// Its JSON has `type`, `title`, `status` and `detail`. An error of an Operation adds the fields of
-/// [`OperationError`]: `error`, and for a refusal `code`, `text` and `parameters`.
+/// Its JSON has `type`, `title`, `status` and `detail`. An error of an Operation adds the fields of its
+/// [`Failure`]: `error`, and for a refusal `code`, `text` and `parameters`.
 #[derive(Debug, Serialize)]
 pub(crate) struct Problem {
     #[serde(rename = "type")]
@@ -26,7 +27,7 @@ pub(crate) struct Problem {
     status: u16,
     detail: String,
     #[serde(flatten)]
-    error: Option<Box<OperationError>>,
+    failure: Option<Value>,
     /// The devices that a short name fits.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     candidates: Vec<String>,
@@ -42,7 +43,7 @@ impl Problem {
             title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
             detail: detail.into(),
-            error: None,
+            failure: None,
             candidates: Vec::new(),
         }
     }
@@ -63,34 +64,37 @@ impl Problem {
 
 impl From<OperationError> for Problem {
     fn from(error: OperationError) -> Self {
-        let status = match &error {
-            OperationError::Disconnected | OperationError::InvalidAnswer { .. } => {
-                StatusCode::BAD_GATEWAY
-            }
-            OperationError::NotConnected => StatusCode::SERVICE_UNAVAILABLE,
-            OperationError::Overloaded { .. } => StatusCode::TOO_MANY_REQUESTS,
-            OperationError::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            OperationError::TimedOut => StatusCode::GATEWAY_TIMEOUT,
-            OperationError::Unsupported { .. } => StatusCode::NOT_IMPLEMENTED,
-        };
-        Self {
-            error: Some(Box::new(error.clone())),
-            ..Self::new(status, error.to_string())
-        }
+        Failure::Device(error).into()
     }
 }
 
 impl From<Failure> for Problem {
     fn from(failure: Failure) -> Self {
-        let status = match failure {
-            Failure::Device(error) => return error.into(),
+        let status = match &failure {
+            Failure::Device(error) => refusal(error),
             Failure::Cancelled => StatusCode::CONFLICT,
             Failure::Damaged => StatusCode::INTERNAL_SERVER_ERROR,
             Failure::Expired(_) | Failure::Uncompleted => StatusCode::GATEWAY_TIMEOUT,
             Failure::Interrupted => StatusCode::BAD_GATEWAY,
             Failure::Unsent => StatusCode::SERVICE_UNAVAILABLE,
         };
-        Self::new(status, failure.to_string())
+        Self {
+            failure: Some(failure.fields()),
+            ..Self::new(status, failure.to_string())
+        }
+    }
+}
+
+fn refusal(error: &OperationError) -> StatusCode {
+    match error {
+        OperationError::Disconnected | OperationError::InvalidAnswer { .. } => {
+            StatusCode::BAD_GATEWAY
+        }
+        OperationError::NotConnected => StatusCode::SERVICE_UNAVAILABLE,
+        OperationError::Overloaded { .. } => StatusCode::TOO_MANY_REQUESTS,
+        OperationError::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        OperationError::TimedOut => StatusCode::GATEWAY_TIMEOUT,
+        OperationError::Unsupported { .. } => StatusCode::NOT_IMPLEMENTED,
     }
 }
 
@@ -153,15 +157,6 @@ impl PartialSchema for Problem {
     fn schema() -> RefOr<Schema> {
         let text = |what: &str| described(Type::String, what);
         let number = |what: &str| described(Type::Integer, what);
-        let errors = [
-            "disconnected",
-            "invalid_answer",
-            "not_connected",
-            "overloaded",
-            "refused",
-            "timed_out",
-            "unsupported",
-        ];
         let error = text("Why nothing came of an Operation, if that is what it is about");
         let parameters = ArrayBuilder::new()
             .items(Ref::from_schema_name(ParameterFailure::name()))
@@ -178,7 +173,7 @@ impl PartialSchema for Problem {
             .property("title", text("The name of the status"))
             .property("status", number("The status of the answer"))
             .property("detail", text("What is wrong and what to do, for people"))
-            .property("error", error.enum_values(Some(errors)))
+            .property("error", error.enum_values(Some(NAMES)))
             .property("code", number("With what number the device refused"))
             .property(
                 "text",

@@ -58,11 +58,35 @@ impl std::fmt::Display for Obstacle {
     }
 }
 
+/// What `error` says in the JSON of a [`Failure`]: its own names, and those of an [`OperationError`].
+pub(crate) const NAMES: [&str; 13] = [
+    "cancelled",
+    "damaged",
+    "disconnected",
+    "expired",
+    "interrupted",
+    "invalid_answer",
+    "not_connected",
+    "overloaded",
+    "refused",
+    "timed_out",
+    "uncompleted",
+    "unsent",
+    "unsupported",
+];
+
 impl Failure {
-    /// Its JSON: `error` with the name of the variant, `detail` for people, and the fields of an
+    /// Its JSON: `error` with one of [`NAMES`], `detail` for people, and the fields of an
     /// [`OperationError`].
     pub(crate) fn to_json(&self) -> Value {
-        let mut json = match self {
+        let mut json = self.fields();
+        json["detail"] = Value::String(self.to_string());
+        json
+    }
+
+    /// Its JSON without `detail`.
+    pub(crate) fn fields(&self) -> Value {
+        match self {
             Self::Cancelled => json!({"error": "cancelled"}),
             Self::Damaged => json!({"error": "damaged"}),
             Self::Device(error) => serde_json::to_value(error).unwrap_or_default(),
@@ -70,9 +94,7 @@ impl Failure {
             Self::Interrupted => json!({"error": "interrupted"}),
             Self::Uncompleted => json!({"error": "uncompleted"}),
             Self::Unsent => json!({"error": "unsent"}),
-        };
-        json["detail"] = Value::String(self.to_string());
-        json
+        }
     }
 
     /// Reads the JSON back. What cannot be read is damaged.
@@ -177,7 +199,13 @@ mod tests {
             Failure::Unsent,
         ];
         for failure in failures {
-            assert_eq!(Failure::from_json(&failure.to_json().to_string()), failure);
+            let json = failure.to_json();
+            assert!(
+                json["error"]
+                    .as_str()
+                    .is_some_and(|name| NAMES.contains(&name))
+            );
+            assert_eq!(Failure::from_json(&json.to_string()), failure);
         }
         assert_eq!(Failure::from_json("garbage"), Failure::Damaged);
         assert_eq!(Failure::from_json("{\"error\": 7}"), Failure::Damaged);

@@ -35,7 +35,7 @@ mod shell;
 mod writer;
 
 pub(crate) use self::core::{Full, is_repeatable};
-pub(crate) use self::end::{End, Failure};
+pub(crate) use self::end::{End, Failure, NAMES};
 pub(crate) use self::name::Number;
 pub(crate) use self::request::read;
 use self::shell::Shared;
