@@ -1,6 +1,7 @@
 //! Which tests ran and how they ended, read from what nextest or `cargo test` leaves behind.
 //!
-//! Counts come from the test runner only; nothing is counted that did not run.
+//! Counts come from the test runner only; nothing is counted that did not run. A test that cannot be carried out here
+//! prints a line that begins with [`LEFT_OUT`]: it has passed, and proves nothing.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,11 +14,17 @@ use crate::xml::Element;
 /// Name of the file in the target folder that `trace` reads.
 pub(crate) const FILE: &str = "tests-ran.json";
 
+/// How a line begins by which a test says what it leaves out, and why.
+const LEFT_OUT: &str = "left out: ";
+
 /// All tests of one run.
 #[derive(Debug, Default, Deserialize, PartialEq, Serialize)]
 pub(crate) struct Results {
     pub(crate) passed: Vec<Test>,
     pub(crate) failed: Vec<Test>,
+    /// What could not be carried out here, or not as a whole.
+    #[serde(default)]
+    pub(crate) left_out: Vec<Test>,
 }
 
 /// One test: its crate, the target that holds it in nextest's form (`crate`, `crate::file`,
@@ -32,7 +39,7 @@ pub(crate) struct Test {
 impl Results {
     /// Reads nextest's JUnit report.
     pub(crate) fn from_junit(text: &str) -> Result<Self, String> {
-        let root = Element::parse(text, &["system-out", "system-err"])?;
+        let root = Element::parse(text, &[])?;
         let mut results = Self::default();
         for suite in root.all("testsuite") {
             for case in suite.all("testcase") {
@@ -43,6 +50,8 @@ impl Results {
                 let test = Test::new(binary, case.get("name").unwrap_or_default());
                 if case.child("failure").is_some() || case.child("error").is_some() {
                     results.failed.push(test);
+                } else if says_left_out(case) {
+                    results.left_out.push(test);
                 } else if case.child("skipped").is_none() {
                     results.passed.push(test);
                 }
@@ -82,12 +91,24 @@ impl Test {
     }
 }
 
-/// Reads what `cargo test` prints, line by line.
+/// Whether the test of a report says that it leaves something out.
+fn says_left_out(case: &Element) -> bool {
+    let outputs = ["system-out", "system-err"].map(|name| case.child(name));
+    let mut lines = outputs
+        .iter()
+        .flatten()
+        .flat_map(|output| output.text.lines());
+    lines.any(|line| line.starts_with(LEFT_OUT))
+}
+
+/// Reads what `cargo test -- --show-output` prints, line by line.
 ///
 /// Cargo names the executable before its tests; which target that is, the caller knows from the build.
 pub(crate) struct CargoTest {
     binaries: BTreeMap<String, String>,
     current: Option<String>,
+    /// The test whose output is being shown.
+    shown: Option<Test>,
     pub(crate) results: Results,
 }
 
@@ -97,6 +118,7 @@ impl CargoTest {
         Self {
             binaries,
             current: None,
+            shown: None,
             results: Results::default(),
         }
     }
@@ -105,6 +127,20 @@ impl CargoTest {
     pub(crate) fn line(&mut self, line: &str) {
         if let Some(executable) = running(line) {
             self.current = self.binaries.get(executable).cloned();
+            self.shown = None;
+        }
+        if let (Some(binary), Some(name)) = (&self.current, output_of(line)) {
+            self.shown = Some(Test::new(binary, name));
+        }
+        if line.starts_with(LEFT_OUT)
+            && let Some(place) = self
+                .results
+                .passed
+                .iter()
+                .position(|test| self.shown.as_ref() == Some(test))
+        {
+            let test = self.results.passed.remove(place);
+            self.results.left_out.push(test);
         }
         let (Some(binary), Some((name, verdict))) = (&self.current, verdict(line)) else {
             return;
@@ -138,6 +174,11 @@ fn running(line: &str) -> Option<&str> {
     path.rsplit('/').next()
 }
 
+/// The test in `---- name stdout ----`.
+fn output_of(line: &str) -> Option<&str> {
+    line.strip_prefix("---- ")?.strip_suffix(" stdout ----")
+}
+
 /// Name and verdict in `test name … ok`.
 fn verdict(line: &str) -> Option<(&str, &str)> {
     let (name, verdict) = line.strip_prefix("test ")?.split_once(" ... ")?;
@@ -156,10 +197,15 @@ mod tests {
               <testcase name="a::b" classname="usphere-proto::wire"><system-out>x &amp; y</system-out></testcase>
               <testcase name="a::c" classname="usphere-proto::wire"><failure type="test failure"/></testcase>
               <testcase name="a::d" classname="usphere-proto::wire"><skipped/></testcase>
+              <testcase name="a::e" classname="usphere-proto::wire"><system-out>ok</system-out>
+                <system-err>first
+left out: PEER names no program &amp; so on
+</system-err></testcase>
             </testsuite></testsuites>"#;
         let results = Results::from_junit(text).unwrap();
         assert_eq!(results.passed, [Test::new("usphere-proto::wire", "a::b")]);
         assert_eq!(results.failed, [Test::new("usphere-proto::wire", "a::c")]);
+        assert_eq!(results.left_out, [Test::new("usphere-proto::wire", "a::e")]);
         assert_eq!(results.passed[0].package, "usphere-proto");
     }
 
@@ -177,6 +223,11 @@ mod tests {
             "test a::b ... ok",
             "test a::p - should panic ... ok",
             "test a::i ... ignored, run with cargo",
+            "test a::l ... ok",
+            "---- a::b stdout ----",
+            "what is left out: nothing",
+            "---- a::l stdout ----",
+            "left out: PEER names no program",
             "     Running tests/wire.rs (/elsewhere/deps/wire-0a1b)",
             "test c ... FAILED",
         ] {
@@ -184,6 +235,8 @@ mod tests {
         }
         let passed = ["a::b", "a::p"].map(|name| Test::new("usphere-proto", name));
         assert_eq!(output.results.passed, passed);
+        let left_out = [Test::new("usphere-proto", "a::l")];
+        assert_eq!(output.results.left_out, left_out);
         assert_eq!(
             output.results.failed,
             [Test::new("usphere-proto::wire", "c")]
@@ -204,6 +257,7 @@ mod tests {
         let results = Results {
             passed: vec![Test::new("a::b", "c")],
             failed: Vec::new(),
+            left_out: vec![Test::new("a::b", "d")],
         };
         results.write(folder.path()).unwrap();
         assert_eq!(Results::read(folder.path()), Ok(Some(results)));

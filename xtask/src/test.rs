@@ -126,6 +126,15 @@ fn tests(project: &Project, count: &mut Count) -> Result<(), String> {
         println!("cargo-nextest is not installed: `cargo test` runs the tests instead");
         cargo_test(project)?
     };
+    for test in &results.left_out {
+        println!("left out: {} {}", test.binary, test.name);
+    }
+    if !results.left_out.is_empty() {
+        let count = results.left_out.len();
+        println!(
+            "{count} tests could not be carried out here, wholly or in part; they count neither as passed nor as proof"
+        );
+    }
     count.passed += results.passed.len();
     count.failed += results.failed.len();
     results.write(&project.target)?;
@@ -175,10 +184,16 @@ fn cargo_test(project: &Project) -> Result<Results, String> {
     ));
     let mut command = cargo_command(
         &project.root,
-        "test --workspace --lib --bins --tests --no-fail-fast",
+        "test --workspace --lib --bins --tests --no-fail-fast -- --show-output",
     );
+    let mut is_of_passed = false;
     let succeeded = shell::each_line(command.env("CARGO_TERM_COLOR", "never"), |line| {
-        if !line.ends_with(" ... ok") {
+        is_of_passed = match line {
+            "successes:" => true,
+            "failures:" => false,
+            line => is_of_passed && !line.starts_with("test result: "),
+        };
+        if !is_of_passed && !line.ends_with(" ... ok") {
             println!("{line}");
         }
         output.line(line);

@@ -1,4 +1,4 @@
-//! An XML file as a tree of elements and attributes; text is dropped.
+//! An XML file as a tree of elements, attributes and text; entities within text are dropped.
 //!
 //! Enough for the two things read here: TR-181 components and the JUnit report of a test run. Both
 //! lie on our own disk.
@@ -16,6 +16,7 @@ pub(crate) struct Element {
     pub(crate) name: String,
     pub(crate) attributes: Vec<(String, String)>,
     pub(crate) children: Vec<Element>,
+    pub(crate) text: String,
 }
 
 impl Element {
@@ -45,6 +46,11 @@ impl Element {
                         return Err("more elements end than begin".to_owned());
                     };
                     parent.children.push(element);
+                }
+                Event::Text(text) => {
+                    if let Some(parent) = open.last_mut() {
+                        parent.text += &text;
+                    }
                 }
                 Event::Eof => break,
                 _ => {}
@@ -90,6 +96,7 @@ impl Element {
             name: tag.name().as_ref().to_owned(),
             attributes,
             children: Vec::new(),
+            text: String::new(),
         })
     }
 }

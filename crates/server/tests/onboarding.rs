@@ -299,7 +299,6 @@ async fn a_known_device_is_asked_once_per_connection() {
     assert_eq!(device["software_version"], "2.0");
 }
 
-/// Proves: R-NOT.0
 #[tokio::test]
 async fn subscriptions_are_kept_on_every_device_and_healed() {
     let data = tempfile::tempdir().unwrap();

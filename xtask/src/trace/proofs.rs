@@ -360,6 +360,7 @@ mod tests {
             Tests::These(Results {
                 passed: passed.to_vec(),
                 failed: failed.to_vec(),
+                ..Results::default()
             })
         };
         assert!(ran(&[test("a", "m::t")], &[]).passed(&proof("m::t")));
