@@ -111,7 +111,8 @@ async fn handshakes_that_do_not_go_on_make_room() {
     tokio::time::sleep(HANDSHAKE_GRACE).await;
     let started = Instant::now();
     let (_client, _link) = Raw::client(&mut listener).await;
-    assert!(started.elapsed() < Duration::from_secs(2));
+    // Those who are silent have ten seconds where there is room.
+    assert!(started.elapsed() < Duration::from_secs(8));
     assert!(silent[0].is_closed().await);
     assert_eq!(listener.watch().counts().evicted, 1);
     // The others may still go on.

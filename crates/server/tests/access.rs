@@ -126,7 +126,7 @@ async fn a_token_allows_what_its_scope_says_until_it_is_revoked() {
 async fn a_token_is_good_until_it_expires() {
     let data = tempfile::tempdir().unwrap();
     let server = server(data.path()).await;
-    let body = r#"{"name":"brief","scope":"read","expires_in":1}"#;
+    let body = r#"{"name":"brief","scope":"read","expires_in":5}"#;
     let made = post(&server, "/api/v1/tokens", body).await.body;
     let token = made["token"].as_str().unwrap();
     assert_eq!(
@@ -344,11 +344,15 @@ async fn who_asks_too_often_is_told_when_to_come_again() {
     .await
     .unwrap();
     let other = made(&server, "other", "read").await;
+    // Five are free, and one more for each second that it takes to ask.
+    let mut asked = 1;
     let mut last = get(&server, "/api/v1/server").await;
-    for _ in 0..4 {
+    while last.status == 200 && asked < 50 {
+        asked += 1;
         last = get(&server, "/api/v1/server").await;
     }
     assert_eq!(last.status, 429);
+    assert!(asked >= 5, "{asked}");
     assert!(last.head.contains("retry-after: 1"), "{}", last.head);
     assert!(
         last.head.contains("application/problem+json"),
@@ -362,15 +366,18 @@ async fn who_asks_too_often_is_told_when_to_come_again() {
         200,
         "others go on"
     );
-    let mut statuses = Vec::new();
-    for _ in 0..5 {
-        statuses.push(
-            with(&server, "guess", "GET", "/api/v1/server", "")
-                .await
-                .status,
-        );
-    }
-    assert_eq!(statuses, [401, 401, 401, 429, 429]);
+    let mut guessed = 0;
+    let refused = loop {
+        match with(&server, "guess", "GET", "/api/v1/server", "")
+            .await
+            .status
+        {
+            401 if guessed < 50 => guessed += 1,
+            status => break status,
+        }
+    };
+    assert_eq!(refused, 429);
+    assert!(guessed >= 3, "{guessed}");
     assert_eq!(
         with(&server, &other, "GET", "/api/v1/server", "")
             .await

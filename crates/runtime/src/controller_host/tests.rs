@@ -212,15 +212,16 @@ async fn a_dialled_connection_that_ends_early_is_told() {
 #[tokio::test]
 async fn an_agent_that_never_answers_times_out_and_one_that_goes_disconnects() {
     let (host, target) = listening().await;
-    let agent = Played::dial(&target, "self::agent").await;
+    let mut agent = Played::dial(&target, "self::agent").await;
     host.wait_for_agent(PATIENCE).await.unwrap();
-    let handle = host.handle();
+    let (handle, name) = (host.handle(), agent.id.clone());
     let late = handle
-        .request(&agent.id, get(), Duration::from_millis(50))
+        .request(&name, get(), Duration::from_millis(50))
         .await;
     assert_eq!(late, Err(OperationError::TimedOut));
-    let (gone, ()) = tokio::join!(handle.request(&agent.id, get(), PATIENCE), async {
-        tokio::time::sleep(Duration::from_millis(50)).await;
+    agent.record().await;
+    let (gone, ()) = tokio::join!(handle.request(&name, get(), PATIENCE), async {
+        agent.record().await;
         agent.sender.close(1000, "");
     });
     assert_eq!(gone, Err(OperationError::Disconnected));
