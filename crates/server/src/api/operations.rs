@@ -314,6 +314,7 @@ pub(super) async fn carry_out(
     trail.what(paths(&operation));
     let known = platform.inventory.find(device).await?;
     trail.target(&known.endpoint_id);
+    onboarding::must_be_approved(platform, &known)?;
     let device =
         EndpointId::from_wire(&known.endpoint_id).map_err(|_| OperationError::NotConnected)?;
     let kind = operation.kind();
