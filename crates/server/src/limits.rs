@@ -109,6 +109,9 @@ pub const MODEL_RETRY: Duration = Duration::from_secs(600);
 /// Products of which that is remembered.
 pub const MODELS_FAILED_MAX: usize = 1000;
 
+/// Devices of one product that are heard on its model until two of them agree.
+pub const MODEL_VOTES_MAX: usize = 16;
+
 /// Supported data models that are held ready: those that were asked for last.
 pub const MODELS_READ_MAX: usize = 8;
 

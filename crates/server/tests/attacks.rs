@@ -9,7 +9,9 @@ use support::{
     Answer, Live, PATIENCE, Played, Reply, config, get, polite, post, raw, request, server, until,
 };
 use tokio::time::{sleep, timeout};
-use usphere_proto::msg::RequestType;
+use usphere_proto::msg::{
+    GetSupportedDmResp, RequestType, RequestedObjectResult, SupportedObjectResult,
+};
 use usphere_server::limits::{REFUSED_BURST, REQUESTS_PER_TOKEN_MAX, STREAMS_PER_TOKEN_MAX};
 use usphere_server::{Config, FirstContact, OnboardingConfig, Server};
 
@@ -214,4 +216,67 @@ async fn refused_attempts_do_not_fill_the_audit() {
     assert_eq!(page["audit"].as_array().map(Vec::len), Some(burst));
     let page = get(&server, "/api/v1/audit?action=token.create").await.body;
     assert_eq!(page["audit"][0]["target"], "prometheus");
+}
+
+/// A polite device that says its model has this object.
+fn having(object: &'static str) -> impl Fn(RequestType) -> Reply + Send + 'static {
+    move |request| match request {
+        RequestType::GetSupportedDm(dm) => {
+            let told = |path: &str| SupportedObjectResult {
+                supported_obj_path: path.into(),
+                ..SupportedObjectResult::default()
+            };
+            let objects = vec![told("Device."), told(object)];
+            let results = dm.obj_paths.into_iter().map(|path| RequestedObjectResult {
+                req_obj_path: path,
+                supported_objs: objects.clone(),
+                ..RequestedObjectResult::default()
+            });
+            let req_obj_results = results.collect();
+            Reply::Response(GetSupportedDmResp { req_obj_results }.into())
+        }
+        other => polite(other),
+    }
+}
+
+/// A device that says it is the product of others, and has another model, is believed for itself alone.
+#[tokio::test]
+async fn a_lying_device_does_not_speak_for_its_product() {
+    let data = tempfile::tempdir().unwrap();
+    let server = server(data.path()).await;
+    let _liar = Played::introduced(&server, "self::liar", having("Device.Trap.")).await;
+    let told_by = async |device: &str| {
+        until(&server, "/api/v1/models", |page| {
+            page["models"][0]["device"] == device
+        })
+        .await
+    };
+    told_by("self::liar").await;
+    let schema = async |device: &str| {
+        let path = format!("/api/v1/devices/{device}/schema");
+        let answer = post(&server, &path, r#"{"paths":["Device."]}"#).await;
+        let objects = &answer.body["results"][0]["supported"]["objects"];
+        let is_kept = answer.head.contains("age: ");
+        (
+            objects[1]["path"].as_str().unwrap_or_default().to_owned(),
+            is_kept,
+        )
+    };
+    let _honest = Played::introduced(&server, "self::agent-1", having("Device.A.")).await;
+    assert_eq!(schema("self::agent-1").await.0, "Device.A.");
+    told_by("self::agent-1").await;
+    assert_eq!(
+        schema("self::agent-1").await,
+        ("Device.A.".to_owned(), true)
+    );
+    // Nor for others of the product before it is known who is right; the liar is asked for itself.
+    assert_eq!(
+        schema("self::liar").await,
+        ("Device.Trap.".to_owned(), false)
+    );
+    let _other = Played::introduced(&server, "self::agent-2", having("Device.A.")).await;
+    assert_eq!(
+        schema("self::agent-2").await,
+        ("Device.A.".to_owned(), false)
+    );
 }

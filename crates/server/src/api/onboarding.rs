@@ -183,7 +183,8 @@ pub(super) async fn known(
         }
         return Ok(None);
     }
-    let Some((outcome, fetched)) = models.answer(&product, request).await else {
+    let answer = models.answer(&product, &device.endpoint_id, request).await;
+    let Some((outcome, fetched)) = answer else {
         return Ok(None);
     };
     let mut response = Json(outcome).into_response();
