@@ -1,17 +1,22 @@
 //! Who changed what: written down before it is done, and completed when it is known what came of it.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use usphere_store::{AuditListing, AuditQuery, NewAuditEntry, Store, StoreError};
 
 use crate::blocking::call;
-use crate::limits::AUDITED_BYTES_MAX;
+use crate::limits::{AUDITED_BYTES_MAX, REFUSED_BURST, REFUSED_INTERVAL};
 use crate::operations::Number;
+use crate::rate::{self, Rates};
+use crate::tokens::Caller;
 
 /// The audit of the server. Clones are the same.
 #[derive(Clone)]
 pub(crate) struct Audit {
     store: Store,
+    /// How many refused attempts of each token are written down.
+    refused: Arc<Rates>,
 }
 
 /// What is found out about a change while it is made. Of what changes nothing, nothing is written down.
@@ -27,7 +32,10 @@ pub(crate) struct Open {
 
 impl Audit {
     pub(crate) fn new(store: Store) -> Self {
-        Self { store }
+        Self {
+            store,
+            refused: Arc::new(Rates::slow(REFUSED_INTERVAL, REFUSED_BURST)),
+        }
     }
 
     /// Writes down, durably, what is about to be done.
@@ -41,8 +49,12 @@ impl Audit {
         })
     }
 
-    /// Writes down soon what was tried and refused.
-    pub(crate) fn refused(&self, entry: NewAuditEntry) {
+    /// Writes down soon what was tried and refused, unless this caller tries all the time.
+    pub(crate) fn refused(&self, caller: &Caller, entry: NewAuditEntry) {
+        let caller = rate::Caller::Token(caller.id);
+        if self.refused.take(caller, Instant::now()).is_err() {
+            return;
+        }
         if let Err(error) = self.store.audit_soon(entry) {
             tracing::warn!(%error, "the audit lacks an attempt that was refused");
         }

@@ -15,6 +15,13 @@ pub const DESCRIPTORS_BESIDE: usize = API_CONNECTIONS_MAX + 64;
 /// Live streams of events at the same time; each has one of the connections.
 pub const STREAMS_MAX: usize = 128;
 
+/// Live streams of one token at the same time, but for the one of the data folder: nobody has all of them.
+pub const STREAMS_PER_TOKEN_MAX: usize = STREAMS_MAX / 4;
+
+/// Requests of one token that are under way, but for the one of the data folder: each may wait for a device for minutes,
+/// and has one of the connections meanwhile.
+pub const REQUESTS_PER_TOKEN_MAX: usize = API_CONNECTIONS_MAX / 4;
+
 /// Events of a page where the request does not say.
 pub const PAGE_EVENTS: u32 = 100;
 
@@ -102,6 +109,9 @@ pub const MODEL_RETRY: Duration = Duration::from_secs(600);
 /// Products of which that is remembered.
 pub const MODELS_FAILED_MAX: usize = 1000;
 
+/// Devices of one product that are heard on its model until two of them agree.
+pub const MODEL_VOTES_MAX: usize = 16;
+
 /// Supported data models that are held ready: those that were asked for last.
 pub const MODELS_READ_MAX: usize = 8;
 
@@ -165,6 +175,13 @@ pub const TOKEN_USE_INTERVAL: i64 = 60_000;
 
 /// The longest time for which a token may be made, in seconds.
 pub const TOKEN_SECONDS_MAX: u64 = 10 * 365 * 24 * 3600;
+
+/// Attempts of one token that were refused and are written down at once; what comes on top of these and of one each
+/// [`REFUSED_INTERVAL`] is not: else a token that may change nothing could push out what others have changed.
+pub const REFUSED_BURST: u32 = 100;
+
+/// See [`REFUSED_BURST`].
+pub const REFUSED_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Entries of a page of the audit where the request does not say.
 pub const PAGE_AUDIT: u32 = 100;

@@ -46,6 +46,19 @@ impl Rates {
         }
     }
 
+    /// Buckets that hold `burst`, of whomever, into which one more comes each `interval`.
+    pub(crate) fn slow(interval: Duration, burst: u32) -> Self {
+        let bucket = Bucket {
+            interval,
+            depth: interval * burst,
+        };
+        Self {
+            token: bucket,
+            address: bucket,
+            full_again: Mutex::default(),
+        }
+    }
+
     /// Takes one request out of a caller's bucket.
     ///
     /// # Errors

@@ -8,14 +8,16 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::sleep;
 use usphere_store::{Milliseconds, NewToken, Scope, Store, StoreError};
 
 use crate::blocking::call;
 use crate::data_folder::{DataError, Token, made_token};
 use crate::inventory::now;
-use crate::limits::{CLOCK_INTERVAL, TOKEN_USE_INTERVAL};
+use crate::limits::{
+    CLOCK_INTERVAL, REQUESTS_PER_TOKEN_MAX, STREAMS_PER_TOKEN_MAX, TOKEN_USE_INTERVAL,
+};
 
 /// What the audit calls whoever shows the token of the data folder.
 pub(crate) const ROOT: &str = "root";
@@ -42,8 +44,23 @@ struct Kept {
     expires: Option<Milliseconds>,
     /// When the store was last told that it is used.
     used: AtomicI64,
+    places: Arc<Places>,
     /// Becomes true when it is revoked.
     revoked: watch::Sender<bool>,
+}
+
+/// Room for what one token does at the same time.
+#[derive(Debug)]
+struct Places {
+    requests: Arc<Semaphore>,
+    streams: Arc<Semaphore>,
+}
+
+/// The right to do one thing more at the same time; dropping it gives it back.
+#[derive(Debug)]
+pub(crate) struct Place {
+    /// None for the token of the data folder, which is never kept out.
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 /// What somebody showed.
@@ -71,6 +88,8 @@ pub(crate) struct Caller {
     pub(crate) scope: Scope,
     pub(crate) expires: Option<Milliseconds>,
     revoked: Option<watch::Receiver<bool>>,
+    /// None for the token of the data folder.
+    places: Option<Arc<Places>>,
 }
 
 /// Why a token is not made.
@@ -236,6 +255,7 @@ impl Kept {
             scope,
             expires,
             used: AtomicI64::new(used.unwrap_or_default()),
+            places: Arc::default(),
             revoked: watch::channel(false).0,
         }
     }
@@ -249,6 +269,7 @@ impl Caller {
             scope: Scope::Admin,
             expires: None,
             revoked: None,
+            places: None,
         }
     }
 
@@ -259,7 +280,27 @@ impl Caller {
             scope: kept.scope,
             expires: kept.expires,
             revoked: Some(kept.revoked.subscribe()),
+            places: Some(Arc::clone(&kept.places)),
         }
+    }
+
+    /// A place for one request; none where as many of this token are under way as may be.
+    pub(crate) fn request_place(&self) -> Option<Place> {
+        Place::of(self.places.as_ref().map(|places| &places.requests))
+    }
+
+    /// A place for one live stream; none where this token has as many as it may.
+    pub(crate) fn stream_place(&self) -> Option<Place> {
+        Place::of(self.places.as_ref().map(|places| &places.streams))
+    }
+
+    /// Whether the token is not good any more.
+    pub(crate) fn has_ended(&self) -> bool {
+        let is_revoked = self
+            .revoked
+            .as_ref()
+            .is_some_and(|revoked| *revoked.borrow());
+        is_revoked || self.expires.is_some_and(|expires| expires <= now())
     }
 
     /// Waits until the token is not good any more.
@@ -285,6 +326,24 @@ impl Caller {
             () = expired => {}
             () = revoked => {}
         }
+    }
+}
+
+impl Default for Places {
+    fn default() -> Self {
+        Self {
+            requests: Arc::new(Semaphore::new(REQUESTS_PER_TOKEN_MAX)),
+            streams: Arc::new(Semaphore::new(STREAMS_PER_TOKEN_MAX)),
+        }
+    }
+}
+
+impl Place {
+    fn of(room: Option<&Arc<Semaphore>>) -> Option<Self> {
+        let permit = room.map(|room| Arc::clone(room).try_acquire_owned());
+        Some(Self {
+            _permit: permit.transpose().ok()?,
+        })
     }
 }
 

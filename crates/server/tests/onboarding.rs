@@ -469,15 +469,18 @@ async fn a_device_waits_until_it_is_approved() {
     assert_eq!(unknown.status, 404);
 }
 
-/// What a product can do is asked of one device of it, and told of all, also while they are away.
+/// What a product can do is asked of one device of it, confirmed by another, and told of all, also while they are away.
 #[tokio::test]
 async fn a_supported_data_model_is_fetched_once_per_product() {
     let data = tempfile::tempdir().unwrap();
     let first = server(data.path()).await;
-    let (one, two) = (House::new("1.0"), House::new("1.0"));
+    let (one, two, three) = (House::new("1.0"), House::new("1.0"), House::new("1.0"));
     let played = one.settled(&first, AGENT).await;
     let _other = two.settled(&first, "self::agent-2").await;
-    assert!(!two.asked().contains(&"schema"), "{:?}", two.asked());
+    let schemas = two.asked().into_iter().filter(|kind| *kind == "schema");
+    assert_eq!(schemas.count(), 1, "it confirms what the first has told");
+    let _third = three.settled(&first, "self::agent-3").await;
+    assert!(!three.asked().contains(&"schema"), "{:?}", three.asked());
     let wanted = r#"{"paths": ["Device.A."]}"#;
     let schema = |server: Arc<Server>| async move {
         post(&server, &format!("{DEVICE}/schema"), wanted).await
@@ -496,7 +499,7 @@ async fn a_supported_data_model_is_fetched_once_per_product() {
     assert_eq!(objects[0]["path"], "Device.A.{i}.");
     let models = get(&server, "/api/v1/models").await.body;
     assert_eq!(models["models"][0]["software_version"], "1.0");
-    assert_eq!(models["models"][0]["device"], AGENT);
+    assert_eq!(models["models"][0]["device"], "self::agent-2");
 
     // What is not known, and what is to be fresh, is asked of the device.
     let unknown = post(

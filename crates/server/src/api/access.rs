@@ -13,6 +13,7 @@ use super::{Platform, Problem};
 use crate::audit::Trail;
 use crate::http::Remote;
 use crate::inventory::now;
+use crate::limits::REQUESTS_PER_TOKEN_MAX;
 use crate::rate;
 use crate::tokens::{Caller, Shown};
 
@@ -235,6 +236,13 @@ pub(super) async fn admit(
     if let Err(wait) = platform.rates.take(caller, Instant::now()) {
         return too_often(wait);
     }
+    let place = match &shown {
+        Shown::Caller(caller) => caller.request_place(),
+        Shown::Expired { .. } | Shown::Nothing | Shown::Unknown => None,
+    };
+    if matches!(shown, Shown::Caller(_)) && place.is_none() {
+        return too_many();
+    }
     request.extensions_mut().insert(shown);
     next.run(request).await
 }
@@ -285,10 +293,11 @@ pub(super) async fn allow(
     });
     if caller.scope < need.scope {
         if let Some(entry) = entry {
-            platform.audit.refused(NewAuditEntry {
+            let entry = NewAuditEntry {
                 status: Some(StatusCode::FORBIDDEN.as_u16()),
                 ..entry
-            });
+            };
+            platform.audit.refused(&caller, entry);
         }
         return forbidden(&caller, need.scope);
     }
@@ -355,9 +364,20 @@ fn challenged(status: StatusCode, challenge: &'static str, detail: &str) -> Resp
     response
 }
 
+fn too_many() -> Response {
+    let detail = format!(
+        "{REQUESTS_PER_TOKEN_MAX} requests with this token are under way, and more are not allowed"
+    );
+    put_off(1, detail)
+}
+
 fn too_often(wait: Duration) -> Response {
     let seconds = wait.as_millis().div_ceil(1000).max(1);
     let detail = format!("more requests than the server takes; try again in {seconds} s");
+    put_off(seconds, detail)
+}
+
+fn put_off(seconds: u128, detail: String) -> Response {
     let mut response = Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).into_response();
     if let Ok(seconds) = HeaderValue::from_str(&seconds.to_string()) {
         response.headers_mut().insert(header::RETRY_AFTER, seconds);

@@ -28,8 +28,9 @@ use crate::events::{Announcement, Event, Events, Happened};
 use crate::http::{Endless, stopped};
 use crate::limits::{
     PAGE_EVENTS, SCANNED_EVENTS_MAX, STREAM_ALIVE, STREAM_READ_EVENTS, STREAMS_MAX,
+    STREAMS_PER_TOKEN_MAX,
 };
-use crate::tokens::Caller;
+use crate::tokens::{Caller, Place};
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -190,7 +191,7 @@ pub(super) async fn live(
     let Path(device) = device.map_err(|error| Problem::bad_request(error.body_text()))?;
     let Query(query) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
     let after = last(&headers, query.after.as_deref())?;
-    let place = place(&platform)?;
+    let place = place(&platform, &caller)?;
     let known = platform.inventory.find(device).await?;
     let whose = Whose::One(Box::new(One {
         comings: platform.controller.events(),
@@ -216,16 +217,30 @@ pub(super) async fn live_all(
 ) -> Answer<Response> {
     let Query(query) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
     let after = last(&headers, query.after.as_deref())?;
-    let place = place(&platform)?;
+    let place = place(&platform, &caller)?;
     let filter = Filter::read(&platform, query.device, query.kinds).await?;
     follow(&platform, Whose::All(filter), after, caller, place).await
 }
 
-fn place(platform: &Platform) -> Answer<OwnedSemaphorePermit> {
-    let place = Arc::clone(&platform.streams).try_acquire_owned();
-    place.map_err(|_| {
-        let detail = format!("{STREAMS_MAX} streams are open, and more are not allowed");
+/// A place among all live streams, and among those of one token.
+pub(super) struct StreamPlace {
+    _own: Place,
+    _all: OwnedSemaphorePermit,
+}
+
+/// A place for one more live stream.
+pub(super) fn place(platform: &Platform, caller: &Caller) -> Answer<StreamPlace> {
+    let refused = |most: usize, whose: &str| {
+        let detail = format!("{most} streams{whose} are open, and more are not allowed");
         Problem::new(StatusCode::TOO_MANY_REQUESTS, detail)
+    };
+    let own = caller
+        .stream_place()
+        .ok_or_else(|| refused(STREAMS_PER_TOKEN_MAX, " of this token"))?;
+    let all = Arc::clone(&platform.streams).try_acquire_owned();
+    Ok(StreamPlace {
+        _own: own,
+        _all: all.map_err(|_| refused(STREAMS_MAX, ""))?,
     })
 }
 
@@ -240,7 +255,7 @@ async fn follow(
     whose: Whose,
     after: Option<i64>,
     caller: Caller,
-    place: OwnedSemaphorePermit,
+    place: StreamPlace,
 ) -> Answer<Response> {
     let follower = Follower {
         announcements: platform.events.announcements(),
@@ -343,7 +358,7 @@ struct Follower {
     is_behind: bool,
     caller: Caller,
     stop: watch::Receiver<bool>,
-    _place: OwnedSemaphorePermit,
+    _place: StreamPlace,
 }
 
 /// Whose events are followed.
@@ -365,7 +380,8 @@ struct One {
 impl Follower {
     /// The next thing to tell; `None` when the stream ends.
     async fn next(&mut self) -> Option<Result<sse::Event, axum::Error>> {
-        loop {
+        // Also while there is always more to tell.
+        while !self.caller.has_ended() {
             if let Some(presence) = self.whose.presence() {
                 let event = sse::Event::default().event("presence");
                 return Some(event.json_data(json!({"online": presence})));
@@ -402,6 +418,7 @@ impl Follower {
                 () = stopped(&mut self.stop) => return None,
             }
         }
+        None
     }
 }
 

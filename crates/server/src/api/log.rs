@@ -2,25 +2,27 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde::Serialize;
 use serde_json::Value;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 use usphere_proto::{EndpointId, Record};
 use usphere_runtime::controller_host::{Overheard, Tap};
 use usphere_store::StoreError;
 
 use super::Platform;
+use super::events::{StreamPlace, place};
 use super::problem::{Answer, Problem};
 use crate::doctor::redact;
 use crate::http::{Endless, stopped};
 use crate::inventory;
-use crate::limits::{STREAM_ALIVE, STREAMS_MAX};
+use crate::limits::STREAM_ALIVE;
+use crate::tokens::Caller;
 
 /// One line of the log.
 #[derive(Serialize)]
@@ -53,17 +55,15 @@ enum What {
 ))]
 pub(super) async fn live(
     State(platform): State<Arc<Platform>>,
+    Extension(caller): Extension<Caller>,
     device: Result<Path<String>, PathRejection>,
 ) -> Answer<Response> {
     let Path(device) = device.map_err(|error| Problem::bad_request(error.body_text()))?;
-    let place = Arc::clone(&platform.streams).try_acquire_owned();
-    let place = place.map_err(|_| {
-        let detail = format!("{STREAMS_MAX} streams are open, and more are not allowed");
-        Problem::new(StatusCode::TOO_MANY_REQUESTS, detail)
-    })?;
+    let place = place(&platform, &caller)?;
     let agent = agent(&platform, device).await?;
     let listener = Listener {
         tap: platform.controller.tap(agent),
+        caller,
         stop: platform.stopped.clone(),
         _place: place,
     };
@@ -91,8 +91,9 @@ async fn agent(platform: &Platform, device: String) -> Answer<EndpointId> {
 
 struct Listener {
     tap: Tap,
+    caller: Caller,
     stop: watch::Receiver<bool>,
-    _place: OwnedSemaphorePermit,
+    _place: StreamPlace,
 }
 
 impl Listener {
@@ -100,6 +101,7 @@ impl Listener {
     async fn next(&mut self) -> Option<Result<sse::Event, axum::Error>> {
         let overheard = tokio::select! {
             overheard = self.tap.next() => overheard?,
+            () = self.caller.ended() => return None,
             () = stopped(&mut self.stop) => return None,
         };
         let line = Line {

@@ -14,12 +14,12 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use usphere_datamodel::operation::{NotificationKind, Operation};
 use usphere_proto::EndpointId;
@@ -29,6 +29,7 @@ use utoipa::ToSchema;
 use super::devices::{self, Shown};
 use super::problem::{Answer, Problem};
 use super::{Platform, body_of, read};
+use crate::audit::Trail;
 use crate::inventory::now;
 use crate::onboarding::Kept;
 
@@ -77,10 +78,12 @@ pub(super) struct Models {
 ))]
 pub(super) async fn approve(
     State(platform): State<Arc<Platform>>,
+    Extension(trail): Extension<Trail>,
     device: Result<Path<String>, PathRejection>,
 ) -> Answer<Json<Shown>> {
     let Path(device) = device.map_err(|error| Problem::bad_request(error.body_text()))?;
     let known = platform.inventory.find(device).await?;
+    trail.target(&known.endpoint_id);
     platform.onboarding.approve(&known.endpoint_id).await?;
     let device = platform.inventory.find(known.endpoint_id).await?;
     Ok(Json(devices::shown(&platform, device)))
@@ -180,7 +183,8 @@ pub(super) async fn known(
         }
         return Ok(None);
     }
-    let Some((outcome, fetched)) = models.answer(&product, request).await else {
+    let answer = models.answer(&product, &device.endpoint_id, request).await;
+    let Some((outcome, fetched)) = answer else {
         return Ok(None);
     };
     let mut response = Json(outcome).into_response();

@@ -26,12 +26,13 @@ use serde_json::Value;
 use tokio::time::timeout;
 use usphere_datamodel::operation::{Operation, OperationError, OperationKind, Outcome};
 use usphere_proto::EndpointId;
-use usphere_store::{OperationQuery, OperationState};
+use usphere_store::{OperationQuery, OperationState, Scope};
 use utoipa::{IntoParams, ToSchema};
 
 use super::problem::{Answer, Problem};
 use super::{Platform, body_of, onboarding};
 use crate::audit::Trail;
+use crate::doctor;
 use crate::limits::{
     EXPIRY_SECONDS, EXPIRY_SECONDS_MAX, IDEMPOTENCY_KEY_BYTES_MAX, OPERATION_SECONDS_MAX,
     OPERATION_TIMEOUT, PAGE_OPERATIONS,
@@ -175,6 +176,8 @@ pub(super) async fn operate(
 }
 
 /// List Operations, the newest first.
+///
+/// Without the scope `operate`, secrets among their values are hidden.
 #[utoipa::path(get, path = "/api/v1/operations", tag = "operations", params(PageQuery), responses(
     (status = 200, description = "A page of Operations", body = Page),
     (status = 404, description = "No device has this name", body = Problem, content_type = "application/problem+json"),
@@ -182,6 +185,7 @@ pub(super) async fn operate(
 ))]
 pub(super) async fn list(
     State(platform): State<Arc<Platform>>,
+    Extension(caller): Extension<Caller>,
     query: Result<Query<PageQuery>, QueryRejection>,
 ) -> Answer<Json<Page>> {
     let Query(query) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
@@ -205,23 +209,27 @@ pub(super) async fn list(
     };
     let limit = query.limit.unwrap_or(PAGE_OPERATIONS);
     let listing = platform.operations.list(query_of_store, limit).await?;
+    let operations = listing.operations.into_iter().map(shown);
     Ok(Json(Page {
-        operations: listing.operations.into_iter().map(shown).collect(),
+        operations: operations.map(|row| row.seen_by(&caller)).collect(),
         next: listing.next.map(|number| Number(number).to_string()),
     }))
 }
 
 /// Show one Operation.
+///
+/// Without the scope `operate`, secrets among its values are hidden.
 #[utoipa::path(get, path = "/api/v1/operations/{id}", tag = "operations",
     params(("id" = String, Path, description = "The ID of an Operation", pattern = "^op-[0-9a-f]{16}$")),
     responses((status = 200, description = "The Operation", body = Shown)))]
 pub(super) async fn show(
     State(platform): State<Arc<Platform>>,
+    Extension(caller): Extension<Caller>,
     id: Result<Path<String>, PathRejection>,
 ) -> Answer<Json<Shown>> {
     let Path(id) = id.map_err(|error| Problem::bad_request(error.body_text()))?;
     let row = find(&platform.operations, number(&id)?).await?;
-    Ok(Json(shown(row)))
+    Ok(Json(shown(row).seen_by(&caller)))
 }
 
 /// Cancel an Operation while it is queued.
@@ -314,6 +322,7 @@ pub(super) async fn carry_out(
     trail.what(paths(&operation));
     let known = platform.inventory.find(device).await?;
     trail.target(&known.endpoint_id);
+    onboarding::must_be_approved(platform, &known)?;
     let device =
         EndpointId::from_wire(&known.endpoint_id).map_err(|_| OperationError::NotConnected)?;
     let kind = operation.kind();
@@ -407,6 +416,17 @@ fn shown(row: usphere_store::Operation) -> Shown {
         outcome: row.outcome.as_ref().and_then(json),
         outcome_bytes: (row.outcome_bytes > 0 && !is_kept).then_some(row.outcome_bytes),
         error,
+    }
+}
+
+impl Shown {
+    /// Who may not write a secret may not read the one that somebody else wrote either: no device tells it.
+    fn seen_by(mut self, caller: &Caller) -> Self {
+        if caller.scope < Scope::Operate {
+            doctor::hide_values(&mut self.request);
+            self.outcome.iter_mut().for_each(doctor::hide_values);
+        }
+        self
     }
 }
 

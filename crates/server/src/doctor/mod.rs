@@ -25,7 +25,7 @@ use crate::inventory::{self, Inventory};
 use crate::limits::{CONTACTS_GATHER, CONTACTS_TOGETHER_MAX};
 
 pub use self::reason::Reason;
-pub(crate) use self::secrets::redact;
+pub(crate) use self::secrets::{hide_values, redact};
 
 use self::diagnosis::Diagnosis;
 

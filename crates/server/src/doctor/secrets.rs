@@ -36,8 +36,13 @@ const NAMES: [&str; 8] = [
     "puk",
 ];
 
-/// Fields of messages that hold the name of a parameter, and the field beside it that holds its value.
-const PAIRS: [(&str, &str); 2] = [("param", "value"), ("param_path", "param_value")];
+/// Fields of messages and of Operations that hold the name of a parameter, and the field beside it that holds its
+/// value.
+const PAIRS: [(&str, &str); 3] = [
+    ("name", "value"),
+    ("param", "value"),
+    ("param_path", "param_value"),
+];
 
 /// Takes the secrets out of a Record in its readable JSON form. A payload that is no Message, whatever it
 /// may hold, is left empty.
@@ -63,7 +68,8 @@ fn readable(payload: &mut Value) -> Value {
     }
 }
 
-fn hide_values(json: &mut Value) {
+/// Takes the secrets out of the values of a message or an Operation.
+pub(crate) fn hide_values(json: &mut Value) {
     match json {
         Value::Array(items) => items.iter_mut().for_each(hide_values),
         Value::Object(fields) => {

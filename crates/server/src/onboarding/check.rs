@@ -196,7 +196,7 @@ impl<'c> Check<'c> {
         let Some(product) = Product::of(&said) else {
             return;
         };
-        let Some(fetch) = models.missing(product).await else {
+        let Some(fetch) = models.missing(product, self.agent.as_str()).await else {
             return;
         };
         let everything = Operation::SupportedModel(SupportedModel::all([ROOT]));

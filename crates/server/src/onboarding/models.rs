@@ -1,21 +1,26 @@
-//! What products can do: their supported data models, fetched once from one device of each, and kept.
+//! What products can do: their supported data models, fetched from one device of each, confirmed by another, and kept.
 //!
-//! A product is its maker, its class and its software; what one device of it supports, all of them do. A part of
-//! the model that differs from device to device is never answered from here.
+//! A product is its maker, its class and its software; what two devices of it say that they support, all of them do
+//! ([`votes`]). A part of the model that differs from device to device is never answered from here, and nobody is told
+//! the word of a single device of any other.
 
 mod answer;
+mod votes;
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use usphere_datamodel::operation::{
-    Supported, SupportedModel, SupportedModelOutcome, SupportedModelStatus,
+    Supported, SupportedModel, SupportedModelOutcome, SupportedModelStatus, SupportedObject,
 };
 use usphere_store::{Milliseconds, ModelEntry, Product, Store, StoreError};
 
+use self::votes::{Digest, Votes};
 use crate::blocking::call;
 use crate::inventory::now;
 use crate::limits::{MODEL_FETCHES_MAX, MODEL_RETRY, MODELS_FAILED_MAX, MODELS_READ_MAX};
@@ -29,7 +34,7 @@ pub(crate) struct Models {
 
 #[derive(Default)]
 struct State {
-    kept: HashSet<Product>,
+    kept: HashMap<Product, Votes>,
     busy: HashSet<Product>,
     /// Until when it is not tried again.
     failed: HashMap<Product, Instant>,
@@ -41,13 +46,29 @@ struct State {
 struct Model {
     fetched: Milliseconds,
     supported: Supported,
+    is_agreed: bool,
+}
+
+/// A supported data model as it is stored.
+#[derive(Deserialize, Serialize)]
+struct Content<'c> {
+    model_uri: Cow<'c, str>,
+    objects: Cow<'c, [SupportedObject]>,
+    /// Whether two devices have told it.
+    #[serde(default)]
+    is_agreed: bool,
 }
 
 /// The right to fetch the supported data model of a product, which nobody else has meanwhile.
 pub(super) struct Fetch {
+    busy: Busy,
+    _place: OwnedSemaphorePermit,
+}
+
+/// Keeps others from fetching the model of this product.
+struct Busy {
     product: Product,
     state: Arc<Mutex<State>>,
-    _place: OwnedSemaphorePermit,
 }
 
 impl fmt::Debug for Models {
@@ -62,7 +83,8 @@ impl Models {
     /// # Errors
     /// What the store says.
     pub(super) fn open(store: Store) -> Result<Self, StoreError> {
-        let kept = store.models()?.into_iter().map(|entry| entry.product);
+        let kept = store.models()?.into_iter();
+        let kept = kept.map(|entry| (entry.product, Votes::of(entry.device)));
         let state = State {
             kept: kept.collect(),
             ..State::default()
@@ -74,12 +96,19 @@ impl Models {
         })
     }
 
-    /// What is asked, from what is kept, and how old that is; none where the device has to be asked.
+    /// What is asked of a device of this product, from what is kept, and how old that is; none where the device has to
+    /// be asked.
     pub(crate) async fn answer(
         &self,
         product: &Product,
+        device: &str,
         request: &SupportedModel,
     ) -> Option<(SupportedModelOutcome, Milliseconds)> {
+        self.complete(product).await;
+        let is_good = |votes: &Votes| votes.is_good_for(device);
+        if !self.lock().kept.get(product).is_some_and(is_good) {
+            return None;
+        }
         let model = self.read(product).await?;
         let outcome = answer::answer(&model.supported, request)?;
         Some((outcome, model.fetched))
@@ -98,13 +127,15 @@ impl Models {
         Ok(())
     }
 
-    /// The right to fetch the model of a product, where it is not kept, nobody else fetches it, and it did not fail
-    /// a while ago. Waits for its turn.
-    pub(super) async fn missing(&self, product: Product) -> Option<Fetch> {
+    /// The right to have this device tell the model of its product, where it is not kept or rests on another's word alone,
+    /// nobody else fetches it, and it did not fail a while ago. Waits for its turn.
+    pub(super) async fn missing(&self, product: Product, device: &str) -> Option<Fetch> {
         {
             let mut state = self.lock();
             let failed = state.failed.get(&product);
-            if state.kept.contains(&product) || failed.is_some_and(|until| *until > Instant::now())
+            let is_known = |votes: &Votes| !votes.wants(device);
+            if state.kept.get(&product).is_some_and(is_known)
+                || failed.is_some_and(|until| *until > Instant::now())
             {
                 return None;
             }
@@ -112,12 +143,18 @@ impl Models {
                 return None;
             }
         }
+        let state = Arc::clone(&self.state);
+        let busy = Busy { product, state };
         let place = Arc::clone(&self.places).acquire_owned().await.ok()?;
-        Some(Fetch {
-            product,
-            state: Arc::clone(&self.state),
+        // Perhaps two have agreed on it in an earlier life of the server.
+        self.complete(&busy.product).await;
+        let is_known = |votes: &Votes| !votes.wants(device);
+        let is_known = self.lock().kept.get(&busy.product).is_some_and(is_known);
+        let fetch = Fetch {
+            busy,
             _place: place,
-        })
+        };
+        (!is_known).then_some(fetch)
     }
 
     /// Keeps what a device has told.
@@ -130,25 +167,77 @@ impl Models {
                 SupportedModelStatus::Failed(_) => None,
             });
         let supported = supported.filter(|supported| !supported.objects.is_empty());
-        let content = supported.and_then(|supported| serde_json::to_string(&supported).ok());
-        let Some(content) = content else {
+        let Some(supported) = supported else {
             tracing::info!(device, "the device tells no supported data model");
             return self.failed(fetch);
         };
-        let (product, device) = (fetch.product.clone(), device.to_owned());
-        let kept = call(&self.store, move |store| {
-            store.put_model(product, &device, now(), content)
-        });
-        match kept.await {
-            Ok(()) => {
-                let mut state = self.lock();
-                state.forget(&fetch.product);
-                state.kept.insert(fetch.product.clone());
-            }
-            Err(error) => {
-                tracing::warn!(%error, "a supported data model is not kept");
-                self.failed(fetch);
-            }
+        if let Err(error) = self.keep(&fetch.busy.product, device, supported).await {
+            tracing::warn!(%error, "a supported data model is not kept");
+            self.lock().forget(&fetch.busy.product);
+            return self.failed(fetch);
+        }
+        let is_disputed = |votes: &Votes| !votes.are_only_of(device) && !votes.is_agreed();
+        let is_disputed = self
+            .lock()
+            .kept
+            .get(&fetch.busy.product)
+            .is_some_and(is_disputed);
+        if is_disputed {
+            tracing::info!(
+                device,
+                "the device tells another model than others of its product; each is asked for itself until two agree"
+            );
+            self.failed(fetch);
+        }
+    }
+
+    /// Keeps what a device says of its product, and forgets what it alone said of another: it is one product at a time.
+    async fn keep(
+        &self,
+        product: &Product,
+        device: &str,
+        supported: Supported,
+    ) -> Result<(), StoreError> {
+        self.complete(product).await;
+        let digested = tokio::task::spawn_blocking(move || (votes::digest(&supported), supported));
+        // The work does not panic, so the runtime is going down.
+        let (digest, supported) = digested.await.map_err(|_| StoreError::Busy)?;
+        let agrees = |votes: &Votes| votes.agree_with(device, digest);
+        let is_agreed = self.lock().kept.get(product).is_some_and(agrees);
+        let (told, teller) = (product.clone(), device.to_owned());
+        call(&self.store, move |store| {
+            let content = Content {
+                model_uri: supported.model_uri.into(),
+                objects: supported.objects.into(),
+                is_agreed,
+            };
+            // What came from a message is written as JSON.
+            let content = serde_json::to_string(&content).unwrap_or_default();
+            store.put_model(told, &teller, now(), content)
+        })
+        .await?;
+        let others = self.lock().heard(product, device, digest);
+        for other in others {
+            drop(self.forget(other).await);
+        }
+        Ok(())
+    }
+
+    /// Finds out what is kept since an earlier life of the server, so that it can be compared.
+    async fn complete(&self, product: &Product) {
+        let lacks = |votes: &Votes| votes.lack_a_digest();
+        if !self.lock().kept.get(product).is_some_and(lacks) {
+            return;
+        }
+        let Some(model) = self.read(product).await else {
+            return;
+        };
+        let digested =
+            tokio::task::spawn_blocking(move || (votes::digest(&model.supported), model.is_agreed));
+        if let Ok((digest, is_agreed)) = digested.await
+            && let Some(votes) = self.lock().kept.get_mut(product)
+        {
+            votes.complete(digest, is_agreed);
         }
     }
 
@@ -159,15 +248,12 @@ impl Models {
             state.failed.clear();
         }
         let until = Instant::now() + MODEL_RETRY;
-        state.failed.insert(fetch.product.clone(), until);
+        state.failed.insert(fetch.busy.product.clone(), until);
     }
 
     async fn read(&self, product: &Product) -> Option<Arc<Model>> {
         {
             let mut state = self.lock();
-            if !state.kept.contains(product) {
-                return None;
-            }
             let place = state.read.iter().position(|(known, _)| known == product);
             if let Some(found) = place.and_then(|place| state.read.remove(place)) {
                 let model = Arc::clone(&found.1);
@@ -180,7 +266,14 @@ impl Models {
             let found = store.model(&wanted)?;
             // A large one takes a while, so it is read here, beside the store.
             Ok(found.map(|(fetched, content)| {
-                serde_json::from_str(&content).map(|supported| Model { fetched, supported })
+                serde_json::from_str(&content).map(|content: Content<'_>| Model {
+                    fetched,
+                    is_agreed: content.is_agreed,
+                    supported: Supported {
+                        model_uri: content.model_uri.into_owned(),
+                        objects: content.objects.into_owned(),
+                    },
+                })
             }))
         });
         match found.await {
@@ -216,6 +309,19 @@ impl Models {
 }
 
 impl State {
+    /// A device has told the model of its product, which is kept. Which other products rest on its word alone.
+    fn heard(&mut self, product: &Product, device: &str, digest: Digest) -> Vec<Product> {
+        self.failed.remove(product);
+        self.read.retain(|(known, _)| known != product);
+        let votes = self.kept.entry(product.clone()).or_default();
+        votes.hear(device, digest);
+        let others = self
+            .kept
+            .iter()
+            .filter(|(other, votes)| *other != product && votes.are_only_of(device));
+        others.map(|(other, _)| other.clone()).collect()
+    }
+
     fn forget(&mut self, product: &Product) {
         self.kept.remove(product);
         self.failed.remove(product);
@@ -223,7 +329,7 @@ impl State {
     }
 }
 
-impl Drop for Fetch {
+impl Drop for Busy {
     fn drop(&mut self) {
         lock(&self.state).busy.remove(&self.product);
     }

@@ -1,4 +1,5 @@
-//! The last look at a line before it is written: what is secret does not leave the process.
+//! The last look at a line before it is written: what is secret does not leave the process, and one event is one line,
+//! whatever a device says.
 //!
 //! Nothing here is meant to log a secret in the first place; this is for the day on which something does, a library at
 //! the level `trace` for example.
@@ -60,13 +61,34 @@ impl Write for Line {
             .secrets
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        io::stderr().write_all(&scrub(line, &secrets))?;
+        io::stderr().write_all(&scrub(&joined(line), &secrets))?;
         Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         io::stderr().flush()
     }
+}
+
+/// The same in one line: nobody writes lines of the log but this process.
+fn joined(line: &[u8]) -> Cow<'_, [u8]> {
+    let (text, end) = match line {
+        [text @ .., b'\n'] => (text, "\n"),
+        text => (text, ""),
+    };
+    if !text.iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
+        return Cow::Borrowed(line);
+    }
+    let mut joined = Vec::with_capacity(line.len() + 8);
+    for byte in text {
+        match byte {
+            b'\n' => joined.extend(b"\\n"),
+            b'\r' => joined.extend(b"\\r"),
+            other => joined.push(*other),
+        }
+    }
+    joined.extend(end.as_bytes());
+    Cow::Owned(joined)
 }
 
 fn scrub<'a>(line: &'a [u8], secrets: &[String]) -> Cow<'a, [u8]> {
@@ -119,6 +141,16 @@ fn find(line: &[u8], text: &[u8]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A device that puts a line break into its words does not write a line of its own.
+    #[test]
+    fn an_event_is_one_line() {
+        let forged = b"WARN it refused: no\r\nINFO root let me in\n";
+        let clean = joined(forged);
+        let expected = "WARN it refused: no\\r\\nINFO root let me in\n";
+        assert_eq!(String::from_utf8_lossy(&clean), expected);
+        assert!(matches!(joined(b"a line\n"), Cow::Borrowed(b"a line\n")));
+    }
 
     #[test]
     fn secrets_are_masked_and_the_rest_stays() {

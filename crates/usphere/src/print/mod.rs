@@ -107,16 +107,21 @@ pub(crate) fn text(text: &str) -> Result<Exit, Failure> {
     }
 }
 
-/// The text without control characters: what a peer sends must not move the cursor.
+/// The text without control characters: what a peer sends must not move the cursor, nor turn around what stands beside.
 pub(crate) fn clean(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     for character in text.chars() {
-        match character.is_control() {
+        match character.is_control() || turns(character) {
             true => clean.extend(character.escape_default()),
             false => clean.push(character),
         }
     }
     clean
+}
+
+/// Whether a character changes the direction of those around it, so that they look like something else.
+fn turns(character: char) -> bool {
+    matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// What to do about an error of a device.
@@ -212,6 +217,7 @@ mod tests {
             clean("a\u{1b}[2Jb\r\n\u{9b}ü"),
             "a\\u{1b}[2Jb\\r\\n\\u{9b}ü"
         );
+        assert_eq!(clean("gw-\u{202e}1"), "gw-\\u{202e}1");
     }
 
     #[test]

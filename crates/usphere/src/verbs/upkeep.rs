@@ -9,7 +9,7 @@ use usphere_server::{BackupError, Manifest, Migrated, Restored};
 use crate::data;
 use crate::defaults::{DATA_VARIABLE, SERVER_ROLE};
 use crate::failure::{Exit, Failure};
-use crate::print;
+use crate::print::{self, clean};
 
 #[derive(Args, Debug)]
 struct DataOption {
@@ -128,23 +128,26 @@ impl Migrate {
 }
 
 fn told(manifest: &Manifest) -> String {
-    let of = manifest
-        .endpoint_id
-        .as_deref()
-        .unwrap_or("a server that never started");
+    let of = match &manifest.endpoint_id {
+        Some(of) => clean(of),
+        None => "a server that never started".to_owned(),
+    };
     format!(
         "a backup of {of}, made by version {} with schema version {}",
-        manifest.version, manifest.schema
+        clean(&manifest.version),
+        manifest.schema
     )
 }
 
 fn failed(error: BackupError) -> Failure {
+    // It may tell what stands in a file that somebody made up.
+    let told = clean(&error.to_string());
     let failure = match &error {
-        BackupError::Exists { .. } => Failure::usage(&error),
+        BackupError::Exists { .. } => Failure::usage(told),
         BackupError::Broken { .. }
         | BackupError::Data(_)
         | BackupError::Io { .. }
-        | BackupError::Store(_) => Failure::local(&error),
+        | BackupError::Store(_) => Failure::local(told),
     };
     match error {
         BackupError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {

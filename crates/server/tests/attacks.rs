@@ -1,0 +1,282 @@
+//! What hostile devices and clients of a small token try, and do not get.
+
+mod support;
+
+use std::time::Duration;
+
+use serde_json::json;
+use support::{
+    Answer, Live, PATIENCE, Played, Reply, config, get, polite, post, raw, request, server, until,
+};
+use tokio::time::{sleep, timeout};
+use usphere_proto::msg::{
+    GetSupportedDmResp, RequestType, RequestedObjectResult, SupportedObjectResult,
+};
+use usphere_server::limits::{REFUSED_BURST, REQUESTS_PER_TOKEN_MAX, STREAMS_PER_TOKEN_MAX};
+use usphere_server::{Config, FirstContact, OnboardingConfig, Server};
+
+const DEVICE: &str = "/api/v1/devices/self::agent-1";
+
+async fn with(server: &Server, token: &str, method: &str, path: &str, body: &str) -> Answer {
+    let token = format!("Authorization: Bearer {token}\r\n");
+    raw(server.api_addr(), method, path, &token, body).await
+}
+
+/// The secret of a new token.
+async fn made(server: &Server, name: &str, scope: &str) -> String {
+    let body = json!({"name": name, "scope": scope}).to_string();
+    let made = post(server, "/api/v1/tokens", &body).await;
+    assert_eq!(made.status, 201, "{:?}", made.body);
+    made.body["token"].as_str().unwrap().to_owned()
+}
+
+/// A server on which everybody waits to be approved.
+async fn guarded(data: &std::path::Path) -> Server {
+    let onboarding = OnboardingConfig {
+        first_contact: FirstContact::Approval,
+        subscriptions: false,
+        ..OnboardingConfig::default()
+    };
+    let config = Config {
+        onboarding,
+        ..config(data)
+    };
+    Server::start(config).await.unwrap()
+}
+
+/// The compatible face of the API is no way around the approval.
+#[tokio::test]
+async fn a_device_that_waits_is_asked_nothing_by_any_route() {
+    let data = tempfile::tempdir().unwrap();
+    let server = guarded(data.path()).await;
+    let _waiting = Played::introduced(&server, "self::agent-1", polite).await;
+    let agent = "/bbf/v2/agents/self::agent-1";
+    let elements = format!("{agent}/serviceElements");
+    let info = format!("{elements}/Device.DeviceInfo");
+    let row = r#"{"name":"Device.A"}"#;
+    let element = r#"{"propertyList":[]}"#;
+    let keyed = r#"{"uniqueKeyList":[{"elementProperty":"Alias","elementValue":"x"}]}"#;
+    let command = r#"{"name":"Device.Reboot()","inputArgs":[]}"#;
+    for (method, path, body) in [
+        ("GET", &info, ""),
+        ("PATCH", &info, element),
+        ("DELETE", &info, keyed),
+        ("POST", &elements, row),
+        ("POST", &format!("{agent}/commands"), command),
+    ] {
+        let refused = request(&server, method, path, body).await;
+        assert_eq!(refused.status, 409, "{method} {path}: {refused:?}");
+    }
+    // The audit names the device that was let in, however it was called.
+    let approved = post(&server, "/api/v1/devices/agent-1/approve", "").await;
+    assert_eq!(approved.status, 200);
+    let page = until(&server, "/api/v1/audit?limit=1", |page| {
+        page["audit"][0]["status"] == 200
+    })
+    .await;
+    assert_eq!(page["audit"][0]["target"], "self::agent-1");
+}
+
+/// What somebody wrote and no device would tell is not to be had from the list of what was asked either.
+#[tokio::test]
+async fn who_may_only_read_does_not_see_the_secrets_that_others_wrote() {
+    let data = tempfile::tempdir().unwrap();
+    let server = server(data.path()).await;
+    let _agent = Played::introduced(&server, "self::agent-1", polite).await;
+    let (read, operate) = (
+        made(&server, "reader", "read").await,
+        made(&server, "ci", "operate").await,
+    );
+    let settings =
+        json!([{"name": "Password", "value": "hush-1"}, {"name": "Username", "value": "plain"}]);
+    let set = json!({"objects": [{"path": "Device.Users.User.1.", "parameters": settings}]});
+    let login = json!({"command": "Device.X.Login()", "arguments": {"Password": "hush-2", "User": "plain"}});
+    let find = json!({"paths": ["Device.Users.User.[Password==\"hush-3\"]."]});
+    for (verb, body) in [("set", set), ("operate", login), ("delete", find)] {
+        let path = format!("{DEVICE}/{verb}?wait=false");
+        let kept = with(&server, &operate, "POST", &path, &body.to_string()).await;
+        assert_eq!(kept.status, 202, "{kept:?}");
+        let one = format!("/api/v1/operations/{}", kept.body["id"].as_str().unwrap());
+        for path in [one.as_str(), "/api/v1/operations"] {
+            let shown = with(&server, &read, "GET", path, "").await.body.to_string();
+            assert!(
+                shown.contains("(hidden)") && !shown.contains("hush"),
+                "{shown}"
+            );
+            let shown = with(&server, &operate, "GET", path, "")
+                .await
+                .body
+                .to_string();
+            assert!(
+                shown.contains("hush") && !shown.contains("(hidden)"),
+                "{shown}"
+            );
+        }
+    }
+}
+
+/// What a device and the server say to each other is not told on with a token that was taken back.
+#[tokio::test]
+async fn every_stream_ends_with_its_token() {
+    let data = tempfile::tempdir().unwrap();
+    let server = server(data.path()).await;
+    let _agent = Played::introduced(&server, "self::agent-1", polite).await;
+    let token = made(&server, "reader", "read").await;
+    let mut streams = Vec::new();
+    for path in ["log/live", "events/live"] {
+        let path = format!("{DEVICE}/{path}");
+        let live = Live::open_with(&server, &token, &path, "Connection: close\r\n").await;
+        streams.push(live.ok().unwrap());
+    }
+    let revoked = request(&server, "DELETE", "/api/v1/tokens/reader", "").await;
+    assert_eq!(revoked.status, 204);
+    for live in &mut streams {
+        while live.next().await.is_some() {}
+    }
+}
+
+/// A token that reads has neither all streams nor all connections, and the operator's own is never kept out.
+#[tokio::test]
+async fn one_token_has_its_share_of_streams_and_requests() {
+    let data = tempfile::tempdir().unwrap();
+    let server = server(data.path()).await;
+    let mute = |request: RequestType| match request {
+        RequestType::Get(get) if get.param_paths == ["Device.Mute."] => Reply::Nothing,
+        other => polite(other),
+    };
+    let _agent = Played::introduced(&server, "self::agent-1", mute).await;
+    let token = made(&server, "reader", "read").await;
+    let live = "/api/v1/events/live";
+    let mut streams = Vec::new();
+    for _ in 0..STREAMS_PER_TOKEN_MAX {
+        streams.push(
+            Live::open_with(&server, &token, live, "")
+                .await
+                .ok()
+                .unwrap(),
+        );
+    }
+    let refused = Live::open_with(&server, &token, live, "").await;
+    assert_eq!(refused.err(), Some(429));
+    let log = format!("{DEVICE}/log/live");
+    let refused = Live::open_with(&server, &token, &log, "").await;
+    assert_eq!(refused.err(), Some(429));
+    assert!(Live::open(&server, live, "").await.is_ok());
+
+    let waiting = (0..REQUESTS_PER_TOKEN_MAX).map(|_| {
+        let (api, token) = (server.api_addr(), token.clone());
+        tokio::spawn(async move {
+            let token = format!("Authorization: Bearer {token}\r\n");
+            let path = format!("{DEVICE}/get?timeout=600");
+            raw(api, "POST", &path, &token, r#"{"paths":["Device.Mute."]}"#).await
+        })
+    });
+    let waiting: Vec<_> = waiting.collect();
+    let full = async {
+        loop {
+            let answer = with(&server, &token, "GET", DEVICE, "").await;
+            let detail = answer.body["detail"].as_str().unwrap_or_default();
+            if detail.contains("are under way") {
+                return answer;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let refused = timeout(PATIENCE, full).await.unwrap();
+    assert_eq!(refused.status, 429);
+    assert!(refused.head.contains("retry-after: 1"), "{}", refused.head);
+    assert_eq!(get(&server, DEVICE).await.status, 200);
+    waiting.iter().for_each(|waiting| waiting.abort());
+    let free = async {
+        while with(&server, &token, "GET", DEVICE, "").await.status != 200 {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(PATIENCE, free).await.unwrap();
+}
+
+/// A token that may change nothing cannot push out of the audit what others have changed.
+#[tokio::test]
+async fn refused_attempts_do_not_fill_the_audit() {
+    let data = tempfile::tempdir().unwrap();
+    let server = server(data.path()).await;
+    let token = made(&server, "prometheus", "metrics").await;
+    for _ in 0..REFUSED_BURST + 20 {
+        let refused = with(&server, &token, "DELETE", DEVICE, "").await;
+        assert_eq!(refused.status, 403);
+    }
+    let path = "/api/v1/audit?actor=prometheus&limit=1000";
+    let burst = REFUSED_BURST as usize;
+    let page = until(&server, path, |page| {
+        page["audit"]
+            .as_array()
+            .is_some_and(|all| all.len() >= burst)
+    })
+    .await;
+    assert_eq!(page["audit"].as_array().map(Vec::len), Some(burst));
+    let page = get(&server, "/api/v1/audit?action=token.create").await.body;
+    assert_eq!(page["audit"][0]["target"], "prometheus");
+}
+
+/// A polite device that says its model has this object.
+fn having(object: &'static str) -> impl Fn(RequestType) -> Reply + Send + 'static {
+    move |request| match request {
+        RequestType::GetSupportedDm(dm) => {
+            let told = |path: &str| SupportedObjectResult {
+                supported_obj_path: path.into(),
+                ..SupportedObjectResult::default()
+            };
+            let objects = vec![told("Device."), told(object)];
+            let results = dm.obj_paths.into_iter().map(|path| RequestedObjectResult {
+                req_obj_path: path,
+                supported_objs: objects.clone(),
+                ..RequestedObjectResult::default()
+            });
+            let req_obj_results = results.collect();
+            Reply::Response(GetSupportedDmResp { req_obj_results }.into())
+        }
+        other => polite(other),
+    }
+}
+
+/// A device that says it is the product of others, and has another model, is believed for itself alone.
+#[tokio::test]
+async fn a_lying_device_does_not_speak_for_its_product() {
+    let data = tempfile::tempdir().unwrap();
+    let server = server(data.path()).await;
+    let _liar = Played::introduced(&server, "self::liar", having("Device.Trap.")).await;
+    let told_by = async |device: &str| {
+        until(&server, "/api/v1/models", |page| {
+            page["models"][0]["device"] == device
+        })
+        .await
+    };
+    told_by("self::liar").await;
+    let schema = async |device: &str| {
+        let path = format!("/api/v1/devices/{device}/schema");
+        let answer = post(&server, &path, r#"{"paths":["Device."]}"#).await;
+        let objects = &answer.body["results"][0]["supported"]["objects"];
+        let is_kept = answer.head.contains("age: ");
+        (
+            objects[1]["path"].as_str().unwrap_or_default().to_owned(),
+            is_kept,
+        )
+    };
+    let _honest = Played::introduced(&server, "self::agent-1", having("Device.A.")).await;
+    assert_eq!(schema("self::agent-1").await.0, "Device.A.");
+    told_by("self::agent-1").await;
+    assert_eq!(
+        schema("self::agent-1").await,
+        ("Device.A.".to_owned(), true)
+    );
+    // Nor for others of the product before it is known who is right; the liar is asked for itself.
+    assert_eq!(
+        schema("self::liar").await,
+        ("Device.Trap.".to_owned(), false)
+    );
+    let _other = Played::introduced(&server, "self::agent-2", having("Device.A.")).await;
+    assert_eq!(
+        schema("self::agent-2").await,
+        ("Device.A.".to_owned(), false)
+    );
+}
