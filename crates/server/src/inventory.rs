@@ -114,6 +114,11 @@ impl Inventory {
         call(&self.store, move |store| store.find(&text)).await
     }
 
+    /// The device with exactly this Endpoint ID.
+    pub(crate) async fn known(&self, endpoint_id: String) -> Result<Option<Device>, StoreError> {
+        call(&self.store, move |store| store.known(&endpoint_id)).await
+    }
+
     pub(crate) async fn set_alias(
         &self,
         endpoint_id: String,
@@ -164,9 +169,9 @@ impl Inventory {
             state: DeviceState::Approved,
         };
         call(&self.store, move |store| {
-            match store.find(&expected.endpoint_id) {
-                Ok(known) if known.endpoint_id == expected.endpoint_id => Ok(()),
-                _ => store.seen(vec![expected]),
+            match store.known(&expected.endpoint_id)? {
+                Some(_) => Ok(()),
+                None => store.seen(vec![expected]),
             }
         })
         .await

@@ -234,6 +234,16 @@ impl Store {
         }
     }
 
+    /// The device with exactly this Endpoint ID; none where it is not known. Costs the same however many there are.
+    ///
+    /// # Errors
+    /// What the backend says.
+    pub fn known(&self, endpoint_id: &str) -> Result<Option<Device>, StoreError> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.known(endpoint_id),
+        }
+    }
+
     /// Gives a device an alias, or takes it away.
     ///
     /// # Errors
