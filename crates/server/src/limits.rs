@@ -15,6 +15,18 @@ pub const DESCRIPTORS_BESIDE: usize = API_CONNECTIONS_MAX + 64;
 /// Live streams of events at the same time; each has one of the connections.
 pub const STREAMS_MAX: usize = 128;
 
+/// Questions to many devices at the same time.
+pub const FLEET_READS_MAX: usize = 4;
+
+/// Devices that one such question has asked at the same time, where the request does not say.
+pub const FLEET_TOGETHER: usize = 128;
+
+/// The most that it may say.
+pub const FLEET_TOGETHER_MAX: usize = 1024;
+
+/// Devices that are looked for at a time, for such a question.
+pub const FLEET_READ_DEVICES: u32 = 1000;
+
 /// Events of a page where the request does not say.
 pub const PAGE_EVENTS: u32 = 100;
 

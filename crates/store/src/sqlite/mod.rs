@@ -242,6 +242,15 @@ impl Sqlite {
         self.read(|connection| search::list(connection, after, limit, filter))
     }
 
+    pub(crate) fn names(
+        &self,
+        after: &str,
+        limit: u32,
+        filter: &Filter<'_>,
+    ) -> Result<Vec<String>, StoreError> {
+        self.read(|connection| search::names(connection, after, limit, filter))
+    }
+
     pub(crate) fn find(&self, text: &str) -> Result<Device, StoreError> {
         self.read(|connection| statements::find(connection, text))
     }

@@ -3,9 +3,11 @@
 //! What is looked through stands in an index of its own, and only of those that fit the rest is read: so a search
 //! for what few devices have stays quick with very many of them.
 
-use rusqlite::{Connection, params_from_iter};
+use std::ops::ControlFlow;
 
-use super::statements::{COLUMNS, Done, device};
+use rusqlite::{Connection, Row, params_from_iter};
+
+use super::statements::{COLUMNS, Done, device, text};
 use crate::{Device, Filter, Listing};
 
 /// What a search looks at: all that people know a device by. The index `devices_text` has it by these very words.
@@ -22,23 +24,55 @@ pub(super) fn list(
     limit: u32,
     filter: &Filter<'_>,
 ) -> Done<Listing> {
-    let (text, values) = statement(after, filter);
-    let mut fitting = connection.prepare_cached(&text)?;
     let mut whole =
         connection.prepare_cached(&format!("SELECT {COLUMNS} FROM devices WHERE rowid = ?1"))?;
-    let mut rows = fitting.query(params_from_iter(values))?;
     let (mut devices, mut next) = (Vec::<Device>::new(), None);
-    while let Some(row) = rows.next()? {
-        if !(filter.keep)(row.get_ref(1)?.as_str().unwrap_or_default()) {
-            continue;
-        }
+    walk(connection, after, filter, |row| {
         if devices.len() == limit as usize {
             next = devices.last().map(|last| last.endpoint_id.clone());
-            break;
+            return Ok(ControlFlow::Break(()));
         }
         devices.push(whole.query_row([row.get::<_, i64>(0)?], device)?);
-    }
+        Ok(ControlFlow::Continue(()))
+    })?;
     Ok(Listing { devices, next })
+}
+
+/// Their Endpoint IDs alone.
+pub(super) fn names(
+    connection: &Connection,
+    after: &str,
+    limit: u32,
+    filter: &Filter<'_>,
+) -> Done<Vec<String>> {
+    let mut names = Vec::new();
+    walk(connection, after, filter, |row| {
+        names.push(text(row, 1)?);
+        Ok(match names.len() < limit as usize {
+            true => ControlFlow::Continue(()),
+            false => ControlFlow::Break(()),
+        })
+    })?;
+    Ok(names)
+}
+
+/// Shows `found` those that fit, in order, as long as it goes on: their rowid, then their Endpoint ID.
+fn walk(
+    connection: &Connection,
+    after: &str,
+    filter: &Filter<'_>,
+    mut found: impl FnMut(&Row<'_>) -> Done<ControlFlow<()>>,
+) -> Done {
+    let (statement, values) = statement(after, filter);
+    let mut fitting = connection.prepare_cached(&statement)?;
+    let mut rows = fitting.query(params_from_iter(values))?;
+    while let Some(row) = rows.next()? {
+        let is_wanted = (filter.keep)(row.get_ref(1)?.as_str().unwrap_or_default());
+        if is_wanted && found(row)?.is_break() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// What looks for them in order, and the values of its places.
