@@ -18,12 +18,23 @@ pub(crate) struct Inventory {
 }
 
 /// Which devices are looked for.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Wanted {
     /// Words that all have to occur.
     pub(crate) text: String,
     pub(crate) fields: Vec<(Field, String)>,
     pub(crate) tags: Vec<String>,
+}
+
+impl Wanted {
+    fn filter<'a>(&'a self, keep: &'a dyn Fn(&str) -> bool) -> Filter<'a> {
+        Filter {
+            text: &self.text,
+            keep,
+            fields: &self.fields,
+            tags: &self.tags,
+        }
+    }
 }
 
 impl fmt::Debug for Inventory {
@@ -99,19 +110,32 @@ impl Inventory {
         keep: impl Fn(&str) -> bool + Send + 'static,
     ) -> Result<Listing, StoreError> {
         call(&self.store, move |store| {
-            let filter = Filter {
-                text: &wanted.text,
-                keep: &keep,
-                fields: &wanted.fields,
-                tags: &wanted.tags,
-            };
-            store.list(after.as_deref(), limit, &filter)
+            store.list(after.as_deref(), limit, &wanted.filter(&keep))
+        })
+        .await
+    }
+
+    /// As [`list`](Self::list), their Endpoint IDs alone. Fewer than `limit` are the last.
+    pub(crate) async fn names(
+        &self,
+        after: Option<String>,
+        limit: u32,
+        wanted: Wanted,
+        keep: impl Fn(&str) -> bool + Send + 'static,
+    ) -> Result<Vec<String>, StoreError> {
+        call(&self.store, move |store| {
+            store.names(after.as_deref(), limit, &wanted.filter(&keep))
         })
         .await
     }
 
     pub(crate) async fn find(&self, text: String) -> Result<Device, StoreError> {
         call(&self.store, move |store| store.find(&text)).await
+    }
+
+    /// The device with exactly this Endpoint ID.
+    pub(crate) async fn known(&self, endpoint_id: String) -> Result<Option<Device>, StoreError> {
+        call(&self.store, move |store| store.known(&endpoint_id)).await
     }
 
     pub(crate) async fn set_alias(
@@ -164,9 +188,9 @@ impl Inventory {
             state: DeviceState::Approved,
         };
         call(&self.store, move |store| {
-            match store.find(&expected.endpoint_id) {
-                Ok(known) if known.endpoint_id == expected.endpoint_id => Ok(()),
-                _ => store.seen(vec![expected]),
+            match store.known(&expected.endpoint_id)? {
+                Some(_) => Ok(()),
+                None => store.seen(vec![expected]),
             }
         })
         .await

@@ -22,6 +22,18 @@ pub const STREAMS_PER_TOKEN_MAX: usize = STREAMS_MAX / 4;
 /// and has one of the connections meanwhile.
 pub const REQUESTS_PER_TOKEN_MAX: usize = API_CONNECTIONS_MAX / 4;
 
+/// Questions to many devices at the same time.
+pub const FLEET_READS_MAX: usize = 4;
+
+/// Devices that one such question has asked at the same time, where the request does not say.
+pub const FLEET_TOGETHER: usize = 128;
+
+/// The most that it may say.
+pub const FLEET_TOGETHER_MAX: usize = 1024;
+
+/// Devices that are looked for at a time, for such a question.
+pub const FLEET_READ_DEVICES: u32 = 1000;
+
 /// Events of a page where the request does not say.
 pub const PAGE_EVENTS: u32 = 100;
 

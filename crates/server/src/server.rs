@@ -21,7 +21,7 @@ use crate::doctor::Doctor;
 use crate::events::Events;
 use crate::health::HealthWatch;
 use crate::inventory::{self, Inventory};
-use crate::limits::STREAMS_MAX;
+use crate::limits::{FLEET_READS_MAX, STREAMS_MAX};
 use crate::metrics::{Counts, Exposition, Sources};
 use crate::onboarding::Onboarding;
 use crate::operations::Operations;
@@ -220,6 +220,7 @@ impl Server {
             doctor,
             onboarding,
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+            fleets: Arc::new(Semaphore::new(FLEET_READS_MAX)),
             stopped: stopped.clone(),
             progress,
             reloader: Arc::clone(&reloader),

@@ -158,6 +158,11 @@ impl Filter<'static> {
 }
 
 impl Filter<'_> {
+    /// Whether devices are looked for by what people know them by.
+    pub(crate) fn looks_into_text(&self) -> bool {
+        !self.fields.is_empty() || self.text.split_whitespace().next().is_some()
+    }
+
     /// The words as they are compared.
     pub(crate) fn words(&self) -> Vec<String> {
         let words = self.text.split_whitespace().take(SEARCH_WORDS_MAX);

@@ -223,6 +223,22 @@ impl Store {
         }
     }
 
+    /// As [`list`](Self::list), their Endpoint IDs alone. Fewer than `limit` are the last.
+    ///
+    /// # Errors
+    /// What the backend says.
+    pub fn names(
+        &self,
+        after: Option<&str>,
+        limit: u32,
+        filter: &Filter<'_>,
+    ) -> Result<Vec<String>, StoreError> {
+        let limit = limit.clamp(1, limits::PAGE_DEVICES_MAX);
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.names(after.unwrap_or_default(), limit, filter),
+        }
+    }
+
     /// The device with this Endpoint ID or else this alias, or else the only one whose Endpoint ID
     /// contains the text (ASCII letters in either case).
     ///
@@ -231,6 +247,16 @@ impl Store {
     pub fn find(&self, text: &str) -> Result<Device, StoreError> {
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.find(text),
+        }
+    }
+
+    /// The device with exactly this Endpoint ID; none where it is not known. Costs the same however many there are.
+    ///
+    /// # Errors
+    /// What the backend says.
+    pub fn known(&self, endpoint_id: &str) -> Result<Option<Device>, StoreError> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.known(endpoint_id),
         }
     }
 

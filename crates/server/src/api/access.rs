@@ -20,6 +20,9 @@ use crate::tokens::{Caller, Shown};
 /// The path of a verb.
 pub(super) const VERB: &str = "/api/v1/devices/{device}/{verb}";
 
+/// Changes nothing, though it has a body.
+const FLEET_GET: &str = "/api/v1/fleet/get";
+
 /// A route that changes something.
 struct Change {
     method: Method,
@@ -204,7 +207,9 @@ pub(super) fn need(method: &Method, path: &str) -> Need {
             action: Some(change.action),
         },
         // Verbs that change nothing, and what is no verb.
-        None if *method == Method::POST && is_verb(path) => read(Scope::Read),
+        None if *method == Method::POST && (is_verb(path) || path == FLEET_GET) => {
+            read(Scope::Read)
+        }
         None => Need {
             scope: Scope::Admin,
             action: Some("other"),
@@ -407,6 +412,7 @@ mod tests {
             scope(Method::POST, "/api/v1/devices/{device}/set"),
             Scope::Operate
         );
+        assert_eq!(scope(Method::POST, FLEET_GET), Scope::Read);
         let get = need(&Method::POST, "/api/v1/devices/{device}/get");
         assert_eq!(get.action, None);
     }

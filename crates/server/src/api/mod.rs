@@ -20,6 +20,7 @@ mod audit;
 mod contacts;
 mod devices;
 mod events;
+mod fleet;
 mod log;
 mod onboarding;
 mod openapi;
@@ -74,6 +75,8 @@ pub(crate) struct Platform {
     pub(crate) onboarding: Onboarding,
     /// Places for live streams.
     pub(crate) streams: Arc<Semaphore>,
+    /// Places for questions to many devices.
+    pub(crate) fleets: Arc<Semaphore>,
     /// Becomes true when the server ends.
     pub(crate) stopped: watch::Receiver<bool>,
     pub(crate) progress: Progress,
@@ -128,6 +131,7 @@ fn routes(platform: &Arc<Platform>) -> OpenApiRouter<Arc<Platform>> {
         .routes(routes!(events::list_all))
         .routes(routes!(events::live_all))
         .routes(routes!(log::live))
+        .routes(routes!(fleet::get))
         .routes(routes!(contacts::list))
         .routes(routes!(onboarding::approve))
         .routes(routes!(onboarding::models))

@@ -55,10 +55,10 @@ impl<'c> Check<'c> {
     async fn of(shared: &'c Shared, agent: &'c EndpointId) -> Self {
         // Never closed; without a place it would be read all the same.
         let place = shared.readers.acquire().await;
-        // One that is not written down yet, or is a part of another's Endpoint ID, is a new one.
-        let known = shared.inventory.find(agent.as_str().to_owned()).await.ok();
+        // One that is not written down yet is a new one.
+        let known = shared.inventory.known(agent.as_str().to_owned()).await;
         drop(place);
-        let known = known.filter(|known| known.endpoint_id == agent.as_str());
+        let known = known.ok().flatten();
         let (known, known_subscriptions) = match known {
             Some(Device {
                 description,

@@ -238,7 +238,7 @@ pub(crate) async fn raw(
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     let body = if body.is_empty() {
         Value::Null
-    } else if head.to_ascii_lowercase().contains("json") {
+    } else if head.to_ascii_lowercase().contains("json\r\n") && !head.contains("ndjson") {
         serde_json::from_str(body).unwrap()
     } else {
         Value::String(body.to_owned())

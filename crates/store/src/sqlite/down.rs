@@ -30,4 +30,7 @@ pub(super) const DOWN: &[&str] = &[
     DROP TABLE tags;
     DROP TABLE audit;
 ",
+    "
+    DROP INDEX devices_text;
+",
 ];

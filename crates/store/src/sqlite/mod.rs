@@ -13,6 +13,7 @@ mod onboarding;
 mod operations;
 mod salvage;
 mod schema;
+mod search;
 mod statements;
 mod tags;
 #[cfg(test)]
@@ -238,11 +239,24 @@ impl Sqlite {
         limit: u32,
         filter: &Filter<'_>,
     ) -> Result<Listing, StoreError> {
-        self.read(|connection| statements::list(connection, after, limit, filter))
+        self.read(|connection| search::list(connection, after, limit, filter))
+    }
+
+    pub(crate) fn names(
+        &self,
+        after: &str,
+        limit: u32,
+        filter: &Filter<'_>,
+    ) -> Result<Vec<String>, StoreError> {
+        self.read(|connection| search::names(connection, after, limit, filter))
     }
 
     pub(crate) fn find(&self, text: &str) -> Result<Device, StoreError> {
         self.read(|connection| statements::find(connection, text))
+    }
+
+    pub(crate) fn known(&self, id: &str) -> Result<Option<Device>, StoreError> {
+        self.read(|connection| statements::known(connection, id))
     }
 
     pub(crate) fn count(&self) -> Result<u64, StoreError> {

@@ -1,24 +1,15 @@
 //! Every statement of the SQLite backend.
 
-use rusqlite::{Connection, OptionalExtension, Row, named_params, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::Refusal;
 use crate::limits::CANDIDATES_MAX;
-use crate::{
-    Description, Device, DeviceState, Filter, Listing, Milliseconds, Protocol, Sighting, StoreError,
-};
+use crate::{Description, Device, DeviceState, Milliseconds, Protocol, Sighting, StoreError};
 
-const COLUMNS: &str = "endpoint_id, alias, protocol, manufacturer, oui, product_class, \
+pub(super) const COLUMNS: &str = "endpoint_id, alias, protocol, manufacturer, oui, product_class, \
     serial_number, hardware_version, software_version, protocol_versions, first_seen, last_seen, \
     remote_address, last_mtp, state, subscriptions, \
     (SELECT group_concat(tag, char(10)) FROM tags WHERE device = endpoint_id)";
-
-/// What a search looks at: all that people know a device by.
-const TEXT: &str = "lower(endpoint_id || char(10) || coalesce(alias, '') || char(10) \
-    || coalesce(manufacturer, '') || char(10) || coalesce(oui, '') || char(10) \
-    || coalesce(product_class, '') || char(10) || coalesce(serial_number, '') || char(10) \
-    || coalesce(hardware_version, '') || char(10) || coalesce(software_version, '') || char(10) \
-    || coalesce(remote_address, ''))";
 
 pub(super) type Done<T = ()> = Result<T, Refusal>;
 
@@ -88,64 +79,14 @@ pub(super) fn count(connection: &Connection) -> Done<u64> {
     Ok(count.unsigned_abs())
 }
 
-/// Rows are looked at until the page is full; those that do not fit are not copied.
-pub(super) fn list(
-    connection: &Connection,
-    after: &str,
-    limit: u32,
-    filter: &Filter<'_>,
-) -> Done<Listing> {
-    let words = filter.words();
-    let has_words = words.iter().map(|_| format!("instr({TEXT}, ?) > 0"));
-    let has_fields = filter.fields.iter().map(|(field, _)| {
-        let column = field.column();
-        format!("lower({column}) GLOB ?")
-    });
-    let has_tags = filter
-        .tags
-        .iter()
-        .map(|_| "EXISTS (SELECT 1 FROM tags WHERE device = endpoint_id AND tag = ?)".to_owned());
-    let fits: String = has_words
-        .chain(has_fields)
-        .chain(has_tags)
-        .map(|condition| format!(" AND {condition}"))
-        .collect();
-    let mut statement = connection.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM devices WHERE endpoint_id > ?{fits} ORDER BY endpoint_id"
-    ))?;
-    let values = std::iter::once(after.to_owned())
-        .chain(words)
-        .chain(filter.fields.iter().map(|(_, value)| pattern(value)))
-        .chain(filter.tags.iter().cloned());
-    let mut rows = statement.query(params_from_iter(values))?;
-    let (mut devices, mut next) = (Vec::<Device>::new(), None);
-    while let Some(row) = rows.next()? {
-        if !(filter.keep)(row.get_ref(0)?.as_str().unwrap_or_default()) {
-            continue;
-        }
-        if devices.len() == limit as usize {
-            next = devices.last().map(|last| last.endpoint_id.clone());
-            break;
-        }
-        devices.push(device(row)?);
-    }
-    Ok(Listing { devices, next })
-}
-
-/// What a value of a field is compared with: only a `*` at the end means anything else than itself.
-fn pattern(value: &str) -> String {
-    let (value, end) = match value.strip_suffix('*') {
-        Some(start) => (start, "*"),
-        None => (value, ""),
-    };
-    let mut pattern = String::with_capacity(value.len() + 1);
-    for character in value.chars() {
-        match character {
-            '*' | '?' | '[' => pattern.extend(['[', character, ']']),
-            other => pattern.push(other.to_ascii_lowercase()),
-        }
-    }
-    pattern + end
+/// The device with exactly this Endpoint ID.
+pub(super) fn known(connection: &Connection, id: &str) -> Done<Option<Device>> {
+    Ok(connection
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM devices WHERE endpoint_id = ?1"
+        ))?
+        .query_row([id], device)
+        .optional()?)
 }
 
 pub(super) fn find(connection: &Connection, text: &str) -> Done<Device> {
@@ -237,7 +178,7 @@ pub(super) fn must_exist(id: &str, changed: usize) -> Done {
 }
 
 /// One row of [`COLUMNS`]. Whatever its texts are, they do not stand in the way of other devices.
-fn device(row: &Row<'_>) -> rusqlite::Result<Device> {
+pub(super) fn device(row: &Row<'_>) -> rusqlite::Result<Device> {
     let tags = text(row, 16)?;
     let mut tags: Vec<_> = tags.lines().map(str::to_owned).collect();
     tags.sort_unstable();
