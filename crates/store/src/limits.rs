@@ -141,5 +141,8 @@ pub const SALVAGE_LOOKS_MAX: usize = 20_000;
 /// How often a part of a damaged table is halved in which nothing can be read.
 pub const SALVAGE_BARREN_MAX: u32 = 6;
 
+/// Longest file that says where the tables of a database begin, in bytes.
+pub(crate) const OUTLINE_BYTES_MAX: u64 = 64 * 1024;
+
 /// Most connections that are kept for reading.
 pub const READERS_MAX: usize = 4;

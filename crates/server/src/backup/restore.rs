@@ -18,7 +18,7 @@ use crate::inventory::now;
 const FILES: [&str; 3] = [ENDPOINT_ID, TOKEN, DATABASE];
 
 /// What else belongs to a database that is replaced.
-const BESIDE: [&str; 2] = ["server.db-wal", "server.db-shm"];
+const BESIDE: [&str; 3] = ["server.db-wal", "server.db-shm", "server.db.outline"];
 
 /// A backup was put back.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
+use super::outline::Outline;
 use super::{Place, schema};
 use crate::{Migrated, StoreError};
 
@@ -49,6 +50,7 @@ pub(crate) fn migrate(
         false => None,
     };
     schema::move_to(&place, &mut connection, to)?;
+    Outline::keep(&place, &connection);
     Ok(Migrated { from, to, copy })
 }
 

@@ -11,6 +11,7 @@ mod events;
 pub(crate) mod files;
 mod onboarding;
 mod operations;
+mod outline;
 mod salvage;
 mod schema;
 mod search;
@@ -29,6 +30,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use self::outline::Outline;
 use self::writer::Writer;
 use crate::limits::READERS_MAX;
 use crate::{
@@ -56,10 +58,16 @@ struct Place(PathBuf);
 impl Sqlite {
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
         let place = Place(path.to_owned());
+        let lost = place.is_emptied();
         create_private(path)
             .map_err(|error| place.failed("create it or restrict it to its owner", error))?;
         salvage::finish(&place)?;
-        let (mut connection, salvaged) = match place.checked() {
+        let checked = match lost {
+            // SQLite would take it for a new one, and throw its log away.
+            true => Err(place.damaged("the file is empty, and was not when it was used last")),
+            false => place.checked(),
+        };
+        let (mut connection, salvaged) = match checked {
             Ok(connection) => (connection, None),
             Err(damage @ StoreError::Damaged { .. }) => {
                 let salvaged = salvage::salvage(&place, damage)?;
@@ -68,6 +76,7 @@ impl Sqlite {
             Err(error) => return Err(error),
         };
         schema::prepare(&place, &mut connection)?;
+        Outline::keep(&place, &connection);
         let writer = Writer::spawn(place.clone(), connection)
             .map_err(|error| place.failed("start its thread", error))?;
         Ok(Self {
@@ -322,6 +331,19 @@ impl Place {
 
     fn name(&self) -> String {
         self.0.display().to_string()
+    }
+
+    /// The file of what belongs to it, by what comes after its name.
+    fn beside(&self, suffix: &str) -> PathBuf {
+        let mut name = self.0.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    }
+
+    /// Whether it is there, was used before, and nothing is in it.
+    fn is_emptied(&self) -> bool {
+        std::fs::metadata(&self.0).is_ok_and(|file| file.len() == 0)
+            && Outline::kept(self).is_some()
     }
 
     /// A connection, once the file was looked through.

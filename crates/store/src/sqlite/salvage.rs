@@ -2,7 +2,7 @@
 //! aside.
 //!
 //! Nothing is ever lost here that could be read elsewhere: the damaged file stays, whole, under another name. A file
-//! whose beginning cannot be read, or that is not ours, is not touched. A power cut at any moment leaves either the old
+//! whose beginning cannot be read is read by its [`Outline`]; where there is none, or it is not ours, it is not touched. A power cut at any moment leaves either the old
 //! file in its place or the new one.
 
 mod table;
@@ -14,6 +14,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
+use super::outline::{Grafted, Outline};
 use super::{Place, create_private, schema};
 use crate::{Salvaged, SalvagedTable, StoreError};
 
@@ -28,11 +29,16 @@ const DAMAGED: &str = ".damaged-";
 
 /// Puts what can be read of a damaged database into its place.
 pub(super) fn salvage(place: &Place, damage: StoreError) -> Result<Salvaged, StoreError> {
-    let unfinished = beside(place, UNFINISHED);
+    let unfinished = place.beside(UNFINISHED);
     remove(&unfinished).map_err(|error| place.failed("salvage it", error))?;
     let tables = match read(place, &unfinished) {
-        Ok(tables) if tables.iter().any(|table| table.kept > 0) => tables,
-        // Where nothing can be read, to begin anew is not ours to decide.
+        // With an outline it is known to be ours, and what is lost stays aside.
+        Ok(tables)
+            if Outline::kept(place).is_some() || tables.iter().any(|table| table.kept > 0) =>
+        {
+            tables
+        }
+        // Where nothing can be read and nothing says whose it is, to begin anew is not ours to decide.
         Ok(_) | Err(_) => {
             drop(remove(&unfinished));
             return Err(damage);
@@ -40,7 +46,7 @@ pub(super) fn salvage(place: &Place, damage: StoreError) -> Result<Salvaged, Sto
     };
     let at = milliseconds();
     let moved = sync(&unfinished)
-        .and_then(|()| fs::rename(&unfinished, beside(place, &format!("{WHOLE}{at}"))))
+        .and_then(|()| fs::rename(&unfinished, place.beside(&format!("{WHOLE}{at}"))))
         .and_then(|()| exchange(place, at));
     let aside = moved.map_err(|error| place.failed("set the damaged one aside", error))?;
     let reason = match damage {
@@ -60,7 +66,7 @@ pub(super) fn finish(place: &Place) -> Result<(), StoreError> {
     let Some(folder) = place.0.parent() else {
         return Ok(());
     };
-    let prefix = beside(place, WHOLE);
+    let prefix = place.beside(WHOLE);
     for entry in fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
         let at = path.to_str().zip(prefix.to_str());
@@ -74,7 +80,7 @@ pub(super) fn finish(place: &Place) -> Result<(), StoreError> {
 
 /// Files of databases that were damaged and are kept.
 pub(super) fn kept_aside(place: &Place) -> Vec<PathBuf> {
-    let prefix = beside(place, DAMAGED);
+    let prefix = place.beside(DAMAGED);
     let folder = place.0.parent().map(fs::read_dir);
     let entries = folder.and_then(Result::ok).into_iter().flatten().flatten();
     let paths = entries.map(|entry| entry.path());
@@ -91,10 +97,47 @@ pub(super) fn kept_aside(place: &Place) -> Vec<PathBuf> {
     kept
 }
 
+/// What is read, and of which version that is.
+struct Source {
+    connection: Connection,
+    version: i64,
+    /// Where it is a copy of the file. After the connection, which is closed first.
+    _copy: Option<Grafted>,
+}
+
+/// The damaged database as it is, where its schema can be read; else with the beginning that its outline gives it.
+fn source(place: &Place) -> Result<Source, StoreError> {
+    let as_it_is = || {
+        let connection = connect(place).map_err(|error| place.database("salvage it", &error))?;
+        let version = schema::version_of_ours(place, &connection)?;
+        Ok(Source {
+            connection,
+            version,
+            _copy: None,
+        })
+    };
+    let Some(outline) = Outline::kept(place) else {
+        return as_it_is();
+    };
+    if !place.is_emptied()
+        && let Ok(source) = as_it_is()
+        && schema::has_all_tables(&source.connection, source.version)
+    {
+        return Ok(source);
+    }
+    let copy = outline.graft(place)?;
+    let connection = connect(&copy.0).map_err(|error| place.database("salvage it", &error))?;
+    Ok(Source {
+        connection,
+        version: outline.version,
+        _copy: Some(copy),
+    })
+}
+
 /// Copies what can be read into a new database of the same version.
 fn read(place: &Place, into: &Path) -> Result<Vec<SalvagedTable>, StoreError> {
-    let old = connect(place).map_err(|error| place.database("salvage it", &error))?;
-    let version = schema::version_of_ours(place, &old)?;
+    let source = source(place)?;
+    let (old, version) = (&source.connection, source.version);
     create_private(into).map_err(|error| place.failed("salvage it", error))?;
     let new_place = Place(into.to_owned());
     let mut new = new_place.connect()?;
@@ -115,12 +158,15 @@ fn read(place: &Place, into: &Path) -> Result<Vec<SalvagedTable>, StoreError> {
     let transaction = new.transaction().map_err(failed)?;
     let tables = names
         .into_iter()
-        .map(|name| table::copy(&old, &transaction, name).map_err(failed))
+        .map(|name| table::copy(old, &transaction, name).map_err(failed))
         .collect::<Result<Vec<_>, _>>()?;
     for table in &tables {
-        keep_numbering(&old, &transaction, &table.name).map_err(failed)?;
+        keep_numbering(old, &transaction, &table.name).map_err(failed)?;
     }
     transaction.commit().map_err(failed)?;
+    // All of it is in the one file until now.
+    new.pragma_update(None, "journal_mode", "WAL")
+        .map_err(failed)?;
     Ok(tables)
 }
 
@@ -153,8 +199,8 @@ fn keep_numbering(old: &Connection, new: &Connection, table: &str) -> rusqlite::
 
 /// Takes the damaged file out of its place and puts the salvaged one there. May be done again where it was interrupted.
 fn exchange(place: &Place, at: u64) -> io::Result<PathBuf> {
-    let whole = beside(place, &format!("{WHOLE}{at}"));
-    let aside = beside(place, &format!("{DAMAGED}{at}"));
+    let whole = place.beside(&format!("{WHOLE}{at}"));
+    let aside = place.beside(&format!("{DAMAGED}{at}"));
     let name = |path: &Path, suffix: &str| {
         let mut name = path.as_os_str().to_owned();
         name.push(suffix);
@@ -177,13 +223,8 @@ fn exchange(place: &Place, at: u64) -> io::Result<PathBuf> {
     Ok(aside)
 }
 
-fn beside(place: &Place, suffix: &str) -> PathBuf {
-    let mut name = place.0.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
-}
-
-fn remove(path: &Path) -> io::Result<()> {
+/// Takes a file away that may not be there.
+pub(super) fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),

@@ -1,5 +1,7 @@
 //! The tables, and the way from each schema version to the next.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::down::DOWN;
@@ -119,7 +121,41 @@ pub(super) fn prepare(place: &Place, connection: &mut Connection) -> Result<(), 
 
 /// Refuses what is damaged, newer, or not ours. Nothing is written.
 pub(super) fn check(place: &Place, connection: &Connection) -> Result<(), StoreError> {
-    check_known(place, connection, newest())
+    check_known(place, connection, newest())?;
+    let failed = |error: rusqlite::Error| place.database("read it", &error);
+    let wanted = names(&sample(version(place, connection)?).map_err(failed)?).map_err(failed)?;
+    let there = names(connection).map_err(failed)?;
+    match wanted.difference(&there).next() {
+        Some((kind, name)) => Err(place.damaged(format!("the {kind} {name} is missing"))),
+        None => Ok(()),
+    }
+}
+
+/// Whether all tables of this version are there.
+pub(super) fn has_all_tables(connection: &Connection, version: i64) -> bool {
+    let all = sample(version).and_then(|sample| Ok((names(&sample)?, names(connection)?)));
+    all.is_ok_and(|(wanted, there)| {
+        let mut tables = wanted.iter().filter(|(kind, _)| kind == "table");
+        tables.all(|table| there.contains(table))
+    })
+}
+
+/// A database of this version in memory, with nothing in it.
+pub(super) fn sample(version: i64) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_in_memory()?;
+    let steps = usize::try_from(version).unwrap_or_default();
+    for step in STEPS.iter().take(steps) {
+        connection.execute_batch(step)?;
+    }
+    Ok(connection)
+}
+
+/// The kinds and names of tables and indices.
+fn names(connection: &Connection) -> rusqlite::Result<BTreeSet<(String, String)>> {
+    let mut statement = connection
+        .prepare("SELECT type, name FROM sqlite_schema WHERE type IN ('table', 'index')")?;
+    let names = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    names.collect()
 }
 
 /// The version of the file.
@@ -190,7 +226,9 @@ fn climb(place: &Place, connection: &mut Connection, steps: &[&str]) -> Result<(
     let is_there = number(connection, "user_version").map_err(failed)? == known
         && number(connection, "application_id").map_err(failed)? == APPLICATION_ID;
     if is_there {
-        // Nothing is written, for the disk may be full.
+        // One that was copied from a backup has no log yet. Else nothing is written, for the disk may be full; then it
+        // does without.
+        drop(connection.pragma_update(None, "journal_mode", "WAL"));
         return Ok(());
     }
     connection

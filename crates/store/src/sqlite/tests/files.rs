@@ -18,6 +18,8 @@ fn a_file_of_which_nothing_can_be_read_stops_the_server_and_stays() {
     headless[..4096].fill(0x5a);
     for bytes in [b"garbage".repeat(1000), headless, sound[..5000].to_vec()] {
         fs::write(&path, &bytes).unwrap();
+        // With one it would be known to be ours.
+        drop(fs::remove_file(folder.path().join("server.db.outline")));
         let Err(error) = Store::open(&path) else {
             panic!("opened")
         };

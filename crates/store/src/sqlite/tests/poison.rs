@@ -4,6 +4,7 @@ use super::*;
 use crate::{NewOperation, OperationProgress, OperationState, OperationWrite};
 
 const DEVICES: usize = 300;
+const PAGE: usize = 4096;
 
 fn operation(number: i64) -> OperationWrite {
     OperationWrite::Add(NewOperation {
@@ -28,8 +29,34 @@ fn operation(number: i64) -> OperationWrite {
     })
 }
 
-/// A database with something of everything, as one file.
-fn filled() -> Vec<u8> {
+/// A folder in memory, where there is some: a disk would be busy for a minute.
+fn in_memory() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| folder())
+}
+
+/// A database with something of everything, as one file, and its outline.
+struct Filled {
+    database: Vec<u8>,
+    outline: Vec<u8>,
+}
+
+impl Filled {
+    /// A folder with this file as its database, and the outline.
+    fn with(&self, database: &[u8]) -> tempfile::TempDir {
+        let folder = in_memory();
+        fs::write(folder.path().join("server.db"), database).unwrap();
+        fs::write(folder.path().join("server.db.outline"), &self.outline).unwrap();
+        folder
+    }
+
+    /// Whether the schema is on a page, wholly or in part.
+    fn is_of_schema(&self, page: usize) -> bool {
+        let content = &self.database[page * PAGE..(page + 1) * PAGE];
+        page == 0 || content.windows(13).any(|part| part == b"CREATE TABLE ")
+    }
+}
+
+fn filled() -> Filled {
     let folder = folder();
     let path = folder.path().join("server.db");
     let store = store(&folder);
@@ -49,7 +76,10 @@ fn filled() -> Vec<u8> {
         .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
         .unwrap();
     drop(connection);
-    fs::read(&path).unwrap()
+    Filled {
+        database: fs::read(&path).unwrap(),
+        outline: fs::read(folder.path().join("server.db.outline")).unwrap(),
+    }
 }
 
 /// What is there: devices, events, operations.
@@ -68,35 +98,55 @@ fn counts(store: &Store) -> [usize; 3] {
     [store.count().unwrap() as usize, events, operations]
 }
 
-/// One page in turn is garbage, empty, or cut off with all that follows.
+/// What becomes of a page.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Harm {
+    Zeroed,
+    Random,
+    CutOff,
+}
+
+fn harmed(sound: &[u8], page: usize, harm: Harm) -> Vec<u8> {
+    let mut bytes = sound.to_vec();
+    let content = page * PAGE..(page + 1) * PAGE;
+    match harm {
+        Harm::Zeroed => bytes[content].fill(0),
+        Harm::Random => {
+            let mut state = 0x9e37_79b9_u32.wrapping_mul(page as u32 + 1);
+            for byte in &mut bytes[content] {
+                state ^= state << 13;
+                state ^= state >> 17;
+                state ^= state << 5;
+                *byte = state as u8;
+            }
+        }
+        Harm::CutOff => bytes.truncate(page * PAGE),
+    }
+    bytes
+}
+
+/// Each page in turn, those of the schema and the first of all among them, is empty, garbage, or cut off with all that
+/// follows.
 #[test]
 fn whichever_page_is_damaged_the_rest_is_there() {
     let sound = filled();
-    let pages = sound.len() / 4096;
+    let pages = sound.database.len() / PAGE;
     assert!(pages > 50, "{pages}");
     let [mut salvaged, mut unharmed] = [0, 0];
-    for page in 1..pages {
-        // Each page in one way: that is enough for all kinds of pages to meet all kinds of damage.
-        let fill = [Some(0x5a), Some(0), None][page % 3];
-        let folder = folder();
+    for (page, harm) in (0..pages)
+        .flat_map(|page| [Harm::Zeroed, Harm::Random, Harm::CutOff].map(|harm| (page, harm)))
+    {
+        let bytes = harmed(&sound.database, page, harm);
+        let folder = sound.with(&bytes);
         let path = folder.path().join("server.db");
-        let mut bytes = sound.clone();
-        match fill {
-            Some(byte) => bytes[page * 4096..(page + 1) * 4096].fill(byte),
-            None if page > pages / 2 => bytes.truncate(page * 4096),
-            None => continue,
-        }
-        fs::write(&path, &bytes).unwrap();
-        let store = Store::open(&path).unwrap_or_else(|error| panic!("page {page}: {error}"));
+        let at = format!("page {page} {harm:?}");
+        let store = Store::open(&path).unwrap_or_else(|error| panic!("{at}: {error}"));
         let counts = counts(&store);
         match store.salvaged() {
             Some(told) => {
                 salvaged += 1;
                 let aside = fs::read(&told.aside).unwrap();
-                assert!(
-                    aside == bytes,
-                    "page {page}: the damaged file stays as it was"
-                );
+                assert!(aside == bytes, "{at}: the damaged file stays as it was");
                 assert_eq!(store.kept_aside(), std::slice::from_ref(&told.aside));
                 let lost: usize = [DEVICES, DEVICES, 200]
                     .iter()
@@ -104,8 +154,14 @@ fn whichever_page_is_damaged_the_rest_is_there() {
                     .map(|(was, is)| was - is)
                     .sum();
                 let is_told = told.tables.iter().any(|table| !table.is_whole);
-                let is_told = is_told || lost == 0;
-                assert!(is_told, "page {page}: {told:?} {counts:?}");
+                assert!(is_told || lost == 0, "{at}: {told:?} {counts:?}");
+                if sound.is_of_schema(page) && harm != Harm::CutOff {
+                    assert_eq!(lost, 0, "{at}: what is not on the page is there: {told:?}");
+                    assert_eq!(
+                        store.setting("endpoint_id").unwrap().as_deref(),
+                        Some("self::server")
+                    );
+                }
             }
             None => unharmed += 1,
         }
@@ -117,9 +173,117 @@ fn whichever_page_is_damaged_the_rest_is_there() {
         drop(store);
         let again = Store::open(&path).unwrap();
         assert_eq!(again.salvaged(), None);
+        assert_eq!(journal(&path), "wal", "{at}");
         assert_eq!(again.count().unwrap() as usize, counts[0] + 1);
+        let mut left = names(folder.path());
+        left.retain(|name| !name.contains(".damaged-"));
+        left.sort();
+        let expected = [
+            "server.db",
+            "server.db-shm",
+            "server.db-wal",
+            "server.db.outline",
+        ];
+        assert_eq!(left, expected, "{at}");
     }
     assert!(salvaged > 3 * unharmed, "{salvaged} {unharmed}");
+}
+
+/// Without an outline, as an older version leaves it, what is lost with the schema stays where it is.
+#[test]
+fn without_an_outline_what_can_be_read_is_taken_over_or_nothing_is_touched() {
+    let sound = filled();
+    let pages = sound.database.len() / PAGE;
+    for page in (0..pages).filter(|page| sound.is_of_schema(*page)) {
+        let bytes = harmed(&sound.database, page, Harm::Random);
+        let folder = sound.with(&bytes);
+        fs::remove_file(folder.path().join("server.db.outline")).unwrap();
+        let path = folder.path().join("server.db");
+        match Store::open(&path) {
+            Ok(store) => assert!(store.salvaged().is_some(), "page {page}"),
+            Err(error) => {
+                assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
+                assert_eq!(fs::read(&path).unwrap(), bytes);
+            }
+        }
+    }
+}
+
+/// What was written last is in the log while the server runs, the first page perhaps among it.
+#[test]
+fn the_log_of_a_damaged_database_is_read_too() {
+    let folder = in_memory();
+    let path = folder.path().join("server.db");
+    drop(store(&folder));
+    let running = store(&folder);
+    running
+        .seen(
+            (0..DEVICES)
+                .map(|n| sighting(&format!("os::{n:04}"), 1))
+                .collect(),
+        )
+        .unwrap();
+    let [database, log, outline] = ["", "-wal", ".outline"]
+        .map(|suffix| fs::read(folder.path().join(format!("server.db{suffix}"))).unwrap());
+    drop(running);
+    assert!(log.len() > 5 * PAGE);
+    for page in 0..database.len() / PAGE {
+        for harm in [Harm::Zeroed, Harm::Random, Harm::CutOff] {
+            fs::write(&path, harmed(&database, page, harm)).unwrap();
+            fs::write(folder.path().join("server.db-wal"), &log).unwrap();
+            fs::write(folder.path().join("server.db.outline"), &outline).unwrap();
+            drop(fs::remove_file(folder.path().join("server.db-shm")));
+            let store = store(&folder);
+            assert_eq!(
+                store.count().unwrap() as usize,
+                DEVICES,
+                "page {page} {harm:?}"
+            );
+        }
+    }
+}
+
+/// A table or an index that is not there any more is missed.
+#[test]
+fn what_is_missing_of_the_schema_is_made_again() {
+    for what in ["TABLE tags", "TABLE devices", "INDEX events_of_device"] {
+        let sound = filled();
+        let folder = sound.with(&sound.database);
+        let path = folder.path().join("server.db");
+        let connection = Connection::open(&path).unwrap();
+        connection.execute_batch(&format!("DROP {what}")).unwrap();
+        drop(connection);
+        let store = store(&folder);
+        let told = store.salvaged().expect(what);
+        assert!(told.reason.contains("is missing"), "{told:?}");
+        assert_eq!(counts(&store)[1..], [DEVICES, 200], "{what}");
+    }
+}
+
+fn journal(path: &std::path::Path) -> String {
+    let connection = Connection::open(path).unwrap();
+    let journal = connection.pragma_query_value(None, "journal_mode", |row| row.get(0));
+    journal.unwrap()
+}
+
+/// A copy, as a restore puts it into its place, has no log of its own; without one readers and the writer would wait for
+/// each other.
+#[test]
+fn a_copy_that_is_opened_has_a_log() {
+    let folder = folder();
+    let path = folder.path().join("server.db");
+    drop(store(&folder));
+    let to = folder.path().join("copy.db");
+    Store::copy(&path, &to).unwrap();
+    drop(Store::open(&to).unwrap());
+    assert_eq!(journal(&to), "wal");
+}
+
+fn names(folder: &std::path::Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect()
 }
 
 /// One leaf of a table takes no more with it than its own rows, wherever it lies.
@@ -127,18 +291,13 @@ fn whichever_page_is_damaged_the_rest_is_there() {
 fn a_leaf_takes_only_its_own_rows_with_it() {
     let sound = filled();
     let mut losses = Vec::new();
-    for page in 1..sound.len() / 4096 {
-        let folder = folder();
-        let path = folder.path().join("server.db");
-        let mut bytes = sound.clone();
-        let content = &bytes[page * 4096..(page + 1) * 4096];
-        // A leaf of a table is of the kind 13. The one of what tables there are takes them with it.
-        if content[0] != 13 || content.windows(13).any(|part| part == b"CREATE TABLE ") {
+    for page in 1..sound.database.len() / PAGE {
+        // A leaf of a table is of the kind 13.
+        if sound.database[page * PAGE] != 13 {
             continue;
         }
-        bytes[page * 4096..(page + 1) * 4096].fill(0x5a);
-        fs::write(&path, &bytes).unwrap();
-        let store = Store::open(&path).unwrap();
+        let folder = sound.with(&harmed(&sound.database, page, Harm::Random));
+        let store = store(&folder);
         let [devices, events, operations] = counts(&store);
         losses.push(DEVICES - devices + DEVICES - events + 200 - operations);
     }
@@ -222,7 +381,7 @@ fn an_exchange_that_was_interrupted_is_ended() {
     let folder = folder();
     let path = folder.path().join("server.db");
     drop(store(&folder));
-    let sound = filled();
+    let sound = filled().database;
     for step in 0..3 {
         let (whole, aside) = (
             folder.path().join("server.db.salvaged-7"),
