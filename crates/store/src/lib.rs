@@ -15,6 +15,7 @@ mod event;
 pub mod limits;
 mod onboarding;
 mod operation;
+mod retention;
 mod sqlite;
 mod stats;
 mod tag;
@@ -35,6 +36,7 @@ pub use self::operation::{
     NewOperation, Operation, OperationListing, OperationProgress, OperationQuery, OperationState,
     OperationWrite, OperationWritten,
 };
+pub use self::retention::{Kept, KeptOperations};
 pub use self::token::{NewToken, Scope, Token};
 
 pub use self::stats::{COMMIT_SECONDS, StoreStats};
@@ -298,17 +300,6 @@ impl Store {
         }
     }
 
-    /// Forgets the events from before a moment, the oldest first, [`limits::PRUNED_TOGETHER_MAX`] at most, and says
-    /// how many that were.
-    ///
-    /// # Errors
-    /// What the backend says.
-    pub fn prune_events(&self, before: Milliseconds) -> Result<usize, StoreError> {
-        match &self.backend {
-            Backend::Sqlite(sqlite) => sqlite.prune_events(before),
-        }
-    }
-
     /// The number of the newest event of all; 0 before the first.
     ///
     /// # Errors
@@ -330,17 +321,6 @@ impl Store {
         let writes: Result<Vec<_>, _> = writes.into_iter().map(OperationWrite::checked).collect();
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.write_operations(writes?),
-        }
-    }
-
-    /// Forgets Operations that ended too long ago, and those that are too many or too much, and says how
-    /// many that were.
-    ///
-    /// # Errors
-    /// What the backend says.
-    pub fn prune_operations(&self, now: Milliseconds) -> Result<usize, StoreError> {
-        match &self.backend {
-            Backend::Sqlite(sqlite) => sqlite.prune_operations(now),
         }
     }
 

@@ -30,4 +30,10 @@ pub(super) const DOWN: &[&str] = &[
     DROP TABLE tags;
     DROP TABLE audit;
 ",
+    "
+    DROP INDEX operations_ended_of_device;
+    DROP INDEX operations_ended;
+    ALTER TABLE operations DROP COLUMN is_read;
+    CREATE INDEX operations_ended ON operations (ended, number, bytes) WHERE ended IS NOT NULL;
+",
 ];

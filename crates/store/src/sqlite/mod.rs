@@ -11,6 +11,7 @@ mod events;
 pub(crate) mod files;
 mod onboarding;
 mod operations;
+mod retention;
 mod salvage;
 mod schema;
 mod statements;
@@ -155,11 +156,6 @@ impl Sqlite {
         self.read(|connection| events::list_all(connection, after, limit))
     }
 
-    pub(crate) fn prune_events(&self, before: Milliseconds) -> Result<usize, StoreError> {
-        self.writer
-            .write(move |connection| events::prune_before(connection, before))
-    }
-
     pub(crate) fn last_event(&self) -> Result<i64, StoreError> {
         self.read(events::last)
     }
@@ -183,11 +179,6 @@ impl Sqlite {
     ) -> Result<Vec<OperationWritten>, StoreError> {
         self.writer
             .write(move |connection| operations::write(connection, &writes))
-    }
-
-    pub(crate) fn prune_operations(&self, now: Milliseconds) -> Result<usize, StoreError> {
-        self.writer
-            .write(move |connection| operations::prune(connection, now))
     }
 
     pub(crate) fn operation(&self, number: i64) -> Result<Option<Operation>, StoreError> {

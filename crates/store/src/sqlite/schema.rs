@@ -75,6 +75,7 @@ const STEPS: &[&str] = &[
     super::contacts::TABLES,
     ONBOARDING,
     include_str!("steps/api.sql"),
+    include_str!("steps/reads.sql"),
 ];
 
 /// What a server keeps in order to take devices on board. Those that are known were let in.
