@@ -242,11 +242,26 @@ impl Store {
     /// [`StoreError::NotFound`], [`StoreError::AliasTaken`], or [`StoreError::Invalid`] when it is
     /// empty, too long, or contains what cannot be seen.
     pub fn set_alias(&self, endpoint_id: &str, alias: Option<&str>) -> Result<(), StoreError> {
-        alias.map_or(Ok(()), device::check_alias)?;
+        let alias = alias.map(str::to_owned);
+        self.change_device(endpoint_id, Some(alias), None)
+    }
+
+    /// Gives a device an alias, or takes it away, and these tags and no others: both or nothing. What is `None` stays as
+    /// it is.
+    ///
+    /// # Errors
+    /// As [`Store::set_alias`] and [`Store::set_tags`].
+    pub fn change_device(
+        &self,
+        endpoint_id: &str,
+        alias: Option<Option<String>>,
+        tags: Option<Vec<String>>,
+    ) -> Result<(), StoreError> {
+        let given = alias.as_ref().and_then(Option::as_deref);
+        given.map_or(Ok(()), device::check_alias)?;
+        tags.as_deref().map_or(Ok(()), tag::check_all)?;
         match &self.backend {
-            Backend::Sqlite(sqlite) => {
-                sqlite.set_alias(endpoint_id.to_owned(), alias.map(str::to_owned))
-            }
+            Backend::Sqlite(sqlite) => sqlite.change_device(endpoint_id.to_owned(), alias, tags),
         }
     }
 

@@ -120,9 +120,21 @@ impl Sqlite {
             .write_soon(move |connection| statements::left(connection, &id, at))
     }
 
-    pub(crate) fn set_alias(&self, id: String, alias: Option<String>) -> Result<(), StoreError> {
-        self.writer
-            .write(move |connection| statements::set_alias(connection, &id, alias.as_deref()))
+    pub(crate) fn change_device(
+        &self,
+        id: String,
+        alias: Option<Option<String>>,
+        tags: Option<Vec<String>>,
+    ) -> Result<(), StoreError> {
+        self.writer.write(move |connection| {
+            if let Some(alias) = &alias {
+                statements::set_alias(connection, &id, alias.as_deref())?;
+            }
+            match &tags {
+                Some(tags) => tags::set(connection, &id, tags),
+                None => Ok(()),
+            }
+        })
     }
 
     pub(crate) fn remove(&self, id: String) -> Result<(), StoreError> {
