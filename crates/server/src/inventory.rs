@@ -138,23 +138,17 @@ impl Inventory {
         call(&self.store, move |store| store.known(&endpoint_id)).await
     }
 
-    pub(crate) async fn set_alias(
+    /// Gives a device an alias and tags: both or nothing. What is `None` stays as it is.
+    pub(crate) async fn change(
         &self,
         endpoint_id: String,
-        alias: Option<String>,
+        alias: Option<Option<String>>,
+        tags: Option<Vec<String>>,
     ) -> Result<(), StoreError> {
         call(&self.store, move |store| {
-            store.set_alias(&endpoint_id, alias.as_deref())
+            store.change_device(&endpoint_id, alias, tags)
         })
         .await
-    }
-
-    pub(crate) async fn set_tags(
-        &self,
-        endpoint_id: String,
-        tags: Vec<String>,
-    ) -> Result<(), StoreError> {
-        call(&self.store, move |store| store.set_tags(&endpoint_id, tags)).await
     }
 
     pub(crate) async fn add_tag(&self, endpoint_id: String, tag: String) -> Result<(), StoreError> {

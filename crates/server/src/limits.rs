@@ -228,7 +228,7 @@ pub const READS_GATHER: Duration = Duration::from_millis(100);
 /// Operations that are read at a time when the server starts.
 pub const RECOVERED_TOGETHER_MAX: u32 = 64;
 
-/// Time between two looks for Operations that have been kept long enough.
+/// Time between two looks for what has been kept long enough.
 pub const RETENTION_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Bytes that are free on the disk of the store below which it is looked whether something can still be written.

@@ -1,14 +1,16 @@
 //! What is kept long enough is forgotten.
 
 use tokio::time::{MissedTickBehavior, interval};
-use usphere_store::{Milliseconds, Store, StoreError};
+use usphere_store::{Kept, KeptOperations, Milliseconds, Store, StoreError};
 
 use crate::blocking::call;
 use crate::config::Retention;
+use crate::health;
 use crate::inventory::now;
 use crate::limits::RETENTION_INTERVAL;
 
-const DAY: Milliseconds = 24 * 3600 * 1000;
+const HOUR: Milliseconds = 3600 * 1000;
+const DAY: Milliseconds = 24 * HOUR;
 
 /// Looks for what is old from time to time. Never ends by itself.
 pub(crate) async fn keep(store: Store, retention: Retention) {
@@ -17,19 +19,27 @@ pub(crate) async fn keep(store: Store, retention: Retention) {
     loop {
         ticks.tick().await;
         if let Err(error) = forget(&store, retention, now()).await {
-            tracing::error!(%error, "what is old could not be forgotten");
+            health::not_kept(&error, "that what is old is forgotten");
         }
     }
 }
 
 async fn forget(store: &Store, retention: Retention, now: Milliseconds) -> Result<(), StoreError> {
-    let before = |days: u32| now.saturating_sub(i64::from(days) * DAY);
-    let (events, audit) = (before(retention.events_days), before(retention.audit_days));
+    let kept = |days: u32, max: u64| Kept {
+        since: now.saturating_sub(i64::from(days) * DAY),
+        max: (max > 0).then_some(max),
+    };
+    let events = kept(retention.events_days, retention.events_max);
+    let audit = kept(retention.audit_days, retention.audit_max);
+    let operations = KeptOperations {
+        changes: kept(retention.operations_days, retention.operations_max),
+        reads: kept(retention.operations_days, retention.reads_max),
+        keys_since: now.saturating_sub(i64::from(retention.keys_hours) * HOUR),
+    };
     call(store, move |store| {
-        // In pieces, so that other writes get between them.
-        while store.prune_events(events)? > 0 {}
-        while store.prune_audit(audit)? > 0 {}
-        Ok(())
+        store.prune_operations(operations)?;
+        store.prune_events(events)?;
+        store.prune_audit(audit).map(drop)
     })
     .await
 }
@@ -63,6 +73,7 @@ mod tests {
         let retention = Retention {
             events_days: 1,
             audit_days: 3,
+            ..Retention::default()
         };
         forget(&store, retention, now).await.unwrap();
         assert!(

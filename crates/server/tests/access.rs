@@ -317,6 +317,20 @@ async fn devices_are_found_by_tags_and_fields() {
     assert_eq!(bad.status, 400);
     let untagged = request(&server, "DELETE", &format!("{DEVICE}/tags/lab"), "").await;
     assert_eq!(untagged.body["tags"], json!(["site=x"]));
+    // What is refused has not been done by half.
+    for refused in [
+        json!({"alias": "half", "tags": ["a b"]}),
+        json!({"alias": "half", "tags": vec!["x"; 33]}),
+        json!({"alias": "a\nb", "tags": ["new"]}),
+    ] {
+        let body = refused.to_string();
+        assert_eq!(request(&server, "PATCH", DEVICE, &body).await.status, 400);
+    }
+    let whole = get(&server, DEVICE).await.body;
+    assert_eq!(
+        (&whole["alias"], &whole["tags"]),
+        (&Value::Null, &json!(["site=x"]))
+    );
     // What is left out stays.
     request(&server, "PATCH", DEVICE, r#"{"alias":"hall"}"#).await;
     let kept = request(&server, "PATCH", DEVICE, r#"{"tags":[]}"#)

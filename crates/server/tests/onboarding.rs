@@ -379,6 +379,32 @@ async fn subscriptions_are_kept_on_every_device_and_healed() {
     }
 }
 
+/// However many are changed at the same time, every device has all of them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn subscriptions_that_are_put_at_the_same_time_are_all_kept() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Arc::new(server(data.path()).await);
+    let wish = json!({"type": "ValueChange", "references": ["Device.A."]}).to_string();
+    for round in 0..3 {
+        let putting = (0..8).map(|number| {
+            let (server, wish) = (Arc::clone(&server), wish.clone());
+            tokio::spawn(async move {
+                let path = format!("/api/v1/subscriptions/r{round}-{number}");
+                assert_eq!(request(&server, "PUT", &path, &wish).await.status, 200);
+            })
+        });
+        for put in putting.collect::<Vec<_>>() {
+            put.await.unwrap();
+        }
+        let house = House::new("1.0");
+        let played = house
+            .settled(&server, &format!("self::agent-{round}"))
+            .await;
+        assert_eq!(house.subscriptions().len(), 2 + (round + 1) * 8);
+        drop(played);
+    }
+}
+
 /// What a device refuses is told, and asked again at the next check.
 #[tokio::test]
 async fn what_a_device_does_not_take_is_told() {

@@ -237,6 +237,8 @@ async fn what_goes_wrong_with_a_device_has_its_status() {
         (offline.status, &offline.body["error"]),
         (503, &json!("not_connected"))
     );
+    // Nobody was asked: there is no Operation to look at.
+    assert!(!offline.head.contains("operation-id"), "{}", offline.head);
 }
 
 #[tokio::test]

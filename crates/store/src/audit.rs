@@ -116,15 +116,4 @@ impl Store {
             Backend::Sqlite(sqlite) => sqlite.audit(query, limit),
         }
     }
-
-    /// Forgets entries from before a moment, and those beyond [`limits::AUDIT_MAX`](crate::limits::AUDIT_MAX), the
-    /// oldest first, and says how many that were.
-    ///
-    /// # Errors
-    /// What the backend says.
-    pub fn prune_audit(&self, before: Milliseconds) -> Result<usize, StoreError> {
-        match &self.backend {
-            Backend::Sqlite(sqlite) => sqlite.prune_audit(before),
-        }
-    }
 }

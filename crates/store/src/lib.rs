@@ -15,6 +15,7 @@ mod event;
 pub mod limits;
 mod onboarding;
 mod operation;
+mod retention;
 mod sqlite;
 mod stats;
 mod tag;
@@ -35,6 +36,7 @@ pub use self::operation::{
     NewOperation, Operation, OperationListing, OperationProgress, OperationQuery, OperationState,
     OperationWrite, OperationWritten,
 };
+pub use self::retention::{Kept, KeptOperations};
 pub use self::token::{NewToken, Scope, Token};
 
 pub use self::stats::{COMMIT_SECONDS, StoreStats};
@@ -266,11 +268,26 @@ impl Store {
     /// [`StoreError::NotFound`], [`StoreError::AliasTaken`], or [`StoreError::Invalid`] when it is
     /// empty, too long, or contains what cannot be seen.
     pub fn set_alias(&self, endpoint_id: &str, alias: Option<&str>) -> Result<(), StoreError> {
-        alias.map_or(Ok(()), device::check_alias)?;
+        let alias = alias.map(str::to_owned);
+        self.change_device(endpoint_id, Some(alias), None)
+    }
+
+    /// Gives a device an alias, or takes it away, and these tags and no others: both or nothing. What is `None` stays as
+    /// it is.
+    ///
+    /// # Errors
+    /// As [`Store::set_alias`] and [`Store::set_tags`].
+    pub fn change_device(
+        &self,
+        endpoint_id: &str,
+        alias: Option<Option<String>>,
+        tags: Option<Vec<String>>,
+    ) -> Result<(), StoreError> {
+        let given = alias.as_ref().and_then(Option::as_deref);
+        given.map_or(Ok(()), device::check_alias)?;
+        tags.as_deref().map_or(Ok(()), tag::check_all)?;
         match &self.backend {
-            Backend::Sqlite(sqlite) => {
-                sqlite.set_alias(endpoint_id.to_owned(), alias.map(str::to_owned))
-            }
+            Backend::Sqlite(sqlite) => sqlite.change_device(endpoint_id.to_owned(), alias, tags),
         }
     }
 
@@ -324,17 +341,6 @@ impl Store {
         }
     }
 
-    /// Forgets the events from before a moment, the oldest first, [`limits::PRUNED_TOGETHER_MAX`] at most, and says
-    /// how many that were.
-    ///
-    /// # Errors
-    /// What the backend says.
-    pub fn prune_events(&self, before: Milliseconds) -> Result<usize, StoreError> {
-        match &self.backend {
-            Backend::Sqlite(sqlite) => sqlite.prune_events(before),
-        }
-    }
-
     /// The number of the newest event of all; 0 before the first.
     ///
     /// # Errors
@@ -356,17 +362,6 @@ impl Store {
         let writes: Result<Vec<_>, _> = writes.into_iter().map(OperationWrite::checked).collect();
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.write_operations(writes?),
-        }
-    }
-
-    /// Forgets Operations that ended too long ago, and those that are too many or too much, and says how
-    /// many that were.
-    ///
-    /// # Errors
-    /// What the backend says.
-    pub fn prune_operations(&self, now: Milliseconds) -> Result<usize, StoreError> {
-        match &self.backend {
-            Backend::Sqlite(sqlite) => sqlite.prune_operations(now),
         }
     }
 

@@ -31,9 +31,6 @@ pub const EVENTS_PER_DEVICE_MAX: u32 = 1000;
 /// Bytes of one device's events that are kept, but for the newest event, which always is.
 pub const EVENT_BYTES_PER_DEVICE_MAX: i64 = 16 << 20;
 
-/// Most events that are kept of all devices together.
-pub const EVENTS_MAX: i64 = 1_000_000;
-
 /// Longest msg_id of an event that is told apart from others, in bytes.
 pub const MSG_ID_BYTES_MAX: usize = 256;
 
@@ -46,9 +43,6 @@ pub const PRUNED_TOGETHER_MAX: u32 = 10_000;
 
 /// Most entries that a page of the audit holds.
 pub const PAGE_AUDIT_MAX: u32 = 1000;
-
-/// Most entries of the audit that are kept; the oldest go first.
-pub const AUDIT_MAX: i64 = 1_000_000;
 
 /// Longest text in an entry of the audit, in bytes; the rest is cut.
 pub const AUDIT_TEXT_BYTES_MAX: usize = 2048;
@@ -74,17 +68,23 @@ pub const PAGE_OPERATIONS_MAX: u32 = 1000;
 /// A page of Operations ends with the first that takes its requests and outcomes to this many bytes.
 pub const PAGE_OPERATIONS_BYTES: usize = 1 << 20;
 
-/// Most Operations of one device that are kept after their end; the oldest go first.
+/// Most Operations of one device that are kept after their end, of those that read and of the others; the oldest go
+/// first. Those with an idempotency key do not count.
 pub const OPERATIONS_PER_DEVICE_MAX: u32 = 1000;
 
-/// Most Operations of all devices together that are kept after their end; those that ended first go first.
-pub const OPERATIONS_MAX: i64 = 200_000;
-
-/// Bytes of the requests and outcomes of Operations that have ended.
+/// Bytes of the requests and outcomes of Operations that have ended and may have changed something; twice as many for
+/// the sake of idempotency keys.
 pub const OPERATIONS_BYTES_MAX: i64 = 1 << 30;
 
-/// How long Operations are kept after their end, in milliseconds.
-pub const OPERATIONS_TIME: i64 = 30 * 24 * 3600 * 1000;
+/// The same of those that read.
+pub const READS_BYTES_MAX: i64 = 512 << 20;
+
+/// Operations with an idempotency key that are kept on top of what the bounds by number allow, so that a key is good
+/// for its time.
+pub const OPERATIONS_KEYED_MAX: u64 = 1_000_000;
+
+/// Most Operations that are forgotten in one transaction: their outcomes can be large.
+pub const OPERATIONS_PRUNED_TOGETHER_MAX: u32 = 1000;
 
 /// Most contacts that one page holds.
 pub const PAGE_CONTACTS_MAX: u32 = 1000;

@@ -82,6 +82,8 @@ pub struct NewOperation {
     pub command_key: Option<String>,
     /// Whether its caller waits for the answer, so that nobody is there any more after a restart.
     pub is_awaited: bool,
+    /// Whether it changes nothing. Such ones are kept apart, so that they push out nothing that does.
+    pub is_read: bool,
     /// How long the answer may take, in milliseconds.
     pub patience: i64,
     /// When it was accepted.

@@ -9,13 +9,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`], or [`StoreError::Invalid`] for an impossible tag or too many.
     pub fn set_tags(&self, endpoint_id: &str, tags: Vec<String>) -> Result<(), StoreError> {
-        tags.iter().try_for_each(|tag| check(tag))?;
-        if tags.len() > TAGS_PER_DEVICE_MAX {
-            return Err(too_many());
-        }
-        match &self.backend {
-            Backend::Sqlite(sqlite) => sqlite.set_tags(endpoint_id.to_owned(), tags),
-        }
+        self.change_device(endpoint_id, None, Some(tags))
     }
 
     /// Gives a device one more tag. One that it has already is as well.
@@ -54,6 +48,15 @@ pub(crate) fn too_many() -> StoreError {
     StoreError::Invalid(format!(
         "a device has at most {TAGS_PER_DEVICE_MAX} tags; take one away first"
     ))
+}
+
+/// Refuses impossible tags, and too many.
+pub(crate) fn check_all(tags: &[String]) -> Result<(), StoreError> {
+    tags.iter().try_for_each(|tag| check(tag))?;
+    match tags.len() > TAGS_PER_DEVICE_MAX {
+        true => Err(too_many()),
+        false => Ok(()),
+    }
 }
 
 fn check(tag: &str) -> Result<(), StoreError> {

@@ -145,14 +145,13 @@ pub(super) async fn change(
     let change: Change = read(&body_of(body).await?)?;
     let id = platform.inventory.find(device).await?.endpoint_id;
     trail.target(&id);
-    if let Some(alias) = change.alias {
-        trail.what(["alias"]);
-        platform.inventory.set_alias(id.clone(), alias).await?;
-    }
-    if let Some(tags) = change.tags {
-        trail.what(tags.iter().map(|tag| format!("tag {tag}")));
-        platform.inventory.set_tags(id.clone(), tags).await?;
-    }
+    let alias = change.alias.iter().map(|_| "alias".to_owned());
+    let tags = change.tags.iter().flatten();
+    trail.what(alias.chain(tags.map(|tag| format!("tag {tag}"))));
+    let inventory = &platform.inventory;
+    inventory
+        .change(id.clone(), change.alias, change.tags)
+        .await?;
     let device = platform.inventory.find(id).await?;
     Ok(Json(shown(&platform, device)))
 }

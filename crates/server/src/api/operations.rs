@@ -162,6 +162,10 @@ pub(super) async fn operate(
     };
     if is_plain_read {
         let (number, outcome) = platform.operations.read(wanted).await;
+        if let Err(away @ OperationError::NotConnected) = outcome {
+            // Nobody was asked, so there is no Operation that could be looked at.
+            return Err(away.into());
+        }
         return Ok(told(number, &outcome.map_err(Failure::Device)));
     }
     let accepted = platform.operations.submit(wanted).await?;

@@ -27,7 +27,7 @@ pub(crate) struct Problem {
     status: u16,
     detail: String,
     #[serde(flatten)]
-    failure: Option<Value>,
+    failure: Option<Box<Value>>,
     /// The devices that a short name fits.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     candidates: Vec<String>,
@@ -79,7 +79,7 @@ impl From<Failure> for Problem {
             Failure::Unsent => StatusCode::SERVICE_UNAVAILABLE,
         };
         Self {
-            failure: Some(failure.fields()),
+            failure: Some(Box::new(failure.fields())),
             ..Self::new(status, failure.to_string())
         }
     }

@@ -28,21 +28,40 @@ impl Default for Rate {
     }
 }
 
-/// How long things are kept, in days. There are limits by number beside, see [`usphere_store::limits`].
+/// How long things are kept, and how many of them. There are limits beside that hold for one device, and limits in bytes,
+/// see [`usphere_store::limits`].
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
 #[serde(default, deny_unknown_fields)]
 pub struct Retention {
     /// Days for which events are kept.
     pub events_days: u32,
+    /// Events of all devices together that are kept; 0 for as many as there are.
+    pub events_max: u64,
     /// Days for which the audit is kept.
     pub audit_days: u32,
+    /// Entries of the audit that are kept; 0 for as many as there are.
+    pub audit_max: u64,
+    /// Days for which Operations are kept after their end.
+    pub operations_days: u32,
+    /// Operations that may have changed something that are kept after their end; 0 for as many as there are.
+    pub operations_max: u64,
+    /// Operations that only read that are kept after their end; 0 for as many as there are.
+    pub reads_max: u64,
+    /// Hours for which an idempotency key is good after the end of its Operation, whatever the limits by number say.
+    pub keys_hours: u32,
 }
 
 impl Default for Retention {
     fn default() -> Self {
         Self {
             events_days: 30,
+            events_max: 1_000_000,
             audit_days: 365,
+            audit_max: 1_000_000,
+            operations_days: 30,
+            operations_max: 200_000,
+            reads_max: 200_000,
+            keys_hours: 24,
         }
     }
 }
@@ -67,6 +86,8 @@ impl Retention {
         [
             ("retention.events_days", self.events_days),
             ("retention.audit_days", self.audit_days),
+            ("retention.operations_days", self.operations_days),
+            ("retention.keys_hours", self.keys_hours),
         ]
         .into_iter()
         .find_map(|(key, value)| (value == 0).then_some(key))

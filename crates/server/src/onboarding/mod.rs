@@ -54,6 +54,8 @@ struct Shared {
     models: Models,
     keeps_subscriptions: bool,
     wanted: RwLock<Arc<[Wanted]>>,
+    /// Held from a change of what is stored until `wanted` says the same: an older list must not come last.
+    changing: tokio::sync::Mutex<()>,
     /// The path by which the server finds itself among a device's Controllers.
     recipient: String,
     queue: Queue,
@@ -91,6 +93,7 @@ impl Onboarding {
             models: Models::open(store.clone())?,
             keeps_subscriptions: config.subscriptions,
             wanted: RwLock::new(wanted(store.subscriptions()?)),
+            changing: tokio::sync::Mutex::default(),
             recipient: check::recipient(server),
             queue: Queue::new(config.check_interval()),
             readers: Semaphore::new(CHECKS_READING_MAX),
@@ -199,6 +202,7 @@ impl Onboarding {
         self.may_change(&wanted.name)?;
         let subscription = wanted.clone();
         let store = self.shared.inventory.store();
+        let _changing = self.shared.changing.lock().await;
         call(store, move |store| store.put_subscription(wanted)).await?;
         self.subscriptions_changed().await?;
         Ok(Kept {
@@ -211,6 +215,7 @@ impl Onboarding {
     pub(crate) async fn remove_subscription(&self, name: String) -> Result<(), StoreError> {
         self.may_change(&name)?;
         let store = self.shared.inventory.store();
+        let _changing = self.shared.changing.lock().await;
         call(store, move |store| store.remove_subscription(&name)).await?;
         self.subscriptions_changed().await
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{sleep, timeout};
 use usphere_datamodel::operation::{
     Notification, Operation, OperationError, OperationKind, Outcome,
 };
@@ -25,11 +25,9 @@ use super::name::Number;
 use super::request;
 use super::writer::{self, Job, Queue, Written};
 use crate::blocking::call;
-use crate::health;
 use crate::inventory::now;
 use crate::limits::{
-    CLOCK_INTERVAL, READ_OUTCOME_BYTES_MAX, RECOVERED_TOGETHER_MAX, RETENTION_INTERVAL,
-    SHUTDOWN_PATIENCE,
+    CLOCK_INTERVAL, READ_OUTCOME_BYTES_MAX, RECOVERED_TOGETHER_MAX, SHUTDOWN_PATIENCE,
 };
 use crate::metrics::Counts;
 
@@ -170,6 +168,7 @@ impl Operations {
             key: None,
             command_key: None,
             is_awaited: true,
+            is_read: true,
             patience: milliseconds(wanted.patience),
             created,
             expires: created.saturating_add(milliseconds(wanted.patience)),
@@ -538,10 +537,8 @@ impl State {
     }
 }
 
-/// Follows the clock, the comings of devices, and what has been kept long enough.
+/// Follows the clock and the comings of devices.
 async fn keep(shared: Arc<Shared>, mut events: Events) {
-    let mut retention = interval(RETENTION_INTERVAL);
-    retention.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let deadline = shared.lock().core.deadline();
         tokio::select! {
@@ -555,11 +552,6 @@ async fn keep(shared: Arc<Shared>, mut events: Events) {
                 Some(ControllerEvent::Closed { .. } | ControllerEvent::Offline { .. }) => {}
                 None => return,
             },
-            _ = retention.tick() => {
-                if let Err(error) = call(&shared.store, |store| store.prune_operations(now())).await {
-                    health::not_kept(&error, "that old operations are forgotten");
-                }
-            }
         }
     }
 }

@@ -5,8 +5,7 @@ use rusqlite::{Connection, Row, params, params_from_iter};
 
 use super::Sqlite;
 use super::statements::Done;
-use crate::limits::{AUDIT_MAX, PRUNED_TOGETHER_MAX};
-use crate::{AuditEntry, AuditListing, AuditQuery, Milliseconds, NewAuditEntry, StoreError};
+use crate::{AuditEntry, AuditListing, AuditQuery, NewAuditEntry, StoreError};
 
 impl Sqlite {
     pub(crate) fn begin_audit(&self, entry: NewAuditEntry) -> Result<i64, StoreError> {
@@ -38,11 +37,6 @@ impl Sqlite {
 
     pub(crate) fn audit(&self, query: &AuditQuery, limit: u32) -> Result<AuditListing, StoreError> {
         self.read(|connection| list(connection, query, limit))
-    }
-
-    pub(crate) fn prune_audit(&self, before: Milliseconds) -> Result<usize, StoreError> {
-        self.writer
-            .write(move |connection| prune(connection, before))
     }
 }
 
@@ -91,19 +85,6 @@ fn list(connection: &Connection, query: &AuditQuery, limit: u32) -> Done<AuditLi
     entries.truncate(limit as usize);
     let next = entries.last().filter(|_| more).map(|last| last.id);
     Ok(AuditListing { entries, next })
-}
-
-fn prune(connection: &Connection, before: Milliseconds) -> Done<usize> {
-    let old = connection
-        .prepare_cached(
-            "DELETE FROM audit
-             WHERE at < ?1 AND id IN (SELECT id FROM audit ORDER BY id LIMIT ?2)",
-        )?
-        .execute(params![before, PRUNED_TOGETHER_MAX])?;
-    let beyond = connection
-        .prepare_cached("DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - ?1")?
-        .execute([AUDIT_MAX])?;
-    Ok(old + beyond)
 }
 
 fn entry(row: &Row<'_>) -> rusqlite::Result<AuditEntry> {

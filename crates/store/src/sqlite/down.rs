@@ -33,4 +33,10 @@ pub(super) const DOWN: &[&str] = &[
     "
     DROP INDEX devices_text;
 ",
+    "
+    DROP INDEX operations_ended_of_device;
+    DROP INDEX operations_ended;
+    ALTER TABLE operations DROP COLUMN is_read;
+    CREATE INDEX operations_ended ON operations (ended, number, bytes) WHERE ended IS NOT NULL;
+",
 ];

@@ -6,10 +6,9 @@ use rusqlite::{Connection, OptionalExtension, Rows, params};
 
 use super::statements::{Done, text};
 use crate::limits::{
-    EVENT_BYTES_PER_DEVICE_MAX, EVENTS_MAX, EVENTS_PER_DEVICE_MAX, PAGE_EVENTS_BYTES,
-    PRUNED_TOGETHER_MAX, REPEATED_TIME,
+    EVENT_BYTES_PER_DEVICE_MAX, EVENTS_PER_DEVICE_MAX, PAGE_EVENTS_BYTES, REPEATED_TIME,
 };
-use crate::{Event, Milliseconds, NewEvent};
+use crate::{Event, NewEvent};
 
 /// Keeps events, and lets older ones give way.
 pub(super) fn add(connection: &Connection, events: &[NewEvent]) -> Done<Vec<Option<i64>>> {
@@ -45,11 +44,6 @@ fn add_by(
     }
     for device in devices {
         prune(connection, device)?;
-    }
-    if let Some(last) = ids.iter().flatten().last() {
-        connection
-            .prepare_cached("DELETE FROM events WHERE id <= ?1")?
-            .execute([last - EVENTS_MAX])?;
     }
     Ok(ids)
 }
@@ -134,16 +128,6 @@ pub(super) fn list_all(connection: &Connection, after: i64, limit: u32) -> Done<
         "SELECT id, device, at, content FROM events WHERE id > ?1 ORDER BY id LIMIT ?2",
     )?;
     page(statement.query(params![after, limit])?)
-}
-
-/// Looks at the oldest only, so that it costs no index.
-pub(super) fn prune_before(connection: &Connection, before: Milliseconds) -> Done<usize> {
-    Ok(connection
-        .prepare_cached(
-            "DELETE FROM events
-             WHERE at < ?1 AND id IN (SELECT id FROM events ORDER BY id LIMIT ?2)",
-        )?
-        .execute(params![before, PRUNED_TOGETHER_MAX])?)
 }
 
 fn page(mut rows: Rows<'_>) -> Done<Vec<Event>> {

@@ -12,6 +12,7 @@ pub(crate) mod files;
 mod onboarding;
 mod operations;
 mod outline;
+mod retention;
 mod salvage;
 mod schema;
 mod search;
@@ -129,9 +130,21 @@ impl Sqlite {
             .write_soon(move |connection| statements::left(connection, &id, at))
     }
 
-    pub(crate) fn set_alias(&self, id: String, alias: Option<String>) -> Result<(), StoreError> {
-        self.writer
-            .write(move |connection| statements::set_alias(connection, &id, alias.as_deref()))
+    pub(crate) fn change_device(
+        &self,
+        id: String,
+        alias: Option<Option<String>>,
+        tags: Option<Vec<String>>,
+    ) -> Result<(), StoreError> {
+        self.writer.write(move |connection| {
+            if let Some(alias) = &alias {
+                statements::set_alias(connection, &id, alias.as_deref())?;
+            }
+            match &tags {
+                Some(tags) => tags::set(connection, &id, tags),
+                None => Ok(()),
+            }
+        })
     }
 
     pub(crate) fn remove(&self, id: String) -> Result<(), StoreError> {
@@ -165,11 +178,6 @@ impl Sqlite {
         self.read(|connection| events::list_all(connection, after, limit))
     }
 
-    pub(crate) fn prune_events(&self, before: Milliseconds) -> Result<usize, StoreError> {
-        self.writer
-            .write(move |connection| events::prune_before(connection, before))
-    }
-
     pub(crate) fn last_event(&self) -> Result<i64, StoreError> {
         self.read(events::last)
     }
@@ -193,11 +201,6 @@ impl Sqlite {
     ) -> Result<Vec<OperationWritten>, StoreError> {
         self.writer
             .write(move |connection| operations::write(connection, &writes))
-    }
-
-    pub(crate) fn prune_operations(&self, now: Milliseconds) -> Result<usize, StoreError> {
-        self.writer
-            .write(move |connection| operations::prune(connection, now))
     }
 
     pub(crate) fn operation(&self, number: i64) -> Result<Option<Operation>, StoreError> {

@@ -78,6 +78,7 @@ const STEPS: &[&str] = &[
     ONBOARDING,
     include_str!("steps/api.sql"),
     include_str!("steps/search.sql"),
+    include_str!("steps/reads.sql"),
 ];
 
 /// What a server keeps in order to take devices on board. Those that are known were let in.

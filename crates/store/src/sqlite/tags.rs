@@ -8,16 +8,6 @@ use crate::limits::TAGS_PER_DEVICE_MAX;
 use crate::{StoreError, tag};
 
 impl Sqlite {
-    pub(crate) fn set_tags(&self, id: String, tags: Vec<String>) -> Result<(), StoreError> {
-        self.writer.write(move |connection| {
-            is_there(connection, &id)?;
-            connection
-                .prepare_cached("DELETE FROM tags WHERE device = ?1")?
-                .execute([&id])?;
-            tags.iter().try_for_each(|tag| add(connection, &id, tag))
-        })
-    }
-
     pub(crate) fn add_tag(&self, id: String, tag: String) -> Result<(), StoreError> {
         self.writer.write(move |connection| {
             is_there(connection, &id)?;
@@ -58,6 +48,15 @@ fn add(connection: &Connection, id: &str, tag: &str) -> Done {
         .prepare_cached("INSERT INTO tags (device, tag) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
         .execute(params![id, tag])?;
     Ok(())
+}
+
+/// Gives a device these tags and no others.
+pub(super) fn set(connection: &Connection, id: &str, tags: &[String]) -> Done {
+    is_there(connection, id)?;
+    connection
+        .prepare_cached("DELETE FROM tags WHERE device = ?1")?
+        .execute([id])?;
+    tags.iter().try_for_each(|tag| add(connection, id, tag))
 }
 
 fn is_there(connection: &Connection, id: &str) -> Done {

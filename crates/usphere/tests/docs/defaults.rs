@@ -154,6 +154,7 @@ fn places() -> Vec<Row> {
 }
 
 fn manners() -> Vec<Row> {
+    let config = Config::new("unused");
     vec![
         row(
             "time for each step of a verb: reaching the server, the Connect Record of an Agent, the answer",
@@ -177,12 +178,27 @@ fn manners() -> Vec<Row> {
             "operations that are kept after their end",
             format!(
                 "{} days; {} in all, {} of one device, {} of requests and outcomes",
-                store::OPERATIONS_TIME / 86_400_000,
-                store::OPERATIONS_MAX,
+                config.retention.operations_days,
+                config.retention.operations_max,
                 store::OPERATIONS_PER_DEVICE_MAX,
                 size(store::OPERATIONS_BYTES_MAX as usize)
             ),
-            "not",
+            "`[retention] operations_days`, `operations_max`",
+        ),
+        row(
+            "operations that only read that are kept after their end",
+            format!(
+                "as long; {} in all, {} of one device, {} of requests and outcomes",
+                config.retention.reads_max,
+                store::OPERATIONS_PER_DEVICE_MAX,
+                size(store::READS_BYTES_MAX as usize)
+            ),
+            "`[retention] reads_max`",
+        ),
+        row(
+            "time for which an `Idempotency-Key` is good",
+            format!("{} hours after the end", config.retention.keys_hours),
+            "`[retention] keys_hours`",
         ),
         row(
             "contacts that failed that `doctor` tells",
@@ -305,9 +321,10 @@ fn limits() -> Vec<Row> {
                 size(store::EVENT_BYTES_PER_DEVICE_MAX as usize)
             ),
         ),
-        not(
+        row(
             "events that a server keeps in all",
-            store::EVENTS_MAX.to_string(),
+            config.retention.events_max.to_string(),
+            "`[retention] events_max`",
         ),
         row(
             "days for which a server keeps events",
@@ -318,10 +335,9 @@ fn limits() -> Vec<Row> {
             "days for which a server keeps its audit",
             format!(
                 "{}, at most {} entries",
-                config.retention.audit_days,
-                store::AUDIT_MAX
+                config.retention.audit_days, config.retention.audit_max
             ),
-            "`[retention] audit_days`",
+            "`[retention] audit_days`, `audit_max`",
         ),
         row(
             "API requests with one token",

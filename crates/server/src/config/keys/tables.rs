@@ -112,11 +112,41 @@ pub(super) const RETENTION: &[Key] = &[
     number(
         "retention.events_days",
         "30",
-        "Days for which events are kept. There are limits by number beside.",
+        "Days for which events are kept, but for those beyond `retention.events_max`.",
+    ),
+    number(
+        "retention.events_max",
+        "1000000",
+        "Events of all devices together that are kept, the newest; 0 for as many as there are. With 100,000 devices the default is ten of each; each takes about half a KiB on disk.",
     ),
     number(
         "retention.audit_days",
         "365",
         "Days for which the audit is kept.",
+    ),
+    number(
+        "retention.audit_max",
+        "1000000",
+        "Entries of the audit that are kept, the newest; 0 for as many as there are.",
+    ),
+    number(
+        "retention.operations_days",
+        "30",
+        "Days for which operations are kept after their end.",
+    ),
+    number(
+        "retention.operations_max",
+        "200000",
+        "Operations that may have changed something (set, add, delete, operate) that are kept after their end, the newest; 0 for as many as there are, up to 1 GiB.",
+    ),
+    number(
+        "retention.reads_max",
+        "200000",
+        "The same of operations that only read, up to 512 MiB. They push out no others.",
+    ),
+    number(
+        "retention.keys_hours",
+        "24",
+        "Hours for which an `Idempotency-Key` is good after the end of its operation, also where the limits by number would push it out.",
     ),
 ];

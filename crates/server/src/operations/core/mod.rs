@@ -305,6 +305,7 @@ impl Core {
             key: wanted.key,
             command_key,
             is_awaited: wanted.is_awaited,
+            is_read: is_repeatable(kind),
             patience: wanted.patience,
             created: now,
             expires: wanted.expires,

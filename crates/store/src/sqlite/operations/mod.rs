@@ -9,10 +9,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params, params_from_iter};
 
 use super::statements::{Done, optional_text, text};
-use crate::limits::{
-    OPERATIONS_BYTES_MAX, OPERATIONS_MAX, OPERATIONS_PER_DEVICE_MAX, OPERATIONS_TIME,
-    PAGE_OPERATIONS_BYTES,
-};
+use crate::limits::{OPERATIONS_PER_DEVICE_MAX, PAGE_OPERATIONS_BYTES};
 use crate::{
     Milliseconds, NewOperation, Operation, OperationListing, OperationProgress, OperationQuery,
     OperationState, OperationWrite, OperationWritten,
@@ -21,7 +18,7 @@ use crate::{
 const COLUMNS: &str = "number, device, kind, request, command_key, is_awaited, patience, created, \
     expires, state, updated, attempts, outcome, outcome_bytes, error";
 
-/// Writes all, and lets what has ended long ago give way.
+/// Writes all, and lets what ended of the same devices before give way.
 pub(super) fn write(
     connection: &Connection,
     writes: &[OperationWrite],
@@ -32,7 +29,7 @@ pub(super) fn write(
         written.push(match write {
             OperationWrite::Add(operation) => {
                 if operation.progress.state.is_end() {
-                    devices.insert(operation.device.clone());
+                    devices.insert((operation.device.clone(), operation.is_read));
                 }
                 add(connection, operation)?
             }
@@ -43,8 +40,8 @@ pub(super) fn write(
             }
         });
     }
-    for device in devices {
-        prune_device(connection, &device)?;
+    for (device, is_read) in devices {
+        prune_device(connection, &device, is_read)?;
     }
     Ok(written)
 }
@@ -54,10 +51,10 @@ fn add(connection: &Connection, operation: &NewOperation) -> Done<OperationWritt
     let added = connection
         .prepare_cached(
             "INSERT INTO operations (number, device, kind, request, idempotency_key, command_key,
-                is_awaited, patience, created, expires, state, updated, ended, attempts, outcome,
-                outcome_bytes, error, bytes)
-             VALUES (:number, :device, :kind, :request, :key, :command_key, :is_awaited, :patience,
-                :created, :expires, :state, :updated, :ended, :attempts, :outcome, :outcome_bytes,
+                is_awaited, is_read, patience, created, expires, state, updated, ended, attempts,
+                outcome, outcome_bytes, error, bytes)
+             VALUES (:number, :device, :kind, :request, :key, :command_key, :is_awaited, :is_read,
+                :patience, :created, :expires, :state, :updated, :ended, :attempts, :outcome, :outcome_bytes,
                 :error, :bytes)
              ON CONFLICT (idempotency_key) DO NOTHING",
         )?
@@ -69,6 +66,7 @@ fn add(connection: &Connection, operation: &NewOperation) -> Done<OperationWritt
             ":key": operation.key,
             ":command_key": operation.command_key,
             ":is_awaited": operation.is_awaited,
+            ":is_read": operation.is_read,
             ":patience": operation.patience,
             ":created": operation.created,
             ":expires": operation.expires,
@@ -92,18 +90,18 @@ fn add(connection: &Connection, operation: &NewOperation) -> Done<OperationWritt
     Ok(OperationWritten::Known(Box::new(known)))
 }
 
-/// The device, where the Operation is known.
+/// The device and whether it reads, where the Operation is known.
 fn change(
     connection: &Connection,
     number: i64,
     progress: &OperationProgress,
-) -> Done<Option<String>> {
+) -> Done<Option<(String, bool)>> {
     Ok(connection
         .prepare_cached(
             "UPDATE operations SET state = :state, updated = :updated, ended = :ended,
                 attempts = :attempts, outcome = :outcome, outcome_bytes = :outcome_bytes,
                 error = :error, bytes = length(request) + :bytes
-             WHERE number = :number RETURNING device",
+             WHERE number = :number RETURNING device, is_read",
         )?
         .query_row(
             named_params! {
@@ -117,42 +115,26 @@ fn change(
                 ":error": progress.error,
                 ":bytes": bytes(0, progress),
             },
-            |row| text(row, 0),
+            |row| Ok((text(row, 0)?, row.get::<_, i64>(1)? != 0)),
         )
         .optional()?)
 }
 
-/// Deletes the oldest Operations of a device that have ended and are too many.
-fn prune_device(connection: &Connection, device: &str) -> Done {
+/// Deletes the oldest Operations of a device that have ended and are too many. Those with a key are not counted:
+/// somebody may ask for them again.
+fn prune_device(connection: &Connection, device: &str, is_read: bool) -> Done {
     connection
         .prepare_cached(
-            "DELETE FROM operations WHERE device = ?1 AND ended IS NOT NULL AND number <= (
-                SELECT number FROM operations WHERE device = ?1 AND ended IS NOT NULL
-                ORDER BY number DESC LIMIT 1 OFFSET ?2)",
+            "DELETE FROM operations
+             WHERE device = ?1 AND is_read = ?2 AND ended IS NOT NULL
+                AND idempotency_key IS NULL AND number <= (
+                    SELECT number FROM operations
+                    WHERE device = ?1 AND is_read = ?2 AND ended IS NOT NULL
+                        AND idempotency_key IS NULL
+                    ORDER BY number DESC LIMIT 1 OFFSET ?3)",
         )?
-        .execute(params![device, OPERATIONS_PER_DEVICE_MAX])?;
+        .execute(params![device, is_read, OPERATIONS_PER_DEVICE_MAX])?;
     Ok(())
-}
-
-/// Deletes what has ended too long ago, or is too much in all; how many that were.
-pub(super) fn prune(connection: &Connection, now: Milliseconds) -> Done<usize> {
-    let old = connection
-        .prepare_cached("DELETE FROM operations WHERE ended < ?1")?
-        .execute([now.saturating_sub(OPERATIONS_TIME)])?;
-    let many = connection
-        .prepare_cached(
-            "DELETE FROM operations WHERE number IN (
-                SELECT number FROM (
-                    SELECT number,
-                        row_number() OVER newest AS place,
-                        sum(bytes) OVER newest AS total
-                    FROM operations WHERE ended IS NOT NULL
-                    WINDOW newest AS (
-                        ORDER BY ended DESC, number DESC ROWS UNBOUNDED PRECEDING)
-                ) WHERE place > ?1 OR total > ?2)",
-        )?
-        .execute([OPERATIONS_MAX, OPERATIONS_BYTES_MAX])?;
-    Ok(old + many)
 }
 
 pub(super) fn find(connection: &Connection, number: i64) -> Done<Option<Operation>> {

@@ -4,7 +4,7 @@ use rusqlite::Connection;
 
 use super::*;
 use crate::limits::OPERATION_KEY_BYTES_MAX;
-use crate::{Store, StoreError};
+use crate::{Kept, KeptOperations, Store, StoreError};
 
 fn store(folder: &tempfile::TempDir) -> Store {
     Store::open(&folder.path().join("server.db")).unwrap()
@@ -30,6 +30,7 @@ fn new(number: i64, device: &str) -> NewOperation {
         key: None,
         command_key: None,
         is_awaited: false,
+        is_read: false,
         patience: 1000,
         created: 5,
         expires: 10,
@@ -155,27 +156,85 @@ fn a_page_is_bounded_in_bytes() {
     assert_eq!((numbers(&page), page.next), (vec![4, 3], Some(3)));
 }
 
+fn ended(number: i64, at: i64) -> NewOperation {
+    NewOperation {
+        progress: progress(OperationState::Done, at),
+        ..new(number, "os::1")
+    }
+}
+
+fn bounds(since: i64, max: Option<u64>) -> KeptOperations {
+    let kept = Kept { since, max };
+    KeptOperations {
+        changes: kept,
+        reads: kept,
+        keys_since: i64::MIN,
+    }
+}
+
+fn all(store: &Store) -> Vec<i64> {
+    numbers(&store.operations(&OperationQuery::default(), 1000).unwrap())
+}
+
 #[test]
 fn those_that_ended_long_ago_give_way_and_those_that_live_do_not() {
     let folder = tempfile::tempdir().unwrap();
     let store = store(&folder);
-    let ended = |number, at| NewOperation {
-        progress: progress(OperationState::Done, at),
-        ..new(number, "os::1")
-    };
     add(&store, new(1, "os::1"));
     add(&store, ended(2, 100));
     add(&store, ended(3, 200));
-    assert_eq!(store.prune_operations(OPERATIONS_TIME + 150).unwrap(), 1);
-    let list = || numbers(&store.operations(&OperationQuery::default(), 1000).unwrap());
-    assert_eq!(list(), [3, 1]);
+    assert_eq!(store.prune_operations(bounds(150, None)).unwrap(), 1);
+    assert_eq!(all(&store), [3, 1]);
     let many = 4..4 + i64::from(OPERATIONS_PER_DEVICE_MAX);
     let many = many.map(|number| OperationWrite::Add(ended(number, 200)));
     store.write_operations(many.collect()).unwrap();
     assert_eq!(store.operation(3).unwrap(), None);
     assert!(store.operation(4).unwrap().is_some());
     assert!(store.operation(1).unwrap().is_some());
-    assert_eq!(store.prune_operations(200).unwrap(), 0);
+    assert_eq!(store.prune_operations(bounds(200, None)).unwrap(), 0);
+}
+
+/// However often somebody reads, what was changed is known as before, and so is what has a key.
+#[test]
+fn reads_push_out_no_change_and_no_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(&folder);
+    let keyed = |number: i64, at| NewOperation {
+        key: Some(number.to_string()),
+        ..ended(number, at)
+    };
+    let many = i64::from(OPERATIONS_PER_DEVICE_MAX) + 5;
+    add(&store, ended(1, 100));
+    add(&store, keyed(2, 100));
+    add(&store, keyed(3, 180));
+    let reads = (10..10 + many).map(|number| {
+        OperationWrite::Add(NewOperation {
+            is_read: true,
+            ..ended(number, 200)
+        })
+    });
+    store.write_operations(reads.collect()).unwrap();
+    assert_eq!(all(&store).len(), 1000);
+    assert!((1..=3).all(|number| store.operation(number).unwrap().is_some()));
+    let kept = KeptOperations {
+        keys_since: 150,
+        ..bounds(0, Some(2))
+    };
+    assert_eq!(store.prune_operations(kept).unwrap(), 999);
+    assert_eq!(all(&store), [1014, 1013, 3, 2]);
+    let kept = KeptOperations {
+        keys_since: 150,
+        ..bounds(0, Some(0))
+    };
+    assert_eq!(store.prune_operations(kept).unwrap(), 3);
+    assert_eq!(all(&store), [3]);
+    assert_eq!(store.prune_operations(bounds(181, None)).unwrap(), 1);
+    // As many changes of one device do not push out a key either.
+    add(&store, keyed(5000, 300));
+    let changes = (5001..5001 + many).map(|number| OperationWrite::Add(ended(number, 300)));
+    store.write_operations(changes.collect()).unwrap();
+    assert!(store.operation_by_key("5000").unwrap().is_some());
+    assert!(store.operation(5001).unwrap().is_none());
 }
 
 /// Whatever somebody wrote into a row, the others are read, and so is it as far as it can be.

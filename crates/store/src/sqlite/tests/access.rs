@@ -194,7 +194,7 @@ fn the_audit_is_read_backwards_and_forgets_the_oldest() {
     let ended = &found.entries[0].entry;
     assert_eq!((ended.status, ended.operation), (Some(200), Some(4)));
     assert!(ended.what.len() < 5000);
-    assert_eq!(store.prune_audit(3).unwrap(), 2);
+    assert_eq!(store.prune_audit(kept(3, None)).unwrap(), 2);
     assert_eq!(
         store
             .audit(&AuditQuery::default(), 9)
@@ -203,6 +203,10 @@ fn the_audit_is_read_backwards_and_forgets_the_oldest() {
             .len(),
         2
     );
+}
+
+fn kept(since: i64, max: Option<u64>) -> crate::Kept {
+    crate::Kept { since, max }
 }
 
 #[test]
@@ -225,6 +229,12 @@ fn events_of_all_devices_are_in_the_order_they_came() {
     let at = |events: Vec<crate::Event>| events.iter().map(|event| event.at).collect::<Vec<_>>();
     assert_eq!(at(store.all_events(0, 2).unwrap()), [1, 2]);
     assert_eq!(at(store.all_events(2, 9).unwrap()), [3]);
-    assert_eq!(store.prune_events(3).unwrap(), 2);
+    assert_eq!(store.prune_events(kept(3, None)).unwrap(), 2);
     assert_eq!(at(store.all_events(0, 9).unwrap()), [3]);
+    // What is kept is counted: numbers that are not there any more take no room.
+    let more = (10..15).map(|at| event("os::1", at)).collect();
+    store.add_events(more).unwrap();
+    assert_eq!(store.prune_events(kept(0, Some(6))).unwrap(), 0);
+    assert_eq!(store.prune_events(kept(0, Some(2))).unwrap(), 4);
+    assert_eq!(at(store.all_events(0, 9).unwrap()), [13, 14]);
 }

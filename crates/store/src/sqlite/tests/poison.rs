@@ -14,6 +14,7 @@ fn operation(number: i64) -> OperationWrite {
         request: format!("{{\"paths\":[\"Device.{}\"]}}", "x".repeat(200)),
         key: Some(format!("key-{number}")),
         command_key: None,
+        is_read: false,
         is_awaited: false,
         patience: 1,
         created: number,
