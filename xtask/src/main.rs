@@ -10,8 +10,10 @@ mod demo;
 mod fuzz;
 mod lint;
 mod packages;
+mod process;
 mod project;
 mod results;
+mod schemathesis;
 mod shell;
 mod source;
 mod test;
@@ -61,6 +63,8 @@ enum Command {
     },
     /// Run the fuzz targets (needs a nightly toolchain with cargo-fuzz)
     Fuzz(fuzz::Options),
+    /// Ask the server's API all that its document allows, and more, with schemathesis
+    Schemathesis(schemathesis::Options),
     /// Build one of the products
     Build {
         #[command(subcommand)]
@@ -106,6 +110,7 @@ fn run(command: Command) -> Outcome {
         } => bench::fleet(&project, &fleet),
         Command::Bench { filter, only: None } => bench::run(&project, filter.as_deref()),
         Command::Fuzz(options) => fuzz::run(&project, &options),
+        Command::Schemathesis(options) => schemathesis::run(&project, &options),
         Command::Build {
             product: Product::Agent,
         } => agent::build(&project),

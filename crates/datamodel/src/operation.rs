@@ -26,6 +26,7 @@ mod notification;
 mod outcome;
 #[cfg(test)]
 mod tests;
+mod whole;
 
 pub use notification::{Completion, Notification, NotificationKind, Notified, UnknownNotification};
 pub use outcome::{
@@ -38,6 +39,7 @@ pub use outcome::{
     SupportedModelStatus, SupportedObject, SupportedParameter, SupportedProtocolOutcome, Updated,
     ValueChange,
 };
+pub use whole::whole;
 
 /// Something that is asked of one device.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -158,7 +160,8 @@ pub struct Get {
     /// Paths of objects and parameters; searches, wildcards and references are followed.
     pub paths: Vec<String>,
     /// How many levels of sub-objects to go down; 0 for all.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "whole")]
+    #[cfg_attr(feature = "openapi", schema(value_type = i64, minimum = 0, maximum = 4_294_967_295_i64))]
     pub max_depth: u32,
 }
 

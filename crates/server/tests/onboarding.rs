@@ -358,8 +358,8 @@ async fn subscriptions_are_kept_on_every_device_and_healed() {
 
     for (method, path, body, status) in [
         ("DELETE", "/api/v1/subscriptions/wan", "", 404),
-        ("DELETE", "/api/v1/subscriptions/boot", "", 400),
-        ("PUT", "/api/v1/subscriptions/boot", &*wish.to_string(), 400),
+        ("DELETE", "/api/v1/subscriptions/boot", "", 409),
+        ("PUT", "/api/v1/subscriptions/boot", &*wish.to_string(), 409),
         ("PUT", "/api/v1/subscriptions/a%20b", &wish.to_string(), 400),
         (
             "PUT",
@@ -581,7 +581,7 @@ async fn the_configuration_can_have_none_kept() {
     assert_eq!(listed, json!({"subscriptions": []}));
     let wish = json!({"type": "Event", "references": ["Device.A."]}).to_string();
     let refused = request(&server, "PUT", "/api/v1/subscriptions/x", &wish).await;
-    assert_eq!(refused.status, 400);
+    assert_eq!(refused.status, 409);
     assert!(
         refused.body["detail"]
             .as_str()

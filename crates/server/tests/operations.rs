@@ -253,7 +253,7 @@ async fn there_is_room_for_so_many_and_what_waits_can_be_cancelled() {
     let expires = post(&server, &format!("{path}&expires=1"), &set("1")).await;
     assert_eq!(expires.status, 202);
     let wrong = post(&server, &format!("{DEVICE}/set?expires=1"), &set("1")).await;
-    assert_eq!(wrong.status, 400);
+    assert_eq!(wrong.status, 422);
 }
 
 #[tokio::test]

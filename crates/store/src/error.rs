@@ -59,6 +59,9 @@ pub enum StoreError {
         /// What was attempted.
         action: &'static str,
     },
+    /// What is there stays as it is.
+    #[error("{0}")]
+    Fixed(String),
     /// There are as many as may be.
     #[error("{0}")]
     Full(String),

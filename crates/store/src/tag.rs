@@ -45,7 +45,7 @@ impl Store {
 }
 
 pub(crate) fn too_many() -> StoreError {
-    StoreError::Invalid(format!(
+    StoreError::Full(format!(
         "a device has at most {TAGS_PER_DEVICE_MAX} tags; take one away first"
     ))
 }

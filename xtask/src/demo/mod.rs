@@ -3,7 +3,6 @@
 //! Everything is done through the `usphere` command line, as a user would. The state stays in `.demo`, so
 //! a second start finds the first one's. Nothing outside that folder is changed.
 
-mod process;
 mod tour;
 
 use std::fs;
@@ -14,11 +13,10 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
+use crate::process::{Child, StopSignal};
 use crate::project::Project;
 use crate::shell;
 use crate::{Outcome, console};
-
-use self::process::{Child, StopSignal};
 
 /// Where the state of the demo lies, below the root.
 const FOLDER: &str = ".demo";

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use usphere_store::{AuditEntry, AuditQuery, Milliseconds};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Platform;
-use super::problem::{Answer, Problem};
+use super::parameters::{InQuery, limit, number};
+use super::problem::Answer;
 use crate::limits::PAGE_AUDIT;
 use crate::operations::Number;
 
@@ -62,9 +62,9 @@ pub(super) struct PageQuery {
     /// Only what was done to this device (an Endpoint ID, an alias or a part of one), token or Operation.
     target: Option<String>,
     /// The `next` of the page before.
-    #[param(minimum = 0)]
-    after: Option<i64>,
-    /// At most so many; a page holds 1000 at most.
+    #[param(value_type = Option<i64>, minimum = 0)]
+    after: Option<String>,
+    #[param(schema_with = limit)]
     limit: Option<u32>,
 }
 
@@ -74,9 +74,8 @@ pub(super) struct PageQuery {
 ))]
 pub(super) async fn list(
     State(platform): State<Arc<Platform>>,
-    query: Result<Query<PageQuery>, QueryRejection>,
+    InQuery(query): InQuery<PageQuery>,
 ) -> Answer<Json<Page>> {
-    let Query(query) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
     let target = match query.target {
         // What is no device now may have been one, or is something else.
         Some(target) => match platform.inventory.find(target.clone()).await {
@@ -89,7 +88,7 @@ pub(super) async fn list(
         actor: query.actor,
         action: query.action,
         target,
-        before: query.after,
+        before: number("after", query.after.as_deref(), i64::MAX)?,
     };
     let limit = query.limit.unwrap_or(PAGE_AUDIT);
     let listing = platform.audit.list(wanted, limit).await?;

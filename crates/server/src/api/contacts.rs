@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use serde::Deserialize;
 use usphere_datamodel::limits::Clipped;
 use utoipa::IntoParams;
 
 use super::Platform;
+use super::parameters::{InQuery, limit};
 use super::problem::{Answer, Problem};
 use crate::doctor::{self, Page};
 use crate::limits::PAGE_CONTACTS;
@@ -19,8 +19,9 @@ use crate::limits::PAGE_CONTACTS;
 #[into_params(parameter_in = Query)]
 pub(super) struct PageQuery {
     /// Only those after this `next` of a page.
+    #[param(pattern = "^([0-9]{1,18}-[0-9]{1,18})?$")]
     after: Option<String>,
-    /// The most that are wanted.
+    #[param(schema_with = limit)]
     limit: Option<u32>,
     /// A device, known or not, or an address.
     device: Option<String>,
@@ -32,10 +33,9 @@ pub(super) struct PageQuery {
 ))]
 pub(super) async fn list(
     State(platform): State<Arc<Platform>>,
-    query: Result<Query<PageQuery>, QueryRejection>,
+    InQuery(query): InQuery<PageQuery>,
 ) -> Answer<Json<Page>> {
-    let Query(query) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
-    let after = match query.after.as_deref() {
+    let after = match query.after.as_deref().filter(|text| !text.is_empty()) {
         Some(text) => Some(doctor::place(text).ok_or_else(|| {
             let given = Clipped::new(text);
             Problem::bad_request(format!("after: {given} is not the `next` of a page"))

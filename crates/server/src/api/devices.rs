@@ -3,18 +3,18 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Extension, Json};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use usphere_proto::EndpointId;
 use usphere_runtime::controller_host::ControllerHandle;
 use usphere_store::{Device, DeviceState, Field};
 use utoipa::{IntoParams, ToSchema};
 
+use super::parameters::{InPath, InQuery, OfDevice, OfTag, limit, tag_list, tags};
 use super::problem::{Answer, Problem};
-use super::{Platform, body_of, read};
+use super::{Platform, body_of, given, read};
 use crate::audit::Trail;
 use crate::inventory::Wanted;
 use crate::limits::SEARCHED_TAGS_MAX;
@@ -48,7 +48,7 @@ pub(super) struct Page {
 pub(super) struct PageQuery {
     /// The `next` of the page before.
     after: Option<String>,
-    /// At most so many; a page holds 1000 at most.
+    #[param(schema_with = limit)]
     limit: Option<u32>,
     /// Words that all have to occur in what is known of the device.
     search: Option<String>,
@@ -56,7 +56,7 @@ pub(super) struct PageQuery {
     online: Option<bool>,
     /// Only those that are approved, or only those that wait to be.
     state: Option<DeviceState>,
-    /// Only those that have this tag, or all of these, with commas between them.
+    #[param(schema_with = tags)]
     tag: Option<String>,
     /// Only those of this manufacturer. In this and the following, letters are the same in either case, and a `*` at
     /// the end stands for any end.
@@ -80,10 +80,12 @@ pub(super) struct PageQuery {
 pub(super) struct Change {
     /// A name for it; `null` takes it away.
     #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<String>, max_length = 64)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 64,
+        pattern = r"^[^\u0000-\u0020\u007F-\u00A0\u1680\u2000-\u200A\u2028\u2029\u202F\u205F\u3000]([^\u0000-\u001F\u007F-\u009F]*[^\u0000-\u0020\u007F-\u00A0\u1680\u2000-\u200A\u2028\u2029\u202F\u205F\u3000])?$")]
     alias: Option<Option<String>>,
     /// Its tags, these and no others.
-    #[schema(max_items = 32, nullable = false)]
+    #[serde(default, deserialize_with = "given")]
+    #[schema(schema_with = tag_list)]
     tags: Option<Vec<String>>,
 }
 
@@ -93,9 +95,8 @@ pub(super) struct Change {
 ))]
 pub(super) async fn list(
     State(platform): State<Arc<Platform>>,
-    query: Result<Query<PageQuery>, QueryRejection>,
+    InQuery(query): InQuery<PageQuery>,
 ) -> Answer<Json<Page>> {
-    let Query(query) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
     let limit = query.limit.unwrap_or(PAGE_DEVICES);
     let after = query.after.clone();
     let (online_wanted, state_wanted) = (query.online, query.state);
@@ -119,31 +120,29 @@ pub(super) async fn list(
 
 /// Show one device.
 #[utoipa::path(get, path = "/api/v1/devices/{device}", tag = "devices",
-    params(("device" = String, Path, description = "An Endpoint ID, an alias, or a part of an Endpoint ID that fits one device only")),
+    params(OfDevice),
     responses((status = 200, description = "The device", body = Shown)))]
 pub(super) async fn show(
     State(platform): State<Arc<Platform>>,
-    device: Result<Path<String>, PathRejection>,
+    InPath(of): InPath<OfDevice>,
 ) -> Answer<Json<Shown>> {
-    let Path(device) = device.map_err(|error| Problem::bad_request(error.body_text()))?;
-    let device = platform.inventory.find(device).await?;
+    let device = platform.inventory.find(of.device).await?;
     Ok(Json(shown(&platform, device)))
 }
 
 /// Give a device an alias or tags, or take them away.
 #[utoipa::path(patch, path = "/api/v1/devices/{device}", tag = "devices",
-    params(("device" = String, Path, description = "An Endpoint ID, an alias, or a part of an Endpoint ID that fits one device only")),
+    params(OfDevice),
     request_body = Change,
     responses((status = 200, description = "The device as it is now", body = Shown)))]
 pub(super) async fn change(
     State(platform): State<Arc<Platform>>,
     Extension(trail): Extension<Trail>,
-    device: Result<Path<String>, PathRejection>,
+    InPath(of): InPath<OfDevice>,
     body: Body,
 ) -> Answer<Json<Shown>> {
-    let Path(device) = device.map_err(|error| Problem::bad_request(error.body_text()))?;
     let change: Change = read(&body_of(body).await?)?;
-    let id = platform.inventory.find(device).await?.endpoint_id;
+    let id = platform.inventory.find(of.device).await?.endpoint_id;
     trail.target(&id);
     let alias = change.alias.iter().map(|_| "alias".to_owned());
     let tags = change.tags.iter().flatten();
@@ -161,32 +160,28 @@ pub(super) async fn change(
 /// If it is online, it is sent a Disconnect Record and its connection is closed. It is back, as a new device, when it
 /// connects the next time, which its Agent may do at once.
 #[utoipa::path(delete, path = "/api/v1/devices/{device}", tag = "devices",
-    params(("device" = String, Path, description = "An Endpoint ID, an alias, or a part of an Endpoint ID that fits one device only")),
+    params(OfDevice),
     responses((status = 204, description = "It is forgotten")))]
 pub(super) async fn remove(
     State(platform): State<Arc<Platform>>,
     Extension(trail): Extension<Trail>,
-    device: Result<Path<String>, PathRejection>,
+    InPath(of): InPath<OfDevice>,
 ) -> Answer<StatusCode> {
-    let Path(device) = device.map_err(|error| Problem::bad_request(error.body_text()))?;
-    forget(&platform, &trail, device).await?;
+    forget(&platform, &trail, of.device).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Give a device one more tag.
 #[utoipa::path(put, path = "/api/v1/devices/{device}/tags/{tag}", tag = "devices",
-    params(("device" = String, Path, description = "An Endpoint ID, an alias, or a part of an Endpoint ID that fits one device only"),
-        ("tag" = String, Path, description = "The tag", min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9._:=/@-]+$")),
+    params(OfDevice, OfTag),
     responses((status = 200, description = "The device as it is now", body = Shown)))]
 pub(super) async fn tag(
     State(platform): State<Arc<Platform>>,
     Extension(trail): Extension<Trail>,
-    path: Result<Path<(String, String)>, PathRejection>,
+    InPath(of): InPath<OfDevice>,
+    InPath(OfTag { tag }): InPath<OfTag>,
 ) -> Answer<Json<Shown>> {
-    let Path((device, tag)) = path.map_err(|error| Problem::bad_request(error.body_text()))?;
-    let id = platform.inventory.find(device).await?.endpoint_id;
-    trail.target(&id);
-    trail.what([format!("tag {tag}")]);
+    let id = to_be_tagged(&platform, &trail, of, &tag).await?;
     platform.inventory.add_tag(id.clone(), tag).await?;
     let device = platform.inventory.find(id).await?;
     Ok(Json(shown(&platform, device)))
@@ -194,21 +189,31 @@ pub(super) async fn tag(
 
 /// Take a tag from a device.
 #[utoipa::path(delete, path = "/api/v1/devices/{device}/tags/{tag}", tag = "devices",
-    params(("device" = String, Path, description = "An Endpoint ID, an alias, or a part of an Endpoint ID that fits one device only"),
-        ("tag" = String, Path, description = "The tag")),
+    params(OfDevice, OfTag),
     responses((status = 200, description = "The device as it is now", body = Shown)))]
 pub(super) async fn untag(
     State(platform): State<Arc<Platform>>,
     Extension(trail): Extension<Trail>,
-    path: Result<Path<(String, String)>, PathRejection>,
+    InPath(of): InPath<OfDevice>,
+    InPath(OfTag { tag }): InPath<OfTag>,
 ) -> Answer<Json<Shown>> {
-    let Path((device, tag)) = path.map_err(|error| Problem::bad_request(error.body_text()))?;
-    let id = platform.inventory.find(device).await?.endpoint_id;
-    trail.target(&id);
-    trail.what([format!("tag {tag}")]);
+    let id = to_be_tagged(&platform, &trail, of, &tag).await?;
     platform.inventory.remove_tag(id.clone(), tag).await?;
     let device = platform.inventory.find(id).await?;
     Ok(Json(shown(&platform, device)))
+}
+
+/// The Endpoint ID of a device whose tags are about to change, which is written down.
+async fn to_be_tagged(
+    platform: &Platform,
+    trail: &Trail,
+    of: OfDevice,
+    tag: &str,
+) -> Answer<String> {
+    let id = platform.inventory.find(of.device).await?.endpoint_id;
+    trail.target(&id);
+    trail.what([format!("tag {tag}")]);
+    Ok(id)
 }
 
 /// Forgets a device, and ends its connection.
@@ -256,11 +261,6 @@ fn wanted(query: PageQuery) -> Answer<Wanted> {
         fields: fields.collect(),
         tags,
     })
-}
-
-/// Tells `null` from what is left out.
-fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
 }
 
 pub(super) fn shown(platform: &Platform, device: Device) -> Shown {

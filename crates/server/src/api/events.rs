@@ -1,13 +1,10 @@
 //! What devices said, and when they came and went: page by page, or live.
 
 use std::collections::VecDeque;
-use std::fmt::Display;
-use std::str::FromStr;
 use std::sync::Arc;
 
-use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
@@ -23,6 +20,7 @@ use usphere_store::limits::PAGE_EVENTS_MAX;
 use utoipa::{IntoParams, ToSchema};
 
 use super::Platform;
+use super::parameters::{InPath, InQuery, OfDevice, Resumed, kinds, limit, number};
 use super::problem::{Answer, Problem};
 use crate::events::{Announcement, Event, Events, Happened};
 use crate::http::{Endless, stopped};
@@ -39,8 +37,7 @@ pub(super) struct PageQuery {
     /// Only events after the one with this number.
     #[param(value_type = Option<i64>, minimum = 0)]
     after: Option<String>,
-    /// At most so many; a page holds 1000 at most, and ends with 1 MiB.
-    #[param(value_type = Option<u32>)]
+    #[param(schema_with = limit)]
     limit: Option<String>,
 }
 
@@ -68,16 +65,12 @@ pub(super) struct AllQuery {
     /// The `next` of the page before.
     #[param(value_type = Option<i64>, minimum = 0)]
     after: Option<String>,
-    /// At most so many; a page holds 1000 at most, and ends with 1 MiB.
-    #[param(value_type = Option<u32>)]
+    #[param(schema_with = limit)]
     limit: Option<String>,
     /// Only those of this device.
     device: Option<String>,
-    /// Only those of this type, or of these, with commas between them.
     #[serde(rename = "type")]
-    #[param(
-        pattern = "^(Event|ObjectCreation|ObjectDeletion|Offline|OnBoardRequest|Online|OperationComplete|ValueChange)(,(Event|ObjectCreation|ObjectDeletion|Offline|OnBoardRequest|Online|OperationComplete|ValueChange))*$"
-    )]
+    #[param(schema_with = kinds)]
     kinds: Option<String>,
 }
 
@@ -101,25 +94,23 @@ pub(super) struct AllStreamQuery {
     after: Option<String>,
     /// Only those of this device.
     device: Option<String>,
-    /// Only those of this type, or of these, with commas between them.
     #[serde(rename = "type")]
+    #[param(schema_with = kinds)]
     kinds: Option<String>,
 }
 
 /// List what a device said, and when it came and went.
 #[utoipa::path(get, path = "/api/v1/devices/{device}/events", tag = "events",
-    params(("device" = String, Path, description = "An Endpoint ID, an alias, or a part of an Endpoint ID that fits one device only"), PageQuery),
+    params(OfDevice, PageQuery),
     responses((status = 200, description = "A page of events, the oldest first", body = Page)))]
 pub(super) async fn list(
     State(platform): State<Arc<Platform>>,
-    device: Result<Path<String>, PathRejection>,
-    query: Result<Query<PageQuery>, QueryRejection>,
+    InPath(of): InPath<OfDevice>,
+    InQuery(query): InQuery<PageQuery>,
 ) -> Answer<Json<Page>> {
-    let Path(device) = device.map_err(|error| Problem::bad_request(error.body_text()))?;
-    let Query(query) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
     let after = number("after", query.after.as_deref(), i64::MAX)?;
     let limit = number("limit", query.limit.as_deref(), u32::MAX)?;
-    let known = platform.inventory.find(device).await?;
+    let known = platform.inventory.find(of.device).await?;
     let (after, limit) = (after.unwrap_or_default(), limit.unwrap_or(PAGE_EVENTS));
     let read = platform
         .events
@@ -136,9 +127,8 @@ pub(super) async fn list(
 ))]
 pub(super) async fn list_all(
     State(platform): State<Arc<Platform>>,
-    query: Result<Query<AllQuery>, QueryRejection>,
+    InQuery(query): InQuery<AllQuery>,
 ) -> Answer<Json<AllPage>> {
-    let Query(query) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
     let after = number("after", query.after.as_deref(), i64::MAX)?;
     let limit = number("limit", query.limit.as_deref(), u32::MAX)?.unwrap_or(PAGE_EVENTS);
     let filter = Filter::read(&platform, query.device, query.kinds).await?;
@@ -178,21 +168,18 @@ pub(super) async fn list_all(
 /// Server-sent events: what the device says comes as `message`, with its number as `id`; `presence` with
 /// `{"online": true}` comes at the beginning and whenever the device comes or goes.
 #[utoipa::path(get, path = "/api/v1/devices/{device}/events/live", tag = "events",
-    params(("device" = String, Path, description = "An Endpoint ID, an alias, or a part of an Endpoint ID that fits one device only"), StreamQuery,
-        ("last-event-id" = Option<i64>, Header, description = "As `after`, which it goes before", minimum = 0)),
+    params(OfDevice, StreamQuery, Resumed),
     responses((status = 200, description = "The stream, which goes on until one side ends it", body = String, content_type = "text/event-stream")))]
 pub(super) async fn live(
     State(platform): State<Arc<Platform>>,
     Extension(caller): Extension<Caller>,
-    device: Result<Path<String>, PathRejection>,
-    query: Result<Query<StreamQuery>, QueryRejection>,
-    headers: HeaderMap,
+    resumed: Resumed,
+    InPath(of): InPath<OfDevice>,
+    InQuery(query): InQuery<StreamQuery>,
 ) -> Answer<Response> {
-    let Path(device) = device.map_err(|error| Problem::bad_request(error.body_text()))?;
-    let Query(query) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
-    let after = last(&headers, query.after.as_deref())?;
+    let after = last(&resumed, query.after.as_deref())?;
     let place = place(&platform, &caller)?;
-    let known = platform.inventory.find(device).await?;
+    let known = platform.inventory.find(of.device).await?;
     let whose = Whose::One(Box::new(One {
         comings: platform.controller.events(),
         controller: platform.controller.clone(),
@@ -207,16 +194,15 @@ pub(super) async fn live(
 ///
 /// Server-sent events: each comes as `message`, with its number as `id`.
 #[utoipa::path(get, path = "/api/v1/events/live", tag = "events",
-    params(AllStreamQuery, ("last-event-id" = Option<i64>, Header, description = "As `after`, which it goes before", minimum = 0)),
+    params(AllStreamQuery, Resumed),
     responses((status = 200, description = "The stream, which goes on until one side ends it", body = String, content_type = "text/event-stream")))]
 pub(super) async fn live_all(
     State(platform): State<Arc<Platform>>,
     Extension(caller): Extension<Caller>,
-    query: Result<Query<AllStreamQuery>, QueryRejection>,
-    headers: HeaderMap,
+    resumed: Resumed,
+    InQuery(query): InQuery<AllStreamQuery>,
 ) -> Answer<Response> {
-    let Query(query) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
-    let after = last(&headers, query.after.as_deref())?;
+    let after = last(&resumed, query.after.as_deref())?;
     let place = place(&platform, &caller)?;
     let filter = Filter::read(&platform, query.device, query.kinds).await?;
     follow(&platform, Whose::All(filter), after, caller, place).await
@@ -245,9 +231,9 @@ pub(super) fn place(platform: &Platform, caller: &Caller) -> Answer<StreamPlace>
 }
 
 /// After which event the stream begins, where that is said.
-fn last(headers: &HeaderMap, after: Option<&str>) -> Answer<Option<i64>> {
+fn last(resumed: &Resumed, after: Option<&str>) -> Answer<Option<i64>> {
     let after = number("after", after, i64::MAX)?;
-    Ok(last_event_id(headers)?.or(after))
+    Ok(resumed.last_event_id.or(after))
 }
 
 async fn follow(
@@ -279,31 +265,6 @@ async fn follow(
     let mut response = Sse::new(events).keep_alive(alive).into_response();
     response.extensions_mut().insert(Endless);
     Ok(response)
-}
-
-fn last_event_id(headers: &HeaderMap) -> Answer<Option<i64>> {
-    let Some(id) = headers.get("last-event-id") else {
-        return Ok(None);
-    };
-    let id = String::from_utf8_lossy(id.as_bytes());
-    number("Last-Event-ID", Some(id.trim()), i64::MAX)
-}
-
-/// The number from 0 to `most` that `name` is given as, if it is given at all.
-fn number<T>(name: &str, given: Option<&str>, most: T) -> Answer<Option<T>>
-where
-    T: Display + FromStr + PartialOrd + From<u8>,
-{
-    let Some(given) = given else {
-        return Ok(None);
-    };
-    match given.parse() {
-        Ok(number) if number >= T::from(0) && number <= most => Ok(Some(number)),
-        _ => Err(Problem::bad_request(format!(
-            "{name}: {} is not a number from 0 to {most}",
-            Clipped::new(given)
-        ))),
-    }
 }
 
 /// Which events of all are wanted.

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use axum::Extension;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
@@ -17,6 +16,7 @@ use usphere_store::StoreError;
 
 use super::Platform;
 use super::events::{StreamPlace, place};
+use super::parameters::{InPath, OfDevice};
 use super::problem::{Answer, Problem};
 use crate::doctor::redact;
 use crate::http::{Endless, stopped};
@@ -50,17 +50,16 @@ enum What {
 /// Follow what a device and the server say to each other.
 ///
 /// The Records of a device from now on, with its Messages decoded and without their secrets.
-#[utoipa::path(get, path = "/api/v1/devices/{device}/log/live", tag = "devices", params(("device" = String, Path, description = "An Endpoint ID, an alias, or a part of an Endpoint ID that fits one device only")), responses(
+#[utoipa::path(get, path = "/api/v1/devices/{device}/log/live", tag = "devices", params(OfDevice), responses(
     (status = 200, description = "The stream, which goes on until one side ends it", body = String, content_type = "text/event-stream"),
 ))]
 pub(super) async fn live(
     State(platform): State<Arc<Platform>>,
     Extension(caller): Extension<Caller>,
-    device: Result<Path<String>, PathRejection>,
+    InPath(of): InPath<OfDevice>,
 ) -> Answer<Response> {
-    let Path(device) = device.map_err(|error| Problem::bad_request(error.body_text()))?;
     let place = place(&platform, &caller)?;
-    let agent = agent(&platform, device).await?;
+    let agent = agent(&platform, of.device).await?;
     let listener = Listener {
         tap: platform.controller.tap(agent),
         caller,

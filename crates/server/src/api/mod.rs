@@ -25,6 +25,7 @@ mod log;
 mod onboarding;
 mod openapi;
 mod operations;
+mod parameters;
 mod problem;
 mod tokens;
 mod upkeep;
@@ -38,7 +39,8 @@ use axum::http::{StatusCode, Uri};
 use axum::routing::post;
 use axum::{Json, Router, middleware};
 
-use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 use usphere_proto::EndpointId;
@@ -220,7 +222,20 @@ async fn body_of(body: Body) -> Answer<Vec<u8>> {
     }
 }
 
-/// Reads a JSON body.
-fn read<T: serde::de::DeserializeOwned>(body: &[u8]) -> Answer<T> {
+/// Reads a JSON body, which is an object.
+fn read<T: DeserializeOwned>(body: &[u8]) -> Answer<T> {
+    // It would be taken for the values of the fields.
+    if body.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Problem::bad_request("the body: an object is expected"));
+    }
     serde_json::from_slice(body).map_err(|error| Problem::bad_request(format!("the body: {error}")))
+}
+
+/// A field that is there, for `deserialize_with`: tells `null` from what is left out.
+fn given<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    T::deserialize(deserializer).map(Some)
 }

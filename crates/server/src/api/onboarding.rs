@@ -15,8 +15,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
@@ -27,6 +26,7 @@ use usphere_store::{Device, DeviceState, ModelEntry, Product, Subscription};
 use utoipa::ToSchema;
 
 use super::devices::{self, Shown};
+use super::parameters::{InPath, OfDevice, notif_type, references};
 use super::problem::{Answer, Problem};
 use super::{Platform, body_of, read};
 use crate::audit::Trail;
@@ -61,8 +61,10 @@ pub(super) struct ShownSubscription {
 pub(super) struct Wish {
     /// The `NotifType`.
     #[serde(rename = "type")]
+    #[schema(schema_with = notif_type)]
     notif_type: String,
     /// Paths that it is about.
+    #[schema(schema_with = references)]
     references: Vec<String>,
 }
 
@@ -73,16 +75,15 @@ pub(super) struct Models {
 }
 
 /// Let a device in that waits for it.
-#[utoipa::path(post, path = "/api/v1/devices/{device}/approve", tag = "devices", params(("device" = String, Path, description = "An Endpoint ID, an alias, or a part of an Endpoint ID that fits one device only")), responses(
+#[utoipa::path(post, path = "/api/v1/devices/{device}/approve", tag = "devices", params(OfDevice), responses(
     (status = 200, description = "The device", body = Shown),
 ))]
 pub(super) async fn approve(
     State(platform): State<Arc<Platform>>,
     Extension(trail): Extension<Trail>,
-    device: Result<Path<String>, PathRejection>,
+    InPath(of): InPath<OfDevice>,
 ) -> Answer<Json<Shown>> {
-    let Path(device) = device.map_err(|error| Problem::bad_request(error.body_text()))?;
-    let known = platform.inventory.find(device).await?;
+    let known = platform.inventory.find(of.device).await?;
     trail.target(&known.endpoint_id);
     platform.onboarding.approve(&known.endpoint_id).await?;
     let device = platform.inventory.find(known.endpoint_id).await?;
@@ -104,14 +105,13 @@ pub(super) async fn subscriptions(
 
 /// Have every device keep a Subscription.
 #[utoipa::path(put, path = "/api/v1/subscriptions/{name}", tag = "subscriptions",
-    params(("name" = String, Path, description = "Its name")), request_body = Wish,
+    params(("name" = String, Path, description = "Its name", pattern = "^[A-Za-z0-9_.-]{1,48}$")), request_body = Wish,
     responses((status = 200, description = "The Subscription", body = ShownSubscription)))]
 pub(super) async fn put_subscription(
     State(platform): State<Arc<Platform>>,
-    name: Result<Path<String>, PathRejection>,
+    InPath(name): InPath<String>,
     body: Body,
 ) -> Answer<Json<ShownSubscription>> {
-    let Path(name) = name.map_err(|error| Problem::bad_request(error.body_text()))?;
     let wish: Wish = read(&body_of(body).await?)?;
     let kind: NotificationKind = wish
         .notif_type
@@ -133,9 +133,8 @@ pub(super) async fn put_subscription(
     responses((status = 204, description = "It is gone")))]
 pub(super) async fn remove_subscription(
     State(platform): State<Arc<Platform>>,
-    name: Result<Path<String>, PathRejection>,
+    InPath(name): InPath<String>,
 ) -> Answer<StatusCode> {
-    let Path(name) = name.map_err(|error| Problem::bad_request(error.body_text()))?;
     platform.onboarding.remove_subscription(name).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -14,7 +14,7 @@ use usphere_datamodel::operation::{
     SupportedProtocol, SupportedProtocolOutcome,
 };
 use utoipa::openapi::path::{
-    HttpMethod, Operation, OperationBuilder, ParameterBuilder, ParameterIn, PathItem,
+    HttpMethod, Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn, PathItem,
 };
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Type};
@@ -28,6 +28,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::access;
 use super::operations::{Manner, Shown};
+use super::parameters::OfDevice;
 use super::problem::Problem;
 
 /// Where the document is.
@@ -103,6 +104,26 @@ fn finished(mut document: OpenApi) -> OpenApi {
     document
 }
 
+/// The content type of server-sent events.
+const STREAM: &str = "text/event-stream";
+
+/// What may come of asking a device.
+const OF_DEVICES: [(&str, &str); 4] = [
+    (
+        "422",
+        "The device refused, or what is asked contradicts itself or what was asked with the same key",
+    ),
+    ("501", "It cannot be said in the device's protocol"),
+    (
+        "502",
+        "The device disconnected, or answered nonsense; whether it did it is not known",
+    ),
+    (
+        "504",
+        "The device did not answer in time; whether it did it is not known",
+    ),
+];
+
 const TAGS: [(&str, &str); 10] = [
     (
         "agents",
@@ -122,6 +143,9 @@ const TAGS: [(&str, &str); 10] = [
 /// Adds what all routes have in common.
 fn complete(method: &Method, path: &str, operation: &mut Operation) {
     let is_open = matches!(path, "/api/v1/health" | "/healthz" | "/readyz");
+    for parameter in operation.parameters.iter_mut().flatten() {
+        describe(parameter);
+    }
     let parameters = operation.parameters.as_ref();
     let has = |place: ParameterIn| {
         parameters.is_some_and(|all| {
@@ -169,6 +193,11 @@ fn complete(method: &Method, path: &str, operation: &mut Operation) {
             ("413", "The body is too large"),
         ],
     );
+    may(asks_a_device(method, path), &OF_DEVICES);
+    may(
+        *method != Method::GET,
+        &[("507", "The disk is full; nothing was changed")],
+    );
     may(
         !is_open,
         &[
@@ -188,6 +217,13 @@ fn complete(method: &Method, path: &str, operation: &mut Operation) {
             "More requests than the server takes; `Retry-After` says when to come again",
         )],
     );
+    for answer in operation.responses.responses.values_mut() {
+        if let RefOr::T(answer) = answer
+            && let Some(RefOr::T(stream)) = answer.content.get_mut(STREAM)
+        {
+            stream.schema = Some(streamed());
+        }
+    }
     if is_open {
         return;
     }
@@ -196,6 +232,42 @@ fn complete(method: &Method, path: &str, operation: &mut Operation) {
     let told = operation.description.take().unwrap_or_default();
     let gap = if told.is_empty() { "" } else { "\n\n" };
     operation.description = Some(format!("{told}{gap}Needs the scope `{scope}`."));
+}
+
+/// What parameters of one kind have in common stands at their schema, and is shown at each.
+fn describe(parameter: &mut RefOr<Parameter>) {
+    if let RefOr::T(parameter) = parameter
+        && parameter.description.is_none()
+        && let Some(RefOr::T(Schema::Object(schema))) = &mut parameter.schema
+    {
+        parameter.description = schema.description.take();
+    }
+}
+
+/// Whether a device is asked, whose answer decides.
+fn asks_a_device(method: &Method, path: &str) -> bool {
+    let is_verb = OperationKind::ALL
+        .iter()
+        .any(|kind| access::VERB.replace("{verb}", kind.as_str()) == path);
+    let is_element = path.contains("/serviceElements");
+    is_verb || is_element || (path.ends_with("/commands") && *method == Method::POST)
+}
+
+/// One of server-sent events. Of a stream the schema is that of each event, since OpenAPI 3.1 has no other word for it.
+fn streamed() -> RefOr<Schema> {
+    let event = ObjectBuilder::new()
+        .description(Some("Each of the events that are sent"))
+        .property("data", described("What happened, in JSON"))
+        .required("data")
+        .property("event", described("`message` where it is not said"))
+        .property("id", described("What to go on after"));
+    RefOr::T(Schema::Object(event.build()))
+}
+
+fn described(what: &str) -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some(what))
 }
 
 /// A verb.
@@ -254,16 +326,12 @@ fn verb(kind: OperationKind, components: &mut Components) -> Operation {
         .operation_id(Some(kind.as_str()))
         .tag("verbs")
         .summary(Some(summary))
-        .request_body(Some(body.build()))
-        .parameter(
-            ParameterBuilder::new()
-                .name("device")
-                .parameter_in(ParameterIn::Path)
-                .required(Required::True)
-                .description(Some("An Endpoint ID, an alias, or a part of an Endpoint ID that fits one device only"))
-                .schema(Some(text())),
-        );
-    for parameter in Manner::into_params(|| Some(ParameterIn::Query)) {
+        .request_body(Some(body.build()));
+    let parameters = [
+        OfDevice::into_params(|| Some(ParameterIn::Path)),
+        Manner::into_params(|| Some(ParameterIn::Query)),
+    ];
+    for parameter in parameters.into_iter().flatten() {
         operation = operation.parameter(parameter);
     }
     for (name, what) in [
@@ -310,27 +378,8 @@ fn verb(kind: OperationKind, components: &mut Components) -> Operation {
             "application/json",
             ContentBuilder::new().schema(Some(kept)).build(),
         );
-    let mut operation = operation
-        .response("200", named(ok))
-        .response("202", named(accepted));
-    for (status, what) in [
-        (
-            "422",
-            "The device refused, or the key belongs to another request",
-        ),
-        ("501", "It cannot be said in the device's protocol"),
-        (
-            "502",
-            "The device disconnected, or answered nonsense; whether it did it is not known",
-        ),
-        (
-            "504",
-            "The device did not answer in time; whether it did it is not known",
-        ),
-    ] {
-        operation = operation.response(status, problem(what));
-    }
-    operation.build()
+    let operation = operation.response("200", named(ok));
+    operation.response("202", named(accepted)).build()
 }
 
 /// The schema of a type, put in place with those that it needs.

@@ -16,8 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
@@ -29,6 +28,7 @@ use usphere_proto::EndpointId;
 use usphere_store::{OperationQuery, OperationState, Scope};
 use utoipa::{IntoParams, ToSchema};
 
+use super::parameters::{InPath, InQuery, OfOperation, limit};
 use super::problem::{Answer, Problem};
 use super::{Platform, body_of, onboarding};
 use crate::audit::Trail;
@@ -43,6 +43,13 @@ use crate::tokens::Caller;
 const OPERATION_ID: HeaderName = HeaderName::from_static("operation-id");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const PREFER: HeaderName = HeaderName::from_static("prefer");
+
+/// What is asked of which device.
+#[derive(Deserialize)]
+pub(super) struct OfVerb {
+    device: String,
+    verb: String,
+}
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -68,9 +75,9 @@ pub(super) struct PageQuery {
     #[param(value_type = Option<OperationState>)]
     state: Option<String>,
     /// The `next` of the page before.
-    #[param(pattern = "^op-[0-9a-f]{16}$")]
+    #[param(pattern = "^(op-[0-7][0-9A-Fa-f]{15})?$")]
     after: Option<String>,
-    /// At most so many; a page holds 1000 at most, and ends with 1 MiB.
+    #[param(schema_with = limit)]
     limit: Option<u32>,
 }
 
@@ -123,13 +130,11 @@ pub(super) async fn operate(
     State(platform): State<Arc<Platform>>,
     Extension(caller): Extension<Caller>,
     Extension(trail): Extension<Trail>,
-    path: Result<Path<(String, String)>, PathRejection>,
-    manner: Result<Query<Manner>, QueryRejection>,
+    InPath(OfVerb { device, verb }): InPath<OfVerb>,
+    InQuery(manner): InQuery<Manner>,
     headers: HeaderMap,
     body: Body,
 ) -> Answer<Response> {
-    let Path((device, verb)) = path.map_err(|error| Problem::bad_request(error.body_text()))?;
-    let Query(manner) = manner.map_err(|error| Problem::bad_request(error.body_text()))?;
     let patience = duration(&manner)?;
     let expiry = expiry(&manner, &headers)?;
     let key = idempotency_key(&headers, &caller)?;
@@ -190,9 +195,8 @@ pub(super) async fn operate(
 pub(super) async fn list(
     State(platform): State<Arc<Platform>>,
     Extension(caller): Extension<Caller>,
-    query: Result<Query<PageQuery>, QueryRejection>,
+    InQuery(query): InQuery<PageQuery>,
 ) -> Answer<Json<Page>> {
-    let Query(query) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
     let state = query.state.filter(|state| !state.is_empty());
     let state = state.map(|state| {
         OperationState::named(&state).ok_or_else(|| {
@@ -224,21 +228,20 @@ pub(super) async fn list(
 ///
 /// Without the scope `operate`, secrets among its values are hidden.
 #[utoipa::path(get, path = "/api/v1/operations/{id}", tag = "operations",
-    params(("id" = String, Path, description = "The ID of an Operation", pattern = "^op-[0-9a-f]{16}$")),
+    params(OfOperation),
     responses((status = 200, description = "The Operation", body = Shown)))]
 pub(super) async fn show(
     State(platform): State<Arc<Platform>>,
     Extension(caller): Extension<Caller>,
-    id: Result<Path<String>, PathRejection>,
+    InPath(of): InPath<OfOperation>,
 ) -> Answer<Json<Shown>> {
-    let Path(id) = id.map_err(|error| Problem::bad_request(error.body_text()))?;
-    let row = find(&platform.operations, number(&id)?).await?;
+    let row = find(&platform.operations, number(&of.id)?).await?;
     Ok(Json(shown(row).seen_by(&caller)))
 }
 
 /// Cancel an Operation while it is queued.
 #[utoipa::path(delete, path = "/api/v1/operations/{id}", tag = "operations",
-    params(("id" = String, Path, description = "The ID of an Operation", pattern = "^op-[0-9a-f]{16}$")),
+    params(OfOperation),
     responses(
         (status = 200, description = "The Operation, which ended as failed", body = Shown),
         (status = 409, description = "It is not queued any more", body = Problem, content_type = "application/problem+json"),
@@ -246,10 +249,9 @@ pub(super) async fn show(
 pub(super) async fn cancel(
     State(platform): State<Arc<Platform>>,
     Extension(trail): Extension<Trail>,
-    id: Result<Path<String>, PathRejection>,
+    InPath(of): InPath<OfOperation>,
 ) -> Answer<Json<Shown>> {
-    let Path(id) = id.map_err(|error| Problem::bad_request(error.body_text()))?;
-    let number = number(&id)?;
+    let number = number(&of.id)?;
     trail.operation(number);
     let is_cancelled = platform.operations.cancel(number).await;
     let row = shown(find(&platform.operations, number).await?);
@@ -257,7 +259,7 @@ pub(super) async fn cancel(
         true => Ok(Json(row)),
         false => {
             let detail = format!(
-                "{id} is {}; only what is queued can be cancelled",
+                "{number} is {}; only what is queued can be cancelled",
                 row.state
             );
             Err(Problem::new(StatusCode::CONFLICT, detail))
@@ -472,7 +474,8 @@ fn expiry(manner: &Manner, headers: &HeaderMap) -> Answer<Option<Duration>> {
     match manner.expires {
         None if is_awaited => Ok(None),
         None => Ok(Some(Duration::from_secs(EXPIRY_SECONDS))),
-        Some(_) if is_awaited => Err(Problem::bad_request(
+        Some(_) if is_awaited => Err(Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
             "expires: goes with wait=false only; who waits for the answer is told at once that the device is away",
         )),
         Some(seconds @ 1..=EXPIRY_SECONDS_MAX) => Ok(Some(Duration::from_secs(seconds))),
@@ -488,7 +491,9 @@ fn idempotency_key(headers: &HeaderMap, caller: &Caller) -> Answer<Option<String
         return Ok(None);
     };
     let key = key.to_str().ok().map(str::trim);
-    let key = key.filter(|key| (1..=IDEMPOTENCY_KEY_BYTES_MAX).contains(&key.len()));
+    let is_visible = |key: &str| key.bytes().all(|byte| byte.is_ascii_graphic());
+    let key =
+        key.filter(|key| (1..=IDEMPOTENCY_KEY_BYTES_MAX).contains(&key.len()) && is_visible(key));
     let key = key.ok_or_else(|| {
         Problem::bad_request(format!(
             "Idempotency-Key: 1 to {IDEMPOTENCY_KEY_BYTES_MAX} visible ASCII characters are expected"

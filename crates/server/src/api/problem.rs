@@ -130,6 +130,7 @@ impl From<StoreError> for Problem {
         let status = match &error {
             StoreError::AliasTaken { .. }
             | StoreError::Ambiguous { .. }
+            | StoreError::Fixed(_)
             | StoreError::Full(_)
             | StoreError::NameTaken { .. } => StatusCode::CONFLICT,
             StoreError::Busy => StatusCode::SERVICE_UNAVAILABLE,

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Extension, Json};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use usphere_datamodel::operation::whole;
 use usphere_store::{Milliseconds, Scope};
 use utoipa::ToSchema;
 
+use super::parameters::InPath;
 use super::problem::{Answer, Problem};
 use super::{Platform, body_of, read};
 use crate::audit::Trail;
@@ -71,6 +72,7 @@ pub(super) struct New {
     name: String,
     scope: Scope,
     /// After how many seconds it is not taken any more; never where not given.
+    #[serde(default, deserialize_with = "seconds")]
     #[schema(minimum = 1, maximum = 315_360_000)]
     expires_in: Option<u64>,
 }
@@ -136,9 +138,8 @@ pub(super) async fn make(
     responses((status = 204, description = "It is revoked"), (status = 404, description = "There is none with this name", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn revoke(
     State(platform): State<Arc<Platform>>,
-    name: Result<Path<String>, PathRejection>,
+    InPath(name): InPath<String>,
 ) -> Answer<StatusCode> {
-    let Path(name) = name.map_err(|error| Problem::bad_request(error.body_text()))?;
     platform.tokens.revoke(name).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -153,6 +154,14 @@ pub(super) async fn own(Extension(caller): Extension<Caller>) -> Json<Own> {
         scope: caller.scope,
         expires: caller.expires,
     })
+}
+
+/// A number of seconds, if there is one.
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    #[derive(Deserialize)]
+    struct Seconds(#[serde(deserialize_with = "whole")] u64);
+    let given: Option<Seconds> = Option::deserialize(deserializer)?;
+    Ok(given.map(|Seconds(seconds)| seconds))
 }
 
 fn shown(token: usphere_store::Token) -> Shown {

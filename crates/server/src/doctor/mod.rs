@@ -127,10 +127,14 @@ impl Doctor {
 
 /// Reads what [`Page::next`] gave out.
 pub(crate) fn place(text: &str) -> Option<ContactPlace> {
+    let number = |text: &str| {
+        let is_number = text.bytes().all(|byte| byte.is_ascii_digit()) && text.len() <= 18;
+        is_number.then(|| text.parse().ok()).flatten()
+    };
     let (at, id) = text.split_once('-')?;
     Some(ContactPlace {
-        at: at.parse().ok()?,
-        id: id.parse().ok()?,
+        at: number(at)?,
+        id: number(id)?,
     })
 }
 

@@ -228,7 +228,7 @@ impl Onboarding {
         } else {
             return Ok(());
         };
-        Err(StoreError::Invalid(format!(
+        Err(StoreError::Fixed(format!(
             "the Subscription {name:?}: {reason}"
         )))
     }

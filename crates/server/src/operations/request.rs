@@ -1,12 +1,16 @@
 //! Requests as JSON: the body of a verb, and what is kept of it.
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
 use usphere_datamodel::operation::{Operation, OperationKind};
 
 /// Reads the body of a verb. An empty body is an empty object.
 pub(crate) fn read(kind: OperationKind, body: &[u8]) -> serde_json::Result<Operation> {
     fn from<T: DeserializeOwned>(body: &[u8]) -> serde_json::Result<T> {
+        // It would be taken for the values of the fields.
+        if body.trim_ascii_start().first() == Some(&b'[') {
+            return Err(serde_json::Error::custom("an object is expected"));
+        }
         serde_json::from_slice(body)
     }
     let body = if body.trim_ascii().is_empty() {

@@ -11,11 +11,11 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
+use serde::de::DeserializeOwned;
 use usphere_datamodel::operation::{
     Add, AddStatus, Delete, DeleteStatus, Get, GetStatus, ObjectSettings, Operate, OperateOutcome,
     OperateStatus, Operation, Outcome, Set, SetStatus, Setting,
@@ -23,10 +23,11 @@ use usphere_datamodel::operation::{
 use usphere_proto::EndpointId;
 
 use self::shapes::{
-    Action, Argument, Associated, Create, Details, Element, Identifier, Mtp, NewElement, Property,
-    Reachable, Results, Started, Status,
+    Action, Argument, Associated, Create, Details, Element, Identifier, Mtp, NewElement, OfAgent,
+    OfElement, OfRequest, Property, Reachable, Results, RowIdentifier, Started, Status,
 };
 use super::operations::{carry_out, kept_by};
+use super::parameters::InPath;
 use super::problem::{Answer, Problem};
 use super::{Platform, body_of, devices, read};
 use crate::audit::Trail;
@@ -60,13 +61,13 @@ pub(super) async fn create(
 
 /// Tell how an Agent is reached.
 #[utoipa::path(get, path = "/bbf/v2/agents/{endpointID}", tag = "agents", operation_id = "show",
-    params(("endpointID" = String, Path, description = "The Endpoint ID")),
+    params(OfAgent),
     responses((status = 200, description = "How it is reached", body = Details)))]
 pub(super) async fn show(
     State(platform): State<Arc<Platform>>,
-    id: Result<Path<String>, PathRejection>,
+    InPath(of): InPath<OfAgent>,
 ) -> Answer<Json<Details>> {
-    let known = platform.inventory.find(name(id)?).await?;
+    let known = platform.inventory.find(of.id).await?;
     Ok(Json(Details {
         mtp_to_use: known.last_mtp.is_some().then_some(Mtp::WebSockets),
         communications_address: known.remote_address,
@@ -78,17 +79,16 @@ pub(super) async fn show(
 ///
 /// What is as it is already is taken.
 #[utoipa::path(put, path = "/bbf/v2/agents/{endpointID}", tag = "agents", operation_id = "update",
-    params(("endpointID" = String, Path, description = "The Endpoint ID")), request_body = Details,
+    params(OfAgent), request_body = Details,
     responses((status = 204, description = "It is so")))]
 pub(super) async fn update(
     State(platform): State<Arc<Platform>>,
     Extension(trail): Extension<Trail>,
-    id: Result<Path<String>, PathRejection>,
+    InPath(of): InPath<OfAgent>,
     body: Body,
 ) -> Answer<StatusCode> {
-    let id = name(id)?;
     let details: Details = read(&body_of(body).await?)?;
-    let known = platform.inventory.find(id).await?;
+    let known = platform.inventory.find(of.id).await?;
     trail.target(&known.endpoint_id);
     unsettable(&details, known.remote_address.as_deref())?;
     Ok(StatusCode::NO_CONTENT)
@@ -96,26 +96,26 @@ pub(super) async fn update(
 
 /// Forget an Agent.
 #[utoipa::path(delete, path = "/bbf/v2/agents/{endpointID}", tag = "agents", operation_id = "remove",
-    params(("endpointID" = String, Path, description = "The Endpoint ID")),
+    params(OfAgent),
     responses((status = 204, description = "It is forgotten")))]
 pub(super) async fn remove(
     State(platform): State<Arc<Platform>>,
     Extension(trail): Extension<Trail>,
-    id: Result<Path<String>, PathRejection>,
+    InPath(of): InPath<OfAgent>,
 ) -> Answer<StatusCode> {
-    devices::forget(&platform, &trail, name(id)?).await?;
+    devices::forget(&platform, &trail, of.id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Tell whether an Agent can be asked.
 #[utoipa::path(get, path = "/bbf/v2/agents/{endpointID}/status", tag = "agents", operation_id = "status",
-    params(("endpointID" = String, Path, description = "The Endpoint ID")),
+    params(OfAgent),
     responses((status = 200, description = "Whether it can", body = Status)))]
 pub(super) async fn status(
     State(platform): State<Arc<Platform>>,
-    id: Result<Path<String>, PathRejection>,
+    InPath(of): InPath<OfAgent>,
 ) -> Answer<Json<Status>> {
-    let known = platform.inventory.find(name(id)?).await?;
+    let known = platform.inventory.find(of.id).await?;
     let is_online = devices::is_online(&platform.controller, &known.endpoint_id);
     Ok(Json(Status {
         communications_status: match is_online {
@@ -127,13 +127,13 @@ pub(super) async fn status(
 
 /// List the Agents of the same home: those with the same tag that begins with `site=`.
 #[utoipa::path(get, path = "/bbf/v2/agents/{endpointID}/associatedAgents", tag = "agents", operation_id = "associated",
-    params(("endpointID" = String, Path, description = "The Endpoint ID")),
+    params(OfAgent),
     responses((status = 200, description = "The others", body = Associated)))]
 pub(super) async fn associated(
     State(platform): State<Arc<Platform>>,
-    id: Result<Path<String>, PathRejection>,
+    InPath(of): InPath<OfAgent>,
 ) -> Answer<Json<Associated>> {
-    let known = platform.inventory.find(name(id)?).await?;
+    let known = platform.inventory.find(of.id).await?;
     let mut others = BTreeSet::new();
     for tag in known.tags.into_iter().filter(|tag| tag.starts_with(SITE)) {
         others.extend(platform.inventory.tagged(tag, ASSOCIATED_MAX).await?);
@@ -146,15 +146,14 @@ pub(super) async fn associated(
 
 /// Add a row to a table of an Agent.
 #[utoipa::path(post, path = "/bbf/v2/agents/{endpointID}/serviceElements", tag = "agents", operation_id = "add",
-    params(("endpointID" = String, Path, description = "The Endpoint ID")), request_body = NewElement,
+    params(OfAgent), request_body = NewElement,
     responses((status = 201, description = "It is added")))]
 pub(super) async fn add(
     State(platform): State<Arc<Platform>>,
     Extension(trail): Extension<Trail>,
-    id: Result<Path<String>, PathRejection>,
+    InPath(of): InPath<OfAgent>,
     body: Body,
 ) -> Answer<StatusCode> {
-    let id = name(id)?;
     let element: NewElement = read(&body_of(body).await?)?;
     let values = [element.identifier.unique_key_list, element.property_list];
     let operation = Operation::Add(Add {
@@ -164,7 +163,7 @@ pub(super) async fn add(
         }],
         allow_partial: false,
     });
-    let Outcome::Add(outcome) = carry_out(&platform, &trail, id, operation).await?.1 else {
+    let Outcome::Add(outcome) = carry_out(&platform, &trail, of.id, operation).await?.1 else {
         return Err(unexpected());
     };
     let mut failed = outcome
@@ -179,22 +178,22 @@ pub(super) async fn add(
 
 /// Read an object of an Agent, or one row of a table.
 #[utoipa::path(get, path = "/bbf/v2/agents/{endpointID}/serviceElements/{name}", tag = "agents", operation_id = "read",
-    params(("endpointID" = String, Path, description = "The Endpoint ID"), ("name" = String, Path, description = "The supported path of the object, without instance numbers")),
+    params(OfAgent, OfElement),
     request_body = Identifier,
     responses((status = 200, description = "Its values", body = Element)))]
 pub(super) async fn get(
     State(platform): State<Arc<Platform>>,
     Extension(trail): Extension<Trail>,
-    path: Result<Path<(String, String)>, PathRejection>,
+    InPath(of): InPath<OfAgent>,
+    InPath(OfElement { name }): InPath<OfElement>,
     body: Body,
 ) -> Answer<Json<Element>> {
-    let (id, name) = names(path)?;
-    let identifier = identifier(body).await?;
+    let identifier: Identifier = identifier(body).await?;
     let operation = Operation::Get(Get {
-        paths: vec![row(&name, &identifier)],
+        paths: vec![row(&name, &identifier.unique_key_list)],
         max_depth: 1,
     });
-    let Outcome::Get(outcome) = carry_out(&platform, &trail, id, operation).await?.1 else {
+    let Outcome::Get(outcome) = carry_out(&platform, &trail, of.id, operation).await?.1 else {
         return Err(unexpected());
     };
     let mut found = Vec::new();
@@ -218,25 +217,25 @@ pub(super) async fn get(
 
 /// Write values of an object of an Agent, or of one row of a table.
 #[utoipa::path(patch, path = "/bbf/v2/agents/{endpointID}/serviceElements/{name}", tag = "agents", operation_id = "write",
-    params(("endpointID" = String, Path, description = "The Endpoint ID"), ("name" = String, Path, description = "The supported path of the object, without instance numbers")),
+    params(OfAgent, OfElement),
     request_body = Element,
     responses((status = 204, description = "They are written")))]
 pub(super) async fn set(
     State(platform): State<Arc<Platform>>,
     Extension(trail): Extension<Trail>,
-    path: Result<Path<(String, String)>, PathRejection>,
+    InPath(of): InPath<OfAgent>,
+    InPath(OfElement { name }): InPath<OfElement>,
     body: Body,
 ) -> Answer<StatusCode> {
-    let (id, name) = names(path)?;
     let element: Element = read(&body_of(body).await?)?;
     let operation = Operation::Set(Set {
         objects: vec![ObjectSettings {
-            path: row(&name, &element.identifier),
+            path: row(&name, &element.identifier.unique_key_list),
             parameters: settings(element.property_list.into_iter()),
         }],
         allow_partial: false,
     });
-    let Outcome::Set(outcome) = carry_out(&platform, &trail, id, operation).await?.1 else {
+    let Outcome::Set(outcome) = carry_out(&platform, &trail, of.id, operation).await?.1 else {
         return Err(unexpected());
     };
     let mut is_written = false;
@@ -254,26 +253,26 @@ pub(super) async fn set(
 
 /// Delete a row of a table of an Agent.
 #[utoipa::path(delete, path = "/bbf/v2/agents/{endpointID}/serviceElements/{name}", tag = "agents", operation_id = "delete",
-    params(("endpointID" = String, Path, description = "The Endpoint ID"), ("name" = String, Path, description = "The supported path of the table, without instance numbers")),
-    request_body = Identifier,
+    params(OfAgent, OfElement),
+    request_body = RowIdentifier,
     responses((status = 204, description = "It is deleted")))]
 pub(super) async fn delete(
     State(platform): State<Arc<Platform>>,
     Extension(trail): Extension<Trail>,
-    path: Result<Path<(String, String)>, PathRejection>,
+    InPath(of): InPath<OfAgent>,
+    InPath(OfElement { name }): InPath<OfElement>,
     body: Body,
 ) -> Answer<StatusCode> {
-    let (id, name) = names(path)?;
-    let identifier = identifier(body).await?;
+    let identifier: RowIdentifier = identifier(body).await?;
     if identifier.unique_key_list.is_empty() {
         let detail = "uniqueKeyList: at least one key is expected; all rows are never deleted";
         return Err(Problem::bad_request(detail));
     }
     let operation = Operation::Delete(Delete {
-        paths: vec![row(&name, &identifier)],
+        paths: vec![row(&name, &identifier.unique_key_list)],
         allow_partial: false,
     });
-    let Outcome::Delete(outcome) = carry_out(&platform, &trail, id, operation).await?.1 else {
+    let Outcome::Delete(outcome) = carry_out(&platform, &trail, of.id, operation).await?.1 else {
         return Err(unexpected());
     };
     let mut is_deleted = false;
@@ -291,7 +290,7 @@ pub(super) async fn delete(
 
 /// Run a command on an Agent.
 #[utoipa::path(post, path = "/bbf/v2/agents/{endpointID}/commands", tag = "agents", operation_id = "run",
-    params(("endpointID" = String, Path, description = "The Endpoint ID")), request_body = Action,
+    params(OfAgent), request_body = Action,
     responses(
         (status = 201, description = "It was started, and goes on", body = Started),
         (status = 202, description = "It is done", body = Results),
@@ -299,10 +298,9 @@ pub(super) async fn delete(
 pub(super) async fn run(
     State(platform): State<Arc<Platform>>,
     Extension(trail): Extension<Trail>,
-    id: Result<Path<String>, PathRejection>,
+    InPath(of): InPath<OfAgent>,
     body: Body,
 ) -> Answer<Response> {
-    let id = name(id)?;
     let action: Action = read(&body_of(body).await?)?;
     let arguments = action.input_args.into_iter();
     let operation = Operation::Operate(Operate {
@@ -311,7 +309,7 @@ pub(super) async fn run(
             .collect(),
         ..Operate::new(action.name)
     });
-    let (number, outcome) = carry_out(&platform, &trail, id, operation).await?;
+    let (number, outcome) = carry_out(&platform, &trail, of.id, operation).await?;
     let Outcome::Operate(outcome) = outcome else {
         return Err(unexpected());
     };
@@ -328,14 +326,14 @@ pub(super) async fn run(
 ///
 /// While it runs there are no `outputArgs`.
 #[utoipa::path(get, path = "/bbf/v2/agents/{endpointID}/commands/{asyncRequestID}", tag = "agents", operation_id = "results",
-    params(("endpointID" = String, Path, description = "The Endpoint ID"), ("asyncRequestID" = String, Path, description = "The `asyncRequestID` that it was started under")),
+    params(OfAgent, OfRequest),
     responses((status = 200, description = "What it gave", body = Results)))]
 pub(super) async fn ended(
     State(platform): State<Arc<Platform>>,
-    path: Result<Path<(String, String)>, PathRejection>,
+    InPath(of): InPath<OfAgent>,
+    InPath(OfRequest { request }): InPath<OfRequest>,
 ) -> Answer<Json<Results>> {
-    let (id, request) = names(path)?;
-    let known = platform.inventory.find(id).await?;
+    let known = platform.inventory.find(of.id).await?;
     let no_request = || {
         Problem::bad_request(format!(
             "{request}: no command was started under it, or it is kept no longer"
@@ -350,20 +348,10 @@ pub(super) async fn ended(
     }
 }
 
-fn name(id: Result<Path<String>, PathRejection>) -> Answer<String> {
-    let Path(id) = id.map_err(|error| Problem::bad_request(error.body_text()))?;
-    Ok(id)
-}
-
-fn names(path: Result<Path<(String, String)>, PathRejection>) -> Answer<(String, String)> {
-    let Path(names) = path.map_err(|error| Problem::bad_request(error.body_text()))?;
-    Ok(names)
-}
-
 /// An identifier; none where the body is empty, which not every client can send with these methods.
-async fn identifier(body: Body) -> Answer<Identifier> {
+async fn identifier<T: Default + DeserializeOwned>(body: Body) -> Answer<T> {
     match body_of(body).await?.as_slice() {
-        [] => Ok(Identifier::default()),
+        [] => Ok(T::default()),
         body => read(body),
     }
 }
@@ -392,15 +380,15 @@ fn object(name: &str) -> String {
 }
 
 /// The path of a Service Element, or of the row that has these keys.
-fn row(name: &str, identifier: &Identifier) -> String {
+fn row(name: &str, keys: &[Property]) -> String {
     let mut path = object(name);
-    for (place, key) in identifier.unique_key_list.iter().enumerate() {
+    for (place, key) in keys.iter().enumerate() {
         path += if place == 0 { "[" } else { "&&" };
         let value = key.element_value.replace('%', "%25").replace('"', "%22");
         // Writing to a String does not fail.
         let _ = write!(path, "{}==\"{value}\"", key.element_property);
     }
-    if !identifier.unique_key_list.is_empty() {
+    if !keys.is_empty() {
         path += "].";
     }
     path
@@ -470,15 +458,10 @@ mod tests {
             element_property: name.into(),
             element_value: value.into(),
         };
-        let identifier = Identifier {
-            unique_key_list: vec![key("Alias", "a\"]b"), key("Name", "100%")],
-        };
+        let keys = [key("Alias", "a\"]b"), key("Name", "100%")];
+        assert_eq!(row("Device.WiFi.SSID", &[]), "Device.WiFi.SSID.");
         assert_eq!(
-            row("Device.WiFi.SSID", &Identifier::default()),
-            "Device.WiFi.SSID."
-        );
-        assert_eq!(
-            row("Device.WiFi.SSID.", &identifier),
+            row("Device.WiFi.SSID.", &keys),
             "Device.WiFi.SSID.[Alias==\"a%22]b\"&&Name==\"100%25\"]."
         );
     }

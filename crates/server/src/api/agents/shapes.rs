@@ -1,7 +1,35 @@
 //! The shapes of the Broadband Forum's interface.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::api::given;
+
+/// Which Agent it is about.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(in crate::api) struct OfAgent {
+    /// The Endpoint ID
+    #[serde(rename = "endpointID")]
+    pub(super) id: String,
+}
+
+/// Which Service Element it is about.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(in crate::api) struct OfElement {
+    /// The supported path of the object, without instance numbers
+    pub(super) name: String,
+}
+
+/// Which command that was started it is about.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(in crate::api) struct OfRequest {
+    /// The `asyncRequestID` that it was started under
+    #[serde(rename = "asyncRequestID")]
+    pub(super) request: String,
+}
 
 /// The transports that the interface knows.
 #[derive(Clone, Copy, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
@@ -20,11 +48,17 @@ pub(in crate::api) enum Mtp {
 #[schema(as = CreateAgentDetails)]
 pub(in crate::api) struct Create {
     #[serde(rename = "endpointID")]
+    #[schema(
+        pattern = "^(cid|doc|fqdn|imei|ops|os|oui|pen|proto|self|user|uuid):[A-Za-z0-9._-]{0,10}:([A-Za-z0-9._-]|%[0-9A-Fa-f]{2}){1,50}$"
+    )]
     pub(super) endpoint_id: String,
+    #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false)]
     pub(super) mtp_to_use: Option<Mtp>,
+    #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false)]
     pub(super) communications_address: Option<String>,
+    #[serde(default, deserialize_with = "given")]
     #[schema(nullable = false)]
     pub(super) supported_service_elements: Option<Vec<String>>,
 }
@@ -46,14 +80,26 @@ impl Create {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[schema(as = AgentDetails)]
 pub(in crate::api) struct Details {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "given",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schema(nullable = false)]
     pub(super) mtp_to_use: Option<Mtp>,
     /// From where it connected last.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "given",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schema(nullable = false)]
     pub(super) communications_address: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "given",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schema(nullable = false)]
     pub(super) supported_service_elements: Option<Vec<String>>,
 }
@@ -98,6 +144,17 @@ pub(in crate::api) struct Property {
 pub(in crate::api) struct Identifier {
     /// Its unique keys. Their values are compared as texts.
     #[serde(default)]
+    pub(super) unique_key_list: Vec<Property>,
+}
+
+/// Which row of a table it is.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[schema(as = RowIdentifier)]
+pub(in crate::api) struct RowIdentifier {
+    /// Its unique keys. Their values are compared as texts.
+    #[serde(default)]
+    #[schema(required = true, min_items = 1)]
     pub(super) unique_key_list: Vec<Property>,
 }
 

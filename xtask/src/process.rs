@@ -1,4 +1,4 @@
-//! The two programs of the demo: started, watched, and ended as a terminal would end them.
+//! Programs that a command runs beside it: started, watched, and ended as a terminal would end them.
 //!
 //! Each is in a process group of its own, so that Ctrl-C reaches only us and each of them gets exactly
 //! one signal.
@@ -22,11 +22,11 @@ const POLL: Duration = Duration::from_millis(20);
 const LAST_LINES: usize = 15;
 
 /// Whether somebody wants us to end.
-pub(super) struct StopSignal(Arc<AtomicBool>);
+pub(crate) struct StopSignal(Arc<AtomicBool>);
 
 impl StopSignal {
     /// From now on Ctrl-C, termination and a lost terminal are only noted.
-    pub(super) fn listen() -> Result<Self, String> {
+    pub(crate) fn listen() -> Result<Self, String> {
         let given = Arc::new(AtomicBool::new(false));
         for signal in [SIGHUP, SIGINT, SIGTERM] {
             signal_hook::flag::register(signal, Arc::clone(&given))
@@ -35,13 +35,13 @@ impl StopSignal {
         Ok(Self(given))
     }
 
-    pub(super) fn was_given(&self) -> bool {
+    pub(crate) fn was_given(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
 
 /// One running program with its log.
-pub(super) struct Child {
+pub(crate) struct Child {
     name: &'static str,
     process: process::Child,
     log: PathBuf,
@@ -49,7 +49,7 @@ pub(super) struct Child {
 
 impl Child {
     /// Starts a program; what it prints goes to `log`, which is begun anew.
-    pub(super) fn start(
+    pub(crate) fn start(
         name: &'static str,
         mut command: Command,
         log: &Path,
@@ -71,7 +71,7 @@ impl Child {
     }
 
     /// An error when the program has ended.
-    pub(super) fn check(&mut self) -> Result<(), String> {
+    pub(crate) fn check(&mut self) -> Result<(), String> {
         match self.process.try_wait() {
             Ok(None) => Ok(()),
             Ok(Some(status)) => Err(format!(
@@ -83,8 +83,14 @@ impl Child {
         }
     }
 
+    /// Waits until the program has ended by itself.
+    pub(crate) fn wait(&mut self) {
+        // A failure means that it has ended.
+        let _ = self.process.wait();
+    }
+
     /// The end of its log.
-    pub(super) fn last_words(&self) -> String {
+    pub(crate) fn last_words(&self) -> String {
         let text = fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
         let last = &lines[lines.len().saturating_sub(LAST_LINES)..];
@@ -92,7 +98,7 @@ impl Child {
     }
 
     /// Asks the program to end and waits for it; one that does not end is killed.
-    pub(super) fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         let is_running = |process: &mut process::Child| matches!(process.try_wait(), Ok(None));
         if !is_running(&mut self.process) {
             return;
