@@ -321,3 +321,22 @@ async fn an_alias_cannot_be_taken_over_by_a_name() {
         assert_eq!(refused.status, 400, "{refused:?}");
     }
 }
+
+/// No browser keeps what it was told, or takes it for a page.
+#[tokio::test]
+async fn answers_are_not_kept_and_are_what_they_say() {
+    let data = tempfile::tempdir().unwrap();
+    let server = server(data.path()).await;
+    for path in [
+        "/api/v1/devices",
+        "/api/v1/nothing",
+        "/metrics",
+        "/api/v1/events/live?x=1",
+    ] {
+        let head = get(&server, path).await.head;
+        for line in ["cache-control: no-store", "x-content-type-options: nosniff"] {
+            assert!(head.contains(line), "{path}: {head}");
+        }
+        assert!(!head.contains("access-control"), "{path}: {head}");
+    }
+}
