@@ -256,6 +256,9 @@ async fn the_client_says_which_step_failed() {
     );
 }
 
+/// As browsers call themselves.
+const BROWSER: &str = "User-Agent: Mozilla/5.0 (X11; Linux x86_64) Chrome/140.0.0.0\r\n";
+
 /// Proves: R-WS.2, R-WS.7
 #[tokio::test]
 async fn requests_that_are_no_websocket_handshake_of_ours_get_their_status() {
@@ -272,6 +275,10 @@ async fn requests_that_are_no_websocket_handshake_of_ours_get_their_status() {
             "426",
         ),
         (good.replace("Version: 13", "Version: 8"), "426"),
+        (
+            good.replace("Host:", &format!("Origin: null\r\n{BROWSER}Host:")),
+            "403",
+        ),
         (good.replace("Sec-WebSocket-Key", "X-Key"), "400"),
         (good.replace("Host:", "Ho st:"), "400"),
         ("\0\u{1}\u{2}\r\n\r\n".to_owned(), "400"),
@@ -291,8 +298,12 @@ async fn requests_that_are_no_websocket_handshake_of_ours_get_their_status() {
             "{request:.200}\n{answer}"
         );
     }
-    let mut raw = Raw::connect(&listener).await;
-    assert!(raw.exchange(&good).await.starts_with("HTTP/1.1 101 "));
+    // Agents that are made with some libraries name an origin.
+    let names_an_origin = good.replace("Host:", "Origin: http://server\r\nHost:");
+    for good in [good, names_an_origin] {
+        let mut raw = Raw::connect(&listener).await;
+        assert!(raw.exchange(&good).await.starts_with("HTTP/1.1 101 "));
+    }
 }
 
 /// A client that sends its request byte by byte succeeds in time, and is cut when it is not.

@@ -91,6 +91,9 @@ pub const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(5);
 /// never answers does not keep the others waiting.
 pub const CHECKS_MAX: usize = 1024;
 
+/// Bytes of the Subscriptions on one device that may be the server's: more than all that it may be told to keep.
+pub const OWN_SUBSCRIPTIONS_BYTES_MAX: usize = 1 << 20;
+
 /// Checks that read the store at the same time.
 pub const CHECKS_READING_MAX: usize = 4;
 

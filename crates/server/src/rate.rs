@@ -97,14 +97,18 @@ impl Rates {
 impl Caller {
     /// An address; those of one IPv6 network are one caller.
     pub(crate) fn at(address: IpAddr) -> Self {
-        let address = match address.to_canonical() {
-            IpAddr::V6(address) => {
-                let [a, b, c, d, ..] = address.segments();
-                IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-            }
-            address => address,
-        };
-        Self::Address(Some(address))
+        Self::Address(Some(network(address)))
+    }
+}
+
+/// Whom an address belongs to: who has one of an IPv6 network has them all.
+pub(crate) fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+        }
+        address => address,
     }
 }
 

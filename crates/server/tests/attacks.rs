@@ -14,6 +14,8 @@ use usphere_proto::msg::{
 };
 use usphere_server::limits::{REFUSED_BURST, REQUESTS_PER_TOKEN_MAX, STREAMS_PER_TOKEN_MAX};
 use usphere_server::{Config, FirstContact, OnboardingConfig, Server};
+use usphere_store::limits::PENDING_MAX;
+use usphere_store::{DeviceState, Protocol, Sighting, Store};
 
 const DEVICE: &str = "/api/v1/devices/self::agent-1";
 
@@ -279,4 +281,62 @@ async fn a_lying_device_does_not_speak_for_its_product() {
         schema("self::agent-2").await,
         ("Device.A.".to_owned(), false)
     );
+}
+
+/// Names that somebody made up and does not use give way to a device that is there.
+#[tokio::test]
+async fn devices_that_wait_and_are_gone_keep_nobody_out() {
+    let data = tempfile::tempdir().unwrap();
+    let store = Store::open(&data.path().join("server.db")).unwrap();
+    let made_up = (0..PENDING_MAX).map(|number| Sighting {
+        endpoint_id: format!("self::made-up-{number}"),
+        protocol: Protocol::Usp,
+        at: 1,
+        remote_address: None,
+        mtp: None,
+        state: DeviceState::Pending,
+    });
+    store.seen(made_up.collect()).unwrap();
+    drop(store);
+    let server = guarded(data.path()).await;
+    let _waiting = Played::introduced(&server, "self::agent-1", polite).await;
+    assert_eq!(get(&server, DEVICE).await.body["state"], "pending");
+    let known = get(&server, "/api/v1/server").await.body;
+    assert_eq!(known["devices"], PENDING_MAX);
+    assert_eq!(
+        post(&server, &format!("{DEVICE}/approve"), "").await.status,
+        200
+    );
+}
+
+/// No alias is the name that another device may come with.
+#[tokio::test]
+async fn an_alias_cannot_be_taken_over_by_a_name() {
+    let data = tempfile::tempdir().unwrap();
+    let server = server(data.path()).await;
+    let _agent = Played::introduced(&server, "self::agent-1", polite).await;
+    for alias in ["self::agent-2", "00:25:6D:01:02:03"] {
+        let body = json!({"alias": alias}).to_string();
+        let refused = request(&server, "PATCH", DEVICE, &body).await;
+        assert_eq!(refused.status, 400, "{refused:?}");
+    }
+}
+
+/// No browser keeps what it was told, or takes it for a page.
+#[tokio::test]
+async fn answers_are_not_kept_and_are_what_they_say() {
+    let data = tempfile::tempdir().unwrap();
+    let server = server(data.path()).await;
+    for path in [
+        "/api/v1/devices",
+        "/api/v1/nothing",
+        "/metrics",
+        "/api/v1/events/live?x=1",
+    ] {
+        let head = get(&server, path).await.head;
+        for line in ["cache-control: no-store", "x-content-type-options: nosniff"] {
+            assert!(head.contains(line), "{path}: {head}");
+        }
+        assert!(!head.contains("access-control"), "{path}: {head}");
+    }
 }

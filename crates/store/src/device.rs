@@ -222,6 +222,9 @@ pub(crate) fn check_alias(alias: &str) -> Result<(), StoreError> {
         "it contains control characters".to_owned()
     } else if alias.trim() != alias {
         "it begins or ends with a blank".to_owned()
+    } else if alias.matches(':').count() > 1 {
+        // A device that comes with it as its name would be taken for the one that was meant.
+        "it has the form of an Endpoint ID; at most one colon is allowed".to_owned()
     } else {
         return Ok(());
     };

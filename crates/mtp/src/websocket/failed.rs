@@ -75,6 +75,8 @@ pub enum DoorStep {
 /// What is wrong with a request for a WebSocket.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum RequestFault {
+    /// It comes from a page in a browser.
+    Browser,
     /// The Endpoint ID that it names is none.
     EndpointId,
     /// Its method is not GET.

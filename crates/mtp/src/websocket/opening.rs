@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::handshake::server::{
 };
 use tokio_tungstenite::tungstenite::http::StatusCode;
 use tokio_tungstenite::tungstenite::http::header::{
-    HeaderValue, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL,
+    HeaderValue, ORIGIN, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL, USER_AGENT,
 };
 use usphere_proto::{EndpointId, eid_in_query};
 
@@ -204,6 +204,14 @@ fn judge(
         };
         return Err(Denied::new(fault, StatusCode::NOT_FOUND, text));
     }
+    if is_of_a_browser(request) {
+        let text = "no USP Endpoint is a page in a browser";
+        return Err(Denied::new(
+            RequestFault::Browser,
+            StatusCode::FORBIDDEN,
+            text,
+        ));
+    }
     let mut response = create_response(request).map_err(|error| Denied::of(&error))?;
     if !offers_subprotocol(request) {
         let text = format!("Sec-WebSocket-Protocol has to offer {SUBPROTOCOL}");
@@ -225,6 +233,15 @@ fn judge(
     }
     let claimed = claimed(request, extension.flatten())?;
     Ok((response, claimed))
+}
+
+/// Whether a browser asks for a page of whomever: any page may open a WebSocket to any address that the browser reaches,
+/// also where a stranger does not. Browsers say from where the page is, and no page can change what they call
+/// themselves; some Agents name an origin, too.
+fn is_of_a_browser(request: &Request) -> bool {
+    let headers = request.headers();
+    let name = headers.get(USER_AGENT).map(HeaderValue::as_bytes);
+    headers.contains_key(ORIGIN) && name.is_some_and(|name| name.starts_with(b"Mozilla/"))
 }
 
 /// Whether `v1.usp` is among what the client offers. (R-WS.12a)

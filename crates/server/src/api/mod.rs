@@ -35,7 +35,8 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{StatusCode, Uri};
+use axum::http::{HeaderValue, StatusCode, Uri, header};
+use axum::response::Response;
 use axum::routing::post;
 use axum::{Json, Router, middleware};
 
@@ -118,7 +119,21 @@ pub(crate) fn router(platform: Arc<Platform>) -> Router {
             Arc::clone(&platform),
             upkeep::counted,
         ))
+        .layer(middleware::map_response(kept_by_nobody))
         .with_state(platform)
+}
+
+/// What devices say, and a token that was made, are for who asked: no browser keeps an answer that does not say
+/// that it may, or takes it for something else than it is.
+async fn kept_by_nobody(mut response: Response) -> Response {
+    for (name, value) in [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ] {
+        let value = HeaderValue::from_static(value);
+        response.headers_mut().entry(name).or_insert(value);
+    }
+    response
 }
 
 /// Every route of the API. One that is added here says by `utoipa::path` what it takes and answers.

@@ -99,7 +99,9 @@ fn of_door(fault: &DoorFault) -> Diagnosis {
 fn of_request(fault: &RequestFault) -> Reason {
     match fault {
         RequestFault::EndpointId => Reason::InvalidEndpointId,
-        RequestFault::Method | RequestFault::NotWebSocket => Reason::NotWebSocket,
+        RequestFault::Browser | RequestFault::Method | RequestFault::NotWebSocket => {
+            Reason::NotWebSocket
+        }
         RequestFault::NotHttp => Reason::NotHttp,
         RequestFault::Path { .. } => Reason::WrongPath,
         RequestFault::Subprotocol { .. } => Reason::NoSubprotocol,

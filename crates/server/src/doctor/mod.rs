@@ -23,6 +23,7 @@ use utoipa::ToSchema;
 
 use crate::inventory::{self, Inventory};
 use crate::limits::{CONTACTS_GATHER, CONTACTS_TOGETHER_MAX};
+use crate::rate::network;
 
 pub use self::reason::Reason;
 pub(crate) use self::secrets::{hide_values, redact};
@@ -149,7 +150,7 @@ async fn of_device(inventory: &Inventory, text: String) -> Result<Vec<ContactOf>
         }
         Err(StoreError::Ambiguous { .. } | StoreError::NotFound(_)) => {
             let address = text.parse::<SocketAddr>().map(source);
-            let address = address.or_else(|_| text.parse::<IpAddr>().map(|ip| ip.to_canonical()));
+            let address = address.or_else(|_| text.parse::<IpAddr>().map(network));
             Ok(vec![match address {
                 Ok(address) => ContactOf::Source(address.to_string()),
                 Err(_) => ContactOf::Part(text),
@@ -160,7 +161,7 @@ async fn of_device(inventory: &Inventory, text: String) -> Result<Vec<ContactOf>
 }
 
 fn source(remote: SocketAddr) -> IpAddr {
-    remote.ip().to_canonical()
+    network(remote.ip())
 }
 
 impl From<Contact> for Shown {
@@ -261,5 +262,19 @@ impl Gathered {
         } else {
             self.lost += 1;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Who has an IPv6 network has more addresses than contacts are kept of.
+    #[test]
+    fn a_network_is_one_source() {
+        let of = |text: &str| source(text.parse().unwrap()).to_string();
+        assert_eq!(of("[2001:db8:1:2::1]:5"), of("[2001:db8:1:2:3:4:5:6]:7"));
+        assert_ne!(of("[2001:db8:1:2::1]:5"), of("[2001:db8:1:3::1]:5"));
+        assert_eq!(of("[::ffff:192.0.2.1]:5"), "192.0.2.1");
     }
 }

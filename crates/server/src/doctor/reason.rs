@@ -111,7 +111,7 @@ reasons! {
         "What came is no HTTP request.",
         "Something that does not speak WebSocket uses this port: another program, another MTP (STOMP, MQTT), or a port scan. Correct the address or the MTP's protocol on the device.";
     NotWebSocket, "not_web_socket",
-        "It is an HTTP request that does not ask for a WebSocket.",
+        "It is an HTTP request that does not ask for a WebSocket, or comes from a page in a browser.",
         "A browser, a health check or an HTTP client came to the port for devices; the API and the console are on another port. If a device did, a proxy between has taken out `Connection: Upgrade` and `Upgrade: websocket`: have it pass them on.";
     OtherAgent, "other_agent",
         "A second Endpoint speaks on a connection that belongs to another.",

@@ -9,6 +9,7 @@ use usphere_datamodel::operation::{
 };
 use usphere_proto::EndpointId;
 use usphere_runtime::controller_host::ContactFault;
+use usphere_store::limits::TEXT_BYTES_MAX;
 use usphere_store::{Described, Description, Device, Product};
 
 use super::Shared;
@@ -86,6 +87,9 @@ impl<'c> Check<'c> {
             answer => answer?,
         };
         let mut said = identity(&answer);
+        let found = keeps.then(|| subscriptions_of(&answer));
+        // A device may make it large, and have us wait for what follows.
+        drop(answer);
         if said == Description::default() {
             let controller = &self.shared.controller;
             controller.report(self.agent, ContactFault::ShowsNothing);
@@ -93,9 +97,9 @@ impl<'c> Check<'c> {
         if self.has_changed(&said) || self.known.protocol_versions.is_none() {
             said.protocol_versions = self.versions().await;
         }
-        let subscriptions = match keeps {
-            true => Some(self.mend(&answer).await?),
-            false => None,
+        let subscriptions = match found {
+            Some(found) => Some(self.mend(found).await?),
+            None => None,
         };
         self.tell(&said, subscriptions).await;
         if !self.is_pending {
@@ -133,8 +137,8 @@ impl<'c> Check<'c> {
     }
 
     /// Mends the server's Subscriptions where that is needed, and says what has become of them.
-    async fn mend(&self, answer: &GetOutcome) -> Result<String, OperationError> {
-        let found = match subscriptions_of(answer) {
+    async fn mend(&self, found: Result<Found, String>) -> Result<String, OperationError> {
+        let found = match found {
             Ok(found) => found,
             Err(reason) => return Ok(format!("cannot be read: {reason}")),
         };
@@ -242,9 +246,9 @@ fn identity(answer: &GetOutcome) -> Description {
         .collect();
     let value = |name: &str| {
         let mut objects = objects.iter();
-        objects
-            .find_map(|object| object.parameters.get(name))
-            .cloned()
+        let told = objects.find_map(|object| object.parameters.get(name))?;
+        // As much as is kept: what a device boasts of is not held while it is asked for more.
+        Some(told[..told.floor_char_boundary(TEXT_BYTES_MAX)].to_owned())
     };
     let [
         manufacturer,
@@ -272,7 +276,7 @@ fn subscriptions_of(answer: &GetOutcome) -> Result<Found, String> {
         .iter()
         .find(|result| result.requested == TABLE);
     let rows = match rows.map(|result| &result.status) {
-        Some(GetStatus::Found(rows)) => rows.clone(),
+        Some(GetStatus::Found(rows)) => subscriptions::perhaps_ours(rows)?,
         Some(GetStatus::Failed(failure)) => {
             return Err(format!("{} ({})", failure.text, failure.code));
         }
@@ -308,5 +312,37 @@ fn pairs<'d>(
 fn another() -> OperationError {
     OperationError::InvalidAnswer {
         text: "it answers something else".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use usphere_datamodel::operation::GetResult;
+
+    use super::*;
+
+    /// Whatever a device answers, little of it is held while it is asked for more.
+    #[test]
+    fn a_boast_is_cut() {
+        let parameters = [
+            ("Manufacturer", "ü".repeat(1 << 20)),
+            ("SerialNumber", "plain".to_owned()),
+        ];
+        let parameters = parameters.map(|(name, value)| (name.to_owned(), value));
+        let object = ObjectValues {
+            path: DEVICE_INFO.to_owned(),
+            parameters: BTreeMap::from(parameters),
+        };
+        let answer = GetOutcome {
+            results: vec![GetResult {
+                requested: DEVICE_INFO.to_owned(),
+                status: GetStatus::Found(vec![object]),
+            }],
+        };
+        let said = identity(&answer);
+        assert_eq!(said.manufacturer.unwrap(), "ü".repeat(TEXT_BYTES_MAX / 2));
+        assert_eq!(said.serial_number.as_deref(), Some("plain"));
     }
 }

@@ -77,6 +77,12 @@ impl Gate {
         self.lock().contains(device)
     }
 
+    /// One that waits and is not there now, if there is any.
+    pub(super) fn away(&self, is_there: impl Fn(&str) -> bool) -> Option<String> {
+        let pending = self.lock();
+        pending.iter().find(|device| !is_there(device)).cloned()
+    }
+
     /// Whether so many wait that those who come on top are sent away.
     pub(super) fn is_full(&self) -> bool {
         self.lock().len() >= PENDING_MAX

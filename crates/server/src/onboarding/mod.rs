@@ -107,13 +107,41 @@ impl Onboarding {
         Ok((Self { shared }, [checking, writing]))
     }
 
-    /// What a device that arrives is; none where it is to be sent away, since too many wait already.
+    /// What a device that arrives is; none where it is to be sent away, since too many wait already who are there.
     pub(crate) async fn arrived(
         &self,
         online: &OnlineAgent,
     ) -> Result<Option<DeviceState>, StoreError> {
         let gate = &self.shared.gate;
-        gate.arrived(online.agent.as_str(), online.proof).await
+        let state = gate.arrived(online.agent.as_str(), online.proof).await?;
+        if state.is_none() && self.make_room().await? {
+            return gate.arrived(online.agent.as_str(), online.proof).await;
+        }
+        Ok(state)
+    }
+
+    /// Forgets one that waits and has gone: names that somebody made up keep nobody out for ever. Whether there was one.
+    async fn make_room(&self) -> Result<bool, StoreError> {
+        let Shared {
+            controller,
+            gate,
+            inventory,
+            ..
+        } = &*self.shared;
+        let is_there = |device: &str| {
+            EndpointId::from_wire(device).is_ok_and(|agent| controller.is_online(&agent))
+        };
+        let Some(away) = gate.away(is_there) else {
+            return Ok(false);
+        };
+        let gone = away.clone();
+        match call(inventory.store(), move |store| store.remove(&gone)).await {
+            // It was taken out a moment ago.
+            Ok(()) | Err(StoreError::NotFound(_)) => {}
+            Err(error) => return Err(error),
+        }
+        gate.forget(&away);
+        Ok(true)
     }
 
     /// Has a device checked.

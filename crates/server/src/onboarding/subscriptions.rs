@@ -10,6 +10,8 @@ use usphere_datamodel::operation::{
     Operation, Outcome, Set, SetOutcome, SetStatus, Setting,
 };
 
+use crate::limits::OWN_SUBSCRIPTIONS_BYTES_MAX;
+
 /// Where devices keep Subscriptions.
 pub(super) const TABLE: &str = "Device.LocalAgent.Subscription.";
 
@@ -21,6 +23,9 @@ pub(super) const KEPT: &str = "kept";
 
 /// Failures that are told; more of them say nothing new.
 const FAILURES_TOLD_MAX: usize = 3;
+
+/// What one is known by and compared by, beside its settings.
+const LOOKED_AT: [&str; 4] = ["ID", "NotifType", "Recipient", "ReferenceList"];
 
 /// What every one of them is like, beside its type and its references.
 const SETTINGS: [(&str, &str); 5] = [
@@ -46,6 +51,39 @@ pub(super) struct Found {
     /// The path of this server's row among the device's Controllers; none where the device does not tell.
     pub(super) recipient: Option<String>,
     pub(super) rows: Vec<ObjectValues>,
+}
+
+/// The rows that may be this server's, with what is looked at of each and nothing else: they are held while the device is
+/// asked to mend them.
+///
+/// # Errors
+/// That they are too many or too large to be looked at.
+pub(super) fn perhaps_ours(rows: &[ObjectValues]) -> Result<Vec<ObjectValues>, String> {
+    let mut found = Vec::new();
+    let mut bytes = 0;
+    for row in rows {
+        if !value(row, "ID").is_some_and(|id| id.starts_with(PREFIX)) {
+            continue;
+        }
+        let names = LOOKED_AT.into_iter().chain(SETTINGS.map(|(name, _)| name));
+        let told = names.filter_map(|name| Some((name.to_owned(), value(row, name)?.to_owned())));
+        let row = ObjectValues {
+            path: row.path.clone(),
+            parameters: told.collect(),
+        };
+        let texts = row.parameters.iter();
+        bytes += row.path.len()
+            + texts
+                .map(|(name, text)| name.len() + text.len())
+                .sum::<usize>();
+        if bytes > OWN_SUBSCRIPTIONS_BYTES_MAX {
+            return Err(format!(
+                "there are more whose ID begins with {PREFIX} than are looked at"
+            ));
+        }
+        found.push(row);
+    }
+    Ok(found)
 }
 
 /// What mends them, in the order in which it has to be asked.

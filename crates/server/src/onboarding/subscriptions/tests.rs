@@ -130,3 +130,19 @@ fn what_is_wanted_no_more_goes_and_what_is_not_ours_stays() {
     found.recipient = None;
     assert_eq!(mending(&wanted(), &found), []);
 }
+
+/// Of what a device has, only what may be the server's is held, and of that no more than is looked at.
+#[test]
+fn little_is_held_of_what_a_device_has() {
+    let mut found = kept();
+    changed(&mut found, 0, "X_ACME_Novel", &"x".repeat(1 << 20));
+    let others = (10..)
+        .take(1000)
+        .map(|number| row(number, &[("ID", "other")]));
+    let rows: Vec<_> = found.rows.iter().cloned().chain(others).collect();
+    let held = perhaps_ours(&rows).unwrap();
+    assert_eq!(held, kept().rows);
+    let many = (0..20_000).map(|number| row(number, &[("ID", "usphere:and-one-more")]));
+    let reason = perhaps_ours(&many.collect::<Vec<_>>()).unwrap_err();
+    assert!(reason.contains("usphere:"), "{reason}");
+}
