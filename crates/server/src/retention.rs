@@ -1,5 +1,6 @@
 //! What is kept long enough is forgotten.
 
+use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use usphere_store::{Milliseconds, Store, StoreError};
 
@@ -10,12 +11,16 @@ use crate::limits::RETENTION_INTERVAL;
 
 const DAY: Milliseconds = 24 * 3600 * 1000;
 
-/// Looks for what is old from time to time. Never ends by itself.
-pub(crate) async fn keep(store: Store, retention: Retention) {
+/// Looks for what is old from time to time, and when how long it is kept has changed. Never ends by itself.
+pub(crate) async fn keep(store: Store, mut retention: watch::Receiver<Retention>) {
     let mut ticks = interval(RETENTION_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        ticks.tick().await;
+        tokio::select! {
+            _ = ticks.tick() => {}
+            Ok(()) = retention.changed() => {}
+        }
+        let retention = *retention.borrow_and_update();
         if let Err(error) = forget(&store, retention, now()).await {
             tracing::error!(%error, "what is old could not be forgotten");
         }
@@ -25,10 +30,12 @@ pub(crate) async fn keep(store: Store, retention: Retention) {
 async fn forget(store: &Store, retention: Retention, now: Milliseconds) -> Result<(), StoreError> {
     let before = |days: u32| now.saturating_sub(i64::from(days) * DAY);
     let (events, audit) = (before(retention.events_days), before(retention.audit_days));
+    let contacts = before(retention.contacts_days);
     call(store, move |store| {
         // In pieces, so that other writes get between them.
         while store.prune_events(events)? > 0 {}
         while store.prune_audit(audit)? > 0 {}
+        store.prune_contacts(contacts)?;
         Ok(())
     })
     .await
@@ -36,7 +43,7 @@ async fn forget(store: &Store, retention: Retention, now: Milliseconds) -> Resul
 
 #[cfg(test)]
 mod tests {
-    use usphere_store::{AuditQuery, NewAuditEntry, NewEvent};
+    use usphere_store::{AuditQuery, ContactQuery, NewAuditEntry, NewContacts, NewEvent};
 
     use super::*;
 
@@ -59,10 +66,23 @@ mod tests {
                 ..NewAuditEntry::default()
             };
             store.begin_audit(entry).unwrap();
+            let contact = NewContacts {
+                source: "192.0.2.1".into(),
+                remote: "192.0.2.1:1".into(),
+                mtp: "WebSocket".into(),
+                endpoint_id: None,
+                reason: days.to_string(),
+                detail: String::new(),
+                first: at,
+                at,
+                count: 1,
+            };
+            store.add_contacts(vec![contact]).unwrap();
         }
         let retention = Retention {
             events_days: 1,
             audit_days: 3,
+            contacts_days: 4,
         };
         forget(&store, retention, now).await.unwrap();
         assert!(
@@ -74,5 +94,7 @@ mod tests {
         );
         let kept = store.audit(&AuditQuery::default(), 9).unwrap().entries;
         assert_eq!(kept.len(), 2);
+        let kept = store.contacts(&ContactQuery::default(), 9).unwrap();
+        assert_eq!(kept.contacts.len(), 2);
     }
 }

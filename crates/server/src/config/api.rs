@@ -36,6 +36,8 @@ pub struct Retention {
     pub events_days: u32,
     /// Days for which the audit is kept.
     pub audit_days: u32,
+    /// Days for which contacts that failed are kept after they came last.
+    pub contacts_days: u32,
 }
 
 impl Default for Retention {
@@ -43,6 +45,7 @@ impl Default for Retention {
         Self {
             events_days: 30,
             audit_days: 365,
+            contacts_days: 30,
         }
     }
 }
@@ -67,6 +70,7 @@ impl Retention {
         [
             ("retention.events_days", self.events_days),
             ("retention.audit_days", self.audit_days),
+            ("retention.contacts_days", self.contacts_days),
         ]
         .into_iter()
         .find_map(|(key, value)| (value == 0).then_some(key))
