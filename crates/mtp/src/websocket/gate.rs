@@ -92,16 +92,16 @@ impl Gate {
     }
 
     /// Lets in so many connections per second from now on, and so many from each source.
-    pub(super) fn set_pace(&self, per_second: u32, per_source_per_second: u32) {
+    pub(super) fn set_pace(&self, per_second: u32, per_source_per_second: u32, now: Instant) {
         let mut state = self.lock();
         state.limits.accepts_per_second = per_second;
         state.limits.accept_burst = per_second;
         state.limits.accepts_per_source_per_second = per_source_per_second;
-        state.pace.set(per_second, per_second);
+        state.pace.set(per_second, per_second, now);
         for source in state.sources.values_mut() {
             source
                 .pace
-                .set(per_source_per_second, per_source_per_second);
+                .set(per_source_per_second, per_source_per_second, now);
         }
     }
 
@@ -266,13 +266,13 @@ impl Pace {
         }
     }
 
-    /// Fills at another rate from now on; how long until it is full stays as it is.
-    fn set(&mut self, per_second: u32, burst: u32) {
-        let full_at = self.full_at;
-        *self = Self {
-            full_at,
-            ..Self::new(per_second, burst, full_at)
-        };
+    /// Fills at another rate from now on; as many tokens are out of it as were.
+    fn set(&mut self, per_second: u32, burst: u32, now: Instant) {
+        let debt = self.full_at.saturating_duration_since(now).as_nanos();
+        let out = debt / self.interval.as_nanos().max(1);
+        *self = Self::new(per_second, burst, now);
+        let out = u32::try_from(out).unwrap_or(u32::MAX);
+        self.full_at += self.interval.saturating_mul(out);
     }
 
     /// How long whoever takes a token now would have to wait before using it.
@@ -349,10 +349,10 @@ mod tests {
             count += 1;
         }
         assert!(count < 100, "{count}");
-        gate.set_pace(10_000, 10_000);
+        gate.set_pace(10_000, 10_000, now);
         let more = (0..1000).filter(|_| enter(&gate, HERE, now).is_ok());
         assert_eq!(more.count(), 1000);
-        gate.set_pace(1, 1);
+        gate.set_pace(1, 1, now);
         assert_eq!(enter(&gate, HERE, now).unwrap_err(), Shut::SourcePace);
     }
 
