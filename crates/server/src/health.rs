@@ -5,6 +5,7 @@
 //! again by itself until something can be written.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -33,6 +34,8 @@ pub(crate) enum StoreHealth {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, utoipa::ToSchema)]
 pub(crate) struct Readiness {
     pub(crate) store: StoreHealth,
+    /// Databases that were found damaged and lie aside; the log and the audit say what was saved.
+    pub(crate) damaged_kept: usize,
     /// Whether the server is about to end.
     pub(crate) stopping: bool,
 }
@@ -49,6 +52,8 @@ pub(crate) struct HealthWatch {
     /// The file of the store.
     database: PathBuf,
     stopped: watch::Receiver<bool>,
+    /// How many databases lie aside, as of the last look.
+    damaged_kept: AtomicUsize,
     last: Mutex<Option<(Instant, StoreHealth)>>,
 }
 
@@ -59,6 +64,7 @@ impl HealthWatch {
         stopped: watch::Receiver<bool>,
     ) -> Arc<Self> {
         Arc::new(Self {
+            damaged_kept: AtomicUsize::new(store.kept_aside().len()),
             store,
             database,
             stopped,
@@ -75,6 +81,7 @@ impl HealthWatch {
         };
         Readiness {
             store,
+            damaged_kept: self.damaged_kept.load(Ordering::Relaxed),
             stopping: *self.stopped.borrow(),
         }
     }
@@ -86,6 +93,8 @@ impl HealthWatch {
         let mut trouble: Option<StoreError> = None;
         loop {
             ticks.tick().await;
+            let kept = self.store.kept_aside().len();
+            self.damaged_kept.store(kept, Ordering::Relaxed);
             let found = self.store.stats().trouble;
             match (&trouble, &found) {
                 (None, Some(error)) => {

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::config::Rate;
@@ -13,10 +13,13 @@ use crate::limits::RATES_MAX;
 
 /// The buckets of all callers.
 #[derive(Debug)]
-pub(crate) struct Rates {
+pub(crate) struct Rates(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
     token: Bucket,
     address: Bucket,
-    full_again: Mutex<HashMap<Caller, Instant>>,
+    full_again: HashMap<Caller, Instant>,
 }
 
 /// Who has a bucket.
@@ -39,11 +42,18 @@ struct Bucket {
 
 impl Rates {
     pub(crate) fn new(rate: Rate) -> Self {
-        Self {
-            token: Bucket::new(rate.token_per_second, rate.token_burst),
-            address: Bucket::new(rate.address_per_second, rate.address_burst),
-            full_again: Mutex::default(),
-        }
+        let [token, address] = Bucket::both(rate);
+        Self(Mutex::new(State {
+            token,
+            address,
+            full_again: HashMap::new(),
+        }))
+    }
+
+    /// These are the rates from now on. What callers owe stays.
+    pub(crate) fn change(&self, rate: Rate) {
+        let mut state = self.lock();
+        [state.token, state.address] = Bucket::both(rate);
     }
 
     /// Buckets that hold `burst`, of whomever, into which one more comes each `interval`.
@@ -64,14 +74,12 @@ impl Rates {
     /// # Errors
     /// How long it takes until there is one in it.
     pub(crate) fn take(&self, caller: Caller, now: Instant) -> Result<(), Duration> {
-        let mut full_again = self
-            .full_again
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock();
         let bucket = match caller {
-            Caller::Address(_) => self.address,
-            Caller::Token(_) => self.token,
+            Caller::Address(_) => state.address,
+            Caller::Token(_) => state.token,
         };
+        let full_again = &mut state.full_again;
         let caller = match caller {
             Caller::Address(_) if !full_again.contains_key(&caller) => {
                 if full_again.len() >= RATES_MAX {
@@ -91,6 +99,10 @@ impl Rates {
         }
         full_again.insert(caller, full);
         Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -113,6 +125,14 @@ pub(crate) fn network(address: IpAddr) -> IpAddr {
 }
 
 impl Bucket {
+    /// That of a token, and that of an address.
+    fn both(rate: Rate) -> [Self; 2] {
+        [
+            Self::new(rate.token_per_second, rate.token_burst),
+            Self::new(rate.address_per_second, rate.address_burst),
+        ]
+    }
+
     fn new(per_second: u32, burst: u32) -> Self {
         let interval = Duration::from_secs(1) / per_second.max(1);
         Self {
@@ -153,6 +173,21 @@ mod tests {
     }
 
     #[test]
+    fn rates_that_are_changed_hold_for_those_who_are_known() {
+        let (rates, now) = (rates(), Instant::now());
+        let caller = Caller::Token(None);
+        while rates.take(caller, now).is_ok() {}
+        rates.change(Rate {
+            token_burst: 5,
+            token_per_second: 10,
+            address_per_second: 1,
+            address_burst: 1,
+        });
+        let more = (0..9).filter(|_| rates.take(caller, now).is_ok());
+        assert_eq!(more.count(), 2, "the three before are counted");
+    }
+
+    #[test]
     fn a_network_is_one_caller() {
         let (rates, now) = (rates(), Instant::now());
         let at = |text: &str| Caller::at(text.parse().unwrap());
@@ -172,13 +207,9 @@ mod tests {
         }
         assert_eq!(rates.take(address(1 << 30), now), Ok(()));
         assert!(rates.take(address(1 << 31), now).is_err());
-        assert!(rates.full_again.lock().unwrap().len() <= RATES_MAX + 1);
+        assert!(rates.lock().full_again.len() <= RATES_MAX + 1);
         let later = now + Duration::from_secs(9);
         assert_eq!(rates.take(address(1 << 31), later), Ok(()));
-        assert_eq!(
-            rates.full_again.lock().unwrap().len(),
-            1,
-            "full ones are forgotten"
-        );
+        assert_eq!(rates.lock().full_again.len(), 1, "full ones are forgotten");
     }
 }

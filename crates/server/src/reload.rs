@@ -6,10 +6,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
+use tokio::sync::watch;
 use usphere_mtp::tls::IdentityError;
+use usphere_mtp::websocket::DoorWatch;
 use usphere_runtime::ControllerTls;
 
-use crate::config::{Change, Config, keys};
+use crate::config::{Change, Config, Retention, keys};
+use crate::onboarding::Onboarding;
+use crate::rate::Rates;
 
 /// What a server needs of the program that runs it, to take up a configuration that has changed.
 pub trait Surroundings: Send + Sync {
@@ -49,8 +53,18 @@ pub enum ReloadError {
     Tls(#[from] IdentityError),
 }
 
+/// What takes up new values while it goes on.
+pub(crate) struct Live {
+    /// The Agents' door, where there is one.
+    pub(crate) door: Option<DoorWatch>,
+    pub(crate) onboarding: Onboarding,
+    pub(crate) rates: Arc<Rates>,
+    pub(crate) retention: watch::Sender<Retention>,
+}
+
 /// What reloads.
 pub(crate) struct Reloader {
+    live: Live,
     surroundings: Option<Arc<dyn Surroundings>>,
     tls: Option<ControllerTls>,
     /// What the server was started with, and what was reloaded last.
@@ -62,9 +76,11 @@ impl Reloader {
         started_with: &Config,
         tls: Option<ControllerTls>,
         surroundings: Option<Arc<dyn Surroundings>>,
+        live: Live,
     ) -> Self {
         let given = started_with.given.clone();
         Self {
+            live,
             surroundings,
             tls,
             given: Mutex::new((given.clone(), given)),
@@ -95,13 +111,20 @@ impl Reloader {
                         restart.push(key.name.to_owned());
                     }
                     Change::Reload if new != last.get(key.name) => {
-                        if apply(key.name, &config, surroundings.as_ref())? {
+                        let applies = match key.name {
+                            "log" => surroundings
+                                .log(config.log.as_deref())
+                                .map_err(ReloadError::Configuration)?,
+                            _ => true,
+                        };
+                        if applies {
                             applied.push(key.name.to_owned());
                         }
                     }
                     Change::Reload | Change::Restart => {}
                 }
             }
+            self.live.take_up(&config);
             *last = config.given;
         }
         let reloaded = Reloaded {
@@ -117,12 +140,22 @@ impl Reloader {
     }
 }
 
-/// Whether the new value holds from now on.
-fn apply(key: &str, config: &Config, surroundings: &dyn Surroundings) -> Result<bool, ReloadError> {
-    match key {
-        "log" => surroundings
-            .log(config.log.as_deref())
-            .map_err(ReloadError::Configuration),
-        _ => Ok(false),
+impl Live {
+    /// Has what the configuration says hold from now on: every key whose [`Change`] is a reload, but for the log.
+    fn take_up(&self, config: &Config) {
+        let links = &config.links;
+        if let Some(door) = &self.door {
+            door.set_pace(
+                links.accepts_per_second,
+                links.accepts_per_source_per_second,
+            );
+        }
+        self.onboarding.change(&config.onboarding);
+        self.rates.change(config.rate);
+        self.retention.send_if_modified(|retention| {
+            let has_changed = *retention != config.retention;
+            *retention = config.retention;
+            has_changed
+        });
     }
 }

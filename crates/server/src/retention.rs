@@ -1,5 +1,6 @@
 //! What is kept long enough is forgotten.
 
+use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use usphere_store::{Kept, KeptOperations, Milliseconds, Store, StoreError};
 
@@ -12,12 +13,16 @@ use crate::limits::RETENTION_INTERVAL;
 const HOUR: Milliseconds = 3600 * 1000;
 const DAY: Milliseconds = 24 * HOUR;
 
-/// Looks for what is old from time to time. Never ends by itself.
-pub(crate) async fn keep(store: Store, retention: Retention) {
+/// Looks for what is old from time to time, and when how long it is kept has changed. Never ends by itself.
+pub(crate) async fn keep(store: Store, mut retention: watch::Receiver<Retention>) {
     let mut ticks = interval(RETENTION_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        ticks.tick().await;
+        tokio::select! {
+            _ = ticks.tick() => {}
+            Ok(()) = retention.changed() => {}
+        }
+        let retention = *retention.borrow_and_update();
         if let Err(error) = forget(&store, retention, now()).await {
             health::not_kept(&error, "that what is old is forgotten");
         }
@@ -31,6 +36,7 @@ async fn forget(store: &Store, retention: Retention, now: Milliseconds) -> Resul
     };
     let events = kept(retention.events_days, retention.events_max);
     let audit = kept(retention.audit_days, retention.audit_max);
+    let contacts = now.saturating_sub(i64::from(retention.contacts_days) * DAY);
     let operations = KeptOperations {
         changes: kept(retention.operations_days, retention.operations_max),
         reads: kept(retention.operations_days, retention.reads_max),
@@ -39,14 +45,15 @@ async fn forget(store: &Store, retention: Retention, now: Milliseconds) -> Resul
     call(store, move |store| {
         store.prune_operations(operations)?;
         store.prune_events(events)?;
-        store.prune_audit(audit).map(drop)
+        store.prune_audit(audit)?;
+        store.prune_contacts(contacts)
     })
     .await
 }
 
 #[cfg(test)]
 mod tests {
-    use usphere_store::{AuditQuery, NewAuditEntry, NewEvent};
+    use usphere_store::{AuditQuery, ContactQuery, NewAuditEntry, NewContacts, NewEvent};
 
     use super::*;
 
@@ -69,10 +76,23 @@ mod tests {
                 ..NewAuditEntry::default()
             };
             store.begin_audit(entry).unwrap();
+            let contact = NewContacts {
+                source: "192.0.2.1".into(),
+                remote: "192.0.2.1:1".into(),
+                mtp: "WebSocket".into(),
+                endpoint_id: None,
+                reason: days.to_string(),
+                detail: String::new(),
+                first: at,
+                at,
+                count: 1,
+            };
+            store.add_contacts(vec![contact]).unwrap();
         }
         let retention = Retention {
             events_days: 1,
             audit_days: 3,
+            contacts_days: 4,
             ..Retention::default()
         };
         forget(&store, retention, now).await.unwrap();
@@ -85,5 +105,7 @@ mod tests {
         );
         let kept = store.audit(&AuditQuery::default(), 9).unwrap().entries;
         assert_eq!(kept.len(), 2);
+        let kept = store.contacts(&ContactQuery::default(), 9).unwrap();
+        assert_eq!(kept.contacts.len(), 2);
     }
 }

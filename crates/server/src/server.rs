@@ -12,7 +12,7 @@ use usphere_mtp::websocket::{BindError, Door, DoorWatch};
 use usphere_proto::EndpointId;
 use usphere_runtime::ControllerTls;
 use usphere_runtime::controller_host::{ControllerConfig, ControllerHost};
-use usphere_store::{Store, StoreError};
+use usphere_store::{NewAuditEntry, Salvaged, Store, StoreError};
 
 use crate::api::{self, Platform};
 use crate::audit::Audit;
@@ -26,10 +26,13 @@ use crate::metrics::{Counts, Exposition, Sources};
 use crate::onboarding::Onboarding;
 use crate::operations::Operations;
 use crate::rate::Rates;
-use crate::reload::{ReloadError, Reloaded, Reloader, Surroundings};
+use crate::reload::{Live, ReloadError, Reloaded, Reloader, Surroundings};
 use crate::tokens::Tokens;
 use crate::tracker::Tracker;
 use crate::{Config, descriptors, http, retention};
+
+/// How the audit names the server itself. No token has this name.
+const SELF: &str = "(server)";
 
 /// The key under which the store keeps the Endpoint ID.
 const ENDPOINT_ID: &str = "endpoint_id";
@@ -194,11 +197,12 @@ impl Server {
         let (presences, presence_recording) = events.presences();
         let tokens = Tokens::open(store.clone(), &token).await?;
         let audit = Audit::new(store.clone());
+        let (retention, keeping) = watch::channel(config.retention);
         let beside = [
             tokio::spawn(presence_recording),
-            tokio::spawn(retention::keep(store.clone(), config.retention)),
+            tokio::spawn(retention::keep(store.clone(), keeping)),
         ];
-        let tracking = tokio::spawn(tracker.telling(presences).run());
+        let tracking = tokio::spawn(tracker.telling(presences.clone()).run());
         let (stop, stopped) = watch::channel(false);
         let exposition = Arc::new(Exposition::new(
             &counts,
@@ -211,11 +215,19 @@ impl Server {
         ));
         let health = HealthWatch::new(store, data.database(), stopped.clone());
         let watching = tokio::spawn(Arc::clone(&health).watch());
-        let reloader = Arc::new(Reloader::new(&config, tls, surroundings));
+        let rates = Arc::new(Rates::new(config.rate));
+        let live = Live {
+            door: controller.door().cloned(),
+            onboarding: onboarding.clone(),
+            rates: Arc::clone(&rates),
+            retention,
+        };
+        let reloader = Arc::new(Reloader::new(&config, tls, surroundings, live));
         let platform = Arc::new(Platform {
             controller: controller.handle().clone(),
             inventory: inventory.clone(),
             events,
+            presences,
             operations: operations.clone(),
             doctor,
             onboarding,
@@ -228,7 +240,7 @@ impl Server {
             exposition,
             health,
             tokens,
-            rates: Rates::new(config.rate),
+            rates,
             audit,
             endpoint_id: endpoint_id.clone(),
             ws: ws_url.clone(),
@@ -420,6 +432,7 @@ async fn listen(
 fn tell_of_damage(store: &Store) {
     if let Some(salvaged) = store.salvaged() {
         tracing::error!(reason = salvaged.reason, aside = %salvaged.aside.display(), "the database was damaged; what could be read of it is in its place");
+        write_down(store, salvaged);
         for table in &salvaged.tables {
             let (name, kept, refused) = (&table.name, table.kept, table.refused);
             match table.is_whole && refused == 0 {
@@ -431,6 +444,32 @@ fn tell_of_damage(store: &Store) {
     }
     for aside in store.kept_aside() {
         tracing::warn!(aside = %aside.display(), "a database that was damaged is kept there; remove it when nothing of it is missed");
+    }
+}
+
+/// Has the audit tell of it, too, where it is found without the log.
+fn write_down(store: &Store, salvaged: &Salvaged) {
+    let tables = salvaged.tables.iter().map(|table| {
+        let (name, kept) = (&table.name, table.kept);
+        match table.is_whole && table.refused == 0 {
+            true => format!("{name}: all {kept}"),
+            false => format!("{name}: {kept}, others lost"),
+        }
+    });
+    let tables: Vec<_> = tables.collect();
+    let entry = NewAuditEntry {
+        at: inventory::now(),
+        actor: SELF.to_owned(),
+        action: "store.salvage".to_owned(),
+        target: salvaged
+            .aside
+            .file_name()
+            .map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
+        what: format!("{}; {}", salvaged.reason, tables.join(", ")),
+        ..NewAuditEntry::default()
+    };
+    if let Err(error) = store.begin_audit(entry) {
+        tracing::error!(%error, "the audit lacks that the database was damaged");
     }
 }
 

@@ -87,9 +87,7 @@ impl Tracker {
             }
             ControllerEvent::Offline { agent, .. } => {
                 told(&agent, self.inventory.left(agent.as_str()).await);
-                if let Some(presences) = &self.presences {
-                    presences.offline(agent.as_str());
-                }
+                self.tell(&agent, |presences| presences.offline(agent.as_str()));
             }
             ControllerEvent::Online(online) => {
                 let arrival = online.arrival;
@@ -134,10 +132,18 @@ impl Tracker {
         }
         let seen = self.inventory.seen(agent.as_str(), online.remote, state);
         told(&agent, seen.await);
-        if let Some(presences) = &self.presences {
+        self.tell(&agent, |presences| {
             presences.online(agent.as_str(), online.remote);
-        }
+        });
         self.onboarding.check(agent);
+    }
+
+    /// That a device comes and goes which nobody has let in is no event of it: the contact tells it.
+    fn tell(&self, agent: &EndpointId, tell: impl FnOnce(&Presences)) {
+        let presences = self.presences.as_ref();
+        if let Some(presences) = presences.filter(|_| !self.onboarding.is_pending(agent.as_str())) {
+            tell(presences);
+        }
     }
 
     fn reach(&self, arrival: u64) {

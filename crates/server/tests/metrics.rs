@@ -114,7 +114,7 @@ async fn metrics_need_the_token_at_the_api_and_health_does_not() {
     let health = bare("/healthz").await;
     assert_eq!((health.status, health.body), (200, json!({"status": "ok"})));
     let ready = bare("/readyz").await;
-    let expected = json!({"ready": true, "store": "ok", "stopping": false});
+    let expected = json!({"ready": true, "store": "ok", "damaged_kept": 0, "stopping": false});
     assert_eq!((ready.status, ready.body), (200, expected));
     assert_eq!(get(&server, "/api/v1/server").await.body["store"], "ok");
 

@@ -405,6 +405,46 @@ async fn subscriptions_that_are_put_at_the_same_time_are_all_kept() {
     }
 }
 
+/// A plain door that is open to other hosts lets nobody in by itself who comes from one, and does who comes from within.
+#[tokio::test]
+async fn who_comes_without_a_certificate_from_another_host_waits() {
+    // No packet is sent: this only asks which of our addresses others would see.
+    let socket = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
+    let ours = socket
+        .connect("198.51.100.1:9")
+        .and_then(|()| socket.local_addr());
+    let Ok(ours) = ours else {
+        eprintln!("left out: this machine has no address but the loopback one");
+        return;
+    };
+    let data = tempfile::tempdir().unwrap();
+    let config = Config {
+        insecure: true,
+        ws: ([0, 0, 0, 0], 0).into(),
+        ..config(data.path())
+    };
+    let server = Server::start(config).await.unwrap();
+    let port = server.ws_addr().port();
+    for (from, name, state) in [
+        (ours.ip(), "self::stranger", "pending"),
+        ([127, 0, 0, 1].into(), "self::neighbour", "approved"),
+    ] {
+        let door = std::net::SocketAddr::new(from, port);
+        let us = server.endpoint_id().clone();
+        let _played = Played::dial(door, us, name, polite).await;
+        let path = format!("/api/v1/devices/{name}");
+        let device = until(&server, &path, |device| {
+            device["serial_number"] != Value::Null
+        })
+        .await;
+        assert_eq!(device["state"], state, "{device}");
+    }
+    let body = r#"{"paths": ["Device."]}"#;
+    let refused = post(&server, "/api/v1/devices/self::stranger/get", body).await;
+    assert_eq!(refused.status, 409, "{refused:?}");
+    server.shutdown().await;
+}
+
 /// What a device refuses is told, and asked again at the next check.
 #[tokio::test]
 async fn what_a_device_does_not_take_is_told() {
@@ -451,7 +491,17 @@ async fn a_device_waits_until_it_is_approved() {
     let kinds: Vec<_> = events
         .map(|event| event["type"].as_str().unwrap())
         .collect();
-    assert_eq!(kinds, ["Online"], "nothing that it said");
+    assert!(
+        kinds.is_empty(),
+        "what a stranger does is no event of a device: {kinds:?}"
+    );
+    let contacts = get(&server, &format!("/api/v1/contacts?device={AGENT}"))
+        .await
+        .body;
+    assert_eq!(
+        contacts["contacts"][0]["reason"], "not_approved",
+        "{contacts}"
+    );
     assert_eq!(house.asked(), ["get", "protocol"]);
     for (state, count) in [("pending", 1), ("approved", 0)] {
         let listed = get(&server, &format!("/api/v1/devices?state={state}")).await;
@@ -471,6 +521,13 @@ async fn a_device_waits_until_it_is_approved() {
 
     let approved = post(&server, &format!("{DEVICE}/approve"), "").await;
     assert_eq!(approved.body["state"], "approved", "{approved:?}");
+    let events = until(&server, &format!("{DEVICE}/events"), |events| {
+        events["events"]
+            .as_array()
+            .is_some_and(|events| !events.is_empty())
+    })
+    .await;
+    assert_eq!(events["events"][0]["type"], "Online", "{events}");
     house.settle().await;
     assert_eq!(house.asked(), ["get", "get", "add", "schema"]);
     // The device says again what was not answered.
@@ -539,13 +596,19 @@ async fn a_supported_data_model_is_fetched_once_per_product() {
     let _played = one.settled(&server, AGENT).await;
     assert_eq!(one.asked(), ["get"]);
     let token = server.token();
-    let fresh = format!("Authorization: Bearer {token}\r\nCache-Control: no-cache\r\n");
-    let path = format!("{DEVICE}/schema");
-    let answer = raw(server.api_addr(), "POST", &path, &fresh, wanted).await;
-    assert!(!answer.head.contains("age: "), "{}", answer.head);
-    one.settle().await;
-    let schemas = one.asked().into_iter().filter(|kind| *kind == "schema");
-    assert_eq!(schemas.count(), 2, "{:?}", one.asked());
+    for (headers, query) in [("Cache-Control: no-cache\r\n", ""), ("", "?fresh=true")] {
+        one.forget_asked();
+        let headers = format!("Authorization: Bearer {token}\r\n{headers}");
+        let path = format!("{DEVICE}/schema{query}");
+        let answer = raw(server.api_addr(), "POST", &path, &headers, wanted).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert!(!answer.head.contains("age: "), "{}", answer.head);
+        one.settle().await;
+        let schemas = one.asked().into_iter().filter(|kind| *kind == "schema");
+        assert_eq!(schemas.count(), 2, "{:?}", one.asked());
+    }
+    let known = post(&server, &format!("{DEVICE}/schema?fresh=false"), wanted).await;
+    assert!(known.head.contains("age: "), "{}", known.head);
 }
 
 /// What was kept of a model cannot be read any more: it is fetched anew.

@@ -341,6 +341,16 @@ impl Store {
         }
     }
 
+    /// Forgets the contacts that came last before a moment.
+    ///
+    /// # Errors
+    /// What the backend says.
+    pub fn prune_contacts(&self, before: Milliseconds) -> Result<(), StoreError> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.prune_contacts(before),
+        }
+    }
+
     /// The number of the newest event of all; 0 before the first.
     ///
     /// # Errors

@@ -95,9 +95,6 @@ pub const CONTACTS_MAX: i64 = 10_000;
 /// Most of them that came from one address.
 pub const CONTACTS_PER_SOURCE_MAX: u32 = 100;
 
-/// How long contacts are kept after they came last, in milliseconds.
-pub const CONTACTS_TIME: i64 = 30 * 24 * 3600 * 1000;
-
 /// Longest name of a reason, in bytes.
 pub const CONTACT_REASON_BYTES_MAX: usize = 64;
 

@@ -26,11 +26,11 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Gate {
     state: Mutex<State>,
-    limits: ListenerLimits,
 }
 
 #[derive(Debug)]
 struct State {
+    limits: ListenerLimits,
     total: usize,
     pace: Pace,
     sources: HashMap<IpAddr, Source>,
@@ -86,9 +86,23 @@ impl Gate {
                 sources: HashMap::new(),
                 crowd_until: now,
                 swept: now,
+                limits,
             }),
-            limits,
         })
+    }
+
+    /// Lets in so many connections per second from now on, and so many from each source.
+    pub(super) fn set_pace(&self, per_second: u32, per_source_per_second: u32, now: Instant) {
+        let mut state = self.lock();
+        state.limits.accepts_per_second = per_second;
+        state.limits.accept_burst = per_second;
+        state.limits.accepts_per_source_per_second = per_source_per_second;
+        state.pace.set(per_second, per_second, now);
+        for source in state.sources.values_mut() {
+            source
+                .pace
+                .set(per_source_per_second, per_source_per_second, now);
+        }
     }
 
     /// Counts a connection from `address` until its permit is dropped.
@@ -100,7 +114,7 @@ impl Gate {
         let source = source_of(address);
         let mut state = self.lock();
         state.forget_sources(now);
-        match state.enter(source, &self.limits, now) {
+        match state.enter(source, now) {
             Ok(wait) => Ok(Admitted {
                 permit: Permit {
                     gate: Arc::clone(self),
@@ -110,7 +124,7 @@ impl Gate {
             }),
             Err(why) => Err(TurnedAway {
                 why,
-                retry_after: state.retry_after(why, &self.limits, now),
+                retry_after: state.retry_after(why, now),
             }),
         }
     }
@@ -119,7 +133,7 @@ impl Gate {
     pub(super) fn put_off(&self, why: Shut, now: Instant) -> TurnedAway {
         TurnedAway {
             why,
-            retry_after: self.lock().retry_after(why, &self.limits, now),
+            retry_after: self.lock().retry_after(why, now),
         }
     }
 
@@ -143,12 +157,8 @@ impl Gate {
 
 impl State {
     /// How long the connection has to wait for its turn.
-    fn enter(
-        &mut self,
-        source: IpAddr,
-        limits: &ListenerLimits,
-        now: Instant,
-    ) -> Result<Duration, Shut> {
+    fn enter(&mut self, source: IpAddr, now: Instant) -> Result<Duration, Shut> {
+        let limits = &self.limits;
         if self.total >= limits.connections_max {
             return Err(Shut::Total);
         }
@@ -180,7 +190,8 @@ impl State {
     }
 
     /// Spreads those who are turned away over the time that it takes to let them all in.
-    fn retry_after(&mut self, why: Shut, limits: &ListenerLimits, now: Instant) -> Duration {
+    fn retry_after(&mut self, why: Shut, now: Instant) -> Duration {
+        let limits = &self.limits;
         let pace = match why {
             Shut::Source | Shut::SourcePace => limits.accepts_per_source_per_second,
             Shut::Crowd | Shut::Handshakes | Shut::Total => limits.accepts_per_second,
@@ -255,6 +266,15 @@ impl Pace {
         }
     }
 
+    /// Fills at another rate from now on; as many tokens are out of it as were.
+    fn set(&mut self, per_second: u32, burst: u32, now: Instant) {
+        let debt = self.full_at.saturating_duration_since(now).as_nanos();
+        let out = debt / self.interval.as_nanos().max(1);
+        *self = Self::new(per_second, burst, now);
+        let out = u32::try_from(out).unwrap_or(u32::MAX);
+        self.full_at += self.interval.saturating_mul(out);
+    }
+
     /// How long whoever takes a token now would have to wait before using it.
     pub(super) fn wait(&self, now: Instant) -> Duration {
         let full_at = self.full_at.max(now) + self.interval;
@@ -314,6 +334,26 @@ mod tests {
         drop(first);
         let _again = enter(&gate, HERE, now).unwrap();
         assert_eq!(gate.connections(), 3);
+    }
+
+    #[test]
+    fn the_pace_can_be_changed_for_those_who_are_known_too() {
+        let (gate, now) = gate(ListenerLimits {
+            accepts_per_second: 1,
+            accept_burst: 1,
+            accepts_per_source_per_second: 1,
+            ..ListenerLimits::default()
+        });
+        let mut count = 0;
+        while enter(&gate, HERE, now).is_ok() {
+            count += 1;
+        }
+        assert!(count < 100, "{count}");
+        gate.set_pace(10_000, 10_000, now);
+        let more = (0..1000).filter(|_| enter(&gate, HERE, now).is_ok());
+        assert_eq!(more.count(), 1000);
+        gate.set_pace(1, 1, now);
+        assert_eq!(enter(&gate, HERE, now).unwrap_err(), Shut::SourcePace);
     }
 
     /// The first wait for their turns; the others are told to come back, all at other times, and the

@@ -88,6 +88,13 @@ pub struct DoorWatch {
 }
 
 impl DoorWatch {
+    /// Has the listener let in so many connections per second from now on, in the long run, and so many from one IPv4
+    /// address or IPv6 /64. Who is connected stays so.
+    pub fn set_pace(&self, per_second: u32, per_source_per_second: u32) {
+        self.gate
+            .set_pace(per_second, per_source_per_second, Instant::now());
+    }
+
     /// What the listener has done so far.
     pub fn counts(&self) -> DoorCounts {
         let of = |count: &AtomicU64| count.load(Ordering::Relaxed);

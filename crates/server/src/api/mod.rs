@@ -56,7 +56,7 @@ pub(crate) use self::upkeep::open_router;
 use crate::audit::Audit;
 use crate::console;
 use crate::doctor::Doctor;
-use crate::events::Events;
+use crate::events::{Events, Presences};
 use crate::health::{HealthWatch, StoreHealth};
 use crate::inventory::Inventory;
 use crate::limits::{BODY_BYTES_MAX, BODY_TIMEOUT};
@@ -73,6 +73,7 @@ pub(crate) struct Platform {
     pub(crate) controller: ControllerHandle,
     pub(crate) inventory: Inventory,
     pub(crate) events: Events,
+    pub(crate) presences: Presences,
     pub(crate) operations: Operations,
     pub(crate) doctor: Doctor,
     pub(crate) onboarding: Onboarding,
@@ -88,7 +89,7 @@ pub(crate) struct Platform {
     pub(crate) exposition: Arc<Exposition>,
     pub(crate) health: Arc<HealthWatch>,
     pub(crate) tokens: Tokens,
-    pub(crate) rates: Rates,
+    pub(crate) rates: Arc<Rates>,
     pub(crate) audit: Audit,
     pub(crate) endpoint_id: EndpointId,
     pub(crate) ws: String,

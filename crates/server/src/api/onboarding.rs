@@ -9,8 +9,8 @@
 //! | `GET /api/v1/models` | the products whose supported data model is known |
 //!
 //! The verb `schema` is answered from what is known of the device's product, with the seconds since it was told in
-//! `Age`, also while the device is away. With `Cache-Control: no-cache` the device is asked, and what is known is
-//! fetched anew.
+//! `Age`, also while the device is away. With `?fresh=true`, or with `Cache-Control: no-cache`, the device is asked, and
+//! what is known is fetched anew.
 
 use std::sync::Arc;
 
@@ -85,7 +85,16 @@ pub(super) async fn approve(
 ) -> Answer<Json<Shown>> {
     let known = platform.inventory.find(of.device).await?;
     trail.target(&known.endpoint_id);
+    let waited = platform.onboarding.is_pending(&known.endpoint_id);
     platform.onboarding.approve(&known.endpoint_id).await?;
+    // It was there before; from now on that is an event of it.
+    if waited
+        && let Ok(agent) = EndpointId::from_wire(&known.endpoint_id)
+        && platform.controller.is_online(&agent)
+        && let Some(Ok(remote)) = known.remote_address.as_deref().map(str::parse)
+    {
+        platform.presences.online(&known.endpoint_id, remote);
+    }
     let device = platform.inventory.find(known.endpoint_id).await?;
     Ok(Json(devices::shown(&platform, device)))
 }
@@ -164,6 +173,7 @@ pub(super) async fn known(
     device: &Device,
     operation: &Operation,
     headers: &HeaderMap,
+    is_fresh: bool,
 ) -> Answer<Option<Response>> {
     let Operation::SupportedModel(request) = operation else {
         return Ok(None);
@@ -172,7 +182,7 @@ pub(super) async fn known(
         return Ok(None);
     };
     let models = platform.onboarding.models();
-    if wants_fresh(headers) {
+    if is_fresh || wants_fresh(headers) {
         // What is known is kept where nobody can tell it anew.
         if let Ok(agent) = EndpointId::from_wire(&device.endpoint_id)
             && platform.controller.is_online(&agent)

@@ -58,6 +58,8 @@ pub(super) struct Manner {
     /// Seconds that the device may take; 30 where not given.
     #[param(minimum = 1, maximum = 600)]
     timeout: Option<u64>,
+    /// Whether the device is to be asked itself. Only `schema` is answered otherwise, from what is known of its product.
+    fresh: Option<bool>,
     /// Whether the answer is the outcome. `true` where not given; `Prefer: respond-async` is as good as `false`.
     wait: Option<bool>,
     /// Seconds that it may wait to be sent, where the answer is not waited for; a day where not given.
@@ -154,7 +156,14 @@ pub(super) async fn operate(
         EndpointId::from_wire(&known.endpoint_id).map_err(|_| OperationError::NotConnected)?;
     let is_plain_read = expiry.is_none() && key.is_none() && operations::is_repeatable(kind);
     if is_plain_read
-        && let Some(answer) = onboarding::known(&platform, &known, &operation, &headers).await?
+        && let Some(answer) = onboarding::known(
+            &platform,
+            &known,
+            &operation,
+            &headers,
+            manner.fresh.unwrap_or_default(),
+        )
+        .await?
     {
         return Ok(answer);
     }

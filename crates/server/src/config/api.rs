@@ -49,6 +49,8 @@ pub struct Retention {
     pub reads_max: u64,
     /// Hours for which an idempotency key is good after the end of its Operation, whatever the limits by number say.
     pub keys_hours: u32,
+    /// Days for which contacts that failed are kept after they came last.
+    pub contacts_days: u32,
 }
 
 impl Default for Retention {
@@ -62,6 +64,7 @@ impl Default for Retention {
             operations_max: 200_000,
             reads_max: 200_000,
             keys_hours: 24,
+            contacts_days: 30,
         }
     }
 }
@@ -88,6 +91,7 @@ impl Retention {
             ("retention.audit_days", self.audit_days),
             ("retention.operations_days", self.operations_days),
             ("retention.keys_hours", self.keys_hours),
+            ("retention.contacts_days", self.contacts_days),
         ]
         .into_iter()
         .find_map(|(key, value)| (value == 0).then_some(key))

@@ -16,7 +16,7 @@ use crate::inventory::Inventory;
 /// Who is let in.
 #[derive(Debug)]
 pub(super) struct Gate {
-    policy: FirstContact,
+    policy: Mutex<FirstContact>,
     inventory: Inventory,
     pending: Mutex<HashSet<String>>,
 }
@@ -25,7 +25,7 @@ impl Gate {
     /// `pending` are the devices that wait already.
     pub(super) fn new(policy: FirstContact, inventory: Inventory, pending: Vec<String>) -> Self {
         Self {
-            policy,
+            policy: Mutex::new(policy),
             inventory,
             pending: Mutex::new(pending.into_iter().collect()),
         }
@@ -33,7 +33,16 @@ impl Gate {
 
     /// Whether somebody may have to wait at all.
     pub(super) fn is_guarded(&self) -> bool {
-        self.policy != FirstContact::Open || !self.lock().is_empty()
+        self.policy() != FirstContact::Open || !self.lock().is_empty()
+    }
+
+    /// Who is let in from now on.
+    pub(super) fn set_policy(&self, policy: FirstContact) {
+        *self.policy.lock().unwrap_or_else(PoisonError::into_inner) = policy;
+    }
+
+    fn policy(&self) -> FirstContact {
+        *self.policy.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What a device that arrives is; none where it is not even to wait, since too many do.
@@ -43,7 +52,7 @@ impl Gate {
         proof: Proof,
     ) -> Result<Option<DeviceState>, StoreError> {
         let waits = self.is_pending(device);
-        if self.policy.admits(proof) {
+        if self.policy().admits(proof) {
             if waits {
                 self.approve(device).await?;
             }

@@ -60,7 +60,6 @@ struct Shared {
     recipient: String,
     queue: Queue,
     told: mpsc::Sender<Described>,
-    config: OnboardingConfig,
 }
 
 /// A Subscription that every device is to have.
@@ -100,11 +99,17 @@ impl Onboarding {
             controller,
             inventory,
             told,
-            config,
         });
         let checking = tokio::spawn(check_all(Arc::clone(&shared)));
         let writing = tokio::spawn(write(store, hearing));
         Ok((Self { shared }, [checking, writing]))
+    }
+
+    /// Who is let in at first contact, and how long a check holds, from now on. Who was let in stays so, and who waits does
+    /// until it comes again.
+    pub(crate) fn change(&self, config: &OnboardingConfig) {
+        self.shared.gate.set_policy(config.first_contact);
+        self.shared.queue.set_interval(config.check_interval());
     }
 
     /// What a device that arrives is; none where it is to be sent away, since too many wait already who are there.
@@ -345,7 +350,7 @@ async fn check_one(shared: Arc<Shared>, agent: EndpointId) {
 
 /// Twice as many at a time as would do, so that those who came together are checked one after the other.
 fn sweep_up(shared: &Shared) {
-    let ticks = shared.config.check_interval().as_secs() / SWEEP_INTERVAL.as_secs();
+    let ticks = shared.queue.interval().as_secs() / SWEEP_INTERVAL.as_secs();
     let share = shared.controller.online_count() as u64 / ticks.max(1);
     let most = usize::try_from(2 * share + 1).unwrap_or(usize::MAX);
     let is_online = |agent: &EndpointId| shared.controller.is_online(agent);

@@ -14,7 +14,8 @@ use crate::limits::{CHECK_REPEAT_MIN, CHECK_RETRY, CHECKS_WAITING_MAX};
 pub(super) struct Queue {
     state: Mutex<State>,
     pushed: Notify,
-    interval: Duration,
+    /// How long a check holds.
+    interval: Mutex<Duration>,
 }
 
 #[derive(Debug, Default)]
@@ -47,7 +48,21 @@ impl Queue {
         Self {
             state: Mutex::default(),
             pushed: Notify::new(),
-            interval,
+            interval: Mutex::new(interval),
+        }
+    }
+
+    /// How long a check holds.
+    pub(super) fn interval(&self) -> Duration {
+        *self.interval.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A check holds so long from now on; those that were made before are repeated no later than that.
+    pub(super) fn set_interval(&self, interval: Duration) {
+        *self.interval.lock().unwrap_or_else(PoisonError::into_inner) = interval;
+        let mut state = self.lock();
+        for checked in state.checked.values_mut() {
+            checked.due = checked.due.min(checked.at + interval);
         }
     }
 
@@ -93,8 +108,8 @@ impl Queue {
             .map_or(0, |checked| checked.failures);
         let failures = if is_well { 0 } else { before + 1 };
         let pause = match failures {
-            0 => self.interval,
-            count => (CHECK_RETRY * 2_u32.saturating_pow(count.min(16) - 1)).min(self.interval),
+            0 => self.interval(),
+            count => (CHECK_RETRY * 2_u32.saturating_pow(count.min(16) - 1)).min(self.interval()),
         };
         let checked = Checked {
             at: now,

@@ -6,8 +6,10 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params, params_from_iter};
 
 use super::statements::Done;
-use crate::limits::{CONTACTS_MAX, CONTACTS_PER_SOURCE_MAX, CONTACTS_TIME};
-use crate::{Contact, ContactListing, ContactOf, ContactPlace, ContactQuery, NewContacts};
+use crate::limits::{CONTACTS_MAX, CONTACTS_PER_SOURCE_MAX};
+use crate::{
+    Contact, ContactListing, ContactOf, ContactPlace, ContactQuery, Milliseconds, NewContacts,
+};
 
 /// The table. (Its step stands in `schema.rs`.)
 pub(super) const TABLES: &str = "
@@ -70,11 +72,6 @@ fn prune(connection: &Connection, added: &[NewContacts]) -> Done {
             )?
             .execute(params![source, CONTACTS_PER_SOURCE_MAX])?;
     }
-    if let Some(now) = added.iter().map(|contact| contact.at).max() {
-        connection
-            .prepare_cached("DELETE FROM contacts WHERE at < ?1")?
-            .execute([now - CONTACTS_TIME])?;
-    }
     connection
         .prepare_cached(
             "DELETE FROM contacts WHERE id IN (
@@ -82,6 +79,14 @@ fn prune(connection: &Connection, added: &[NewContacts]) -> Done {
             )",
         )?
         .execute([CONTACTS_MAX])?;
+    Ok(())
+}
+
+/// Forgets those that came last before this moment. They are few enough for one go.
+pub(super) fn prune_before(connection: &Connection, before: Milliseconds) -> Done {
+    connection
+        .prepare_cached("DELETE FROM contacts WHERE at < ?1")?
+        .execute([before])?;
     Ok(())
 }
 
@@ -257,9 +262,7 @@ mod tests {
         let kept = of(&store, &[ContactOf::Source("10.0.0.9".into())]).len();
         assert_eq!(kept, CONTACTS_PER_SOURCE_MAX as usize);
         assert_eq!(of(&store, &[ContactOf::Source("10.0.0.1".into())]).len(), 1);
-        store
-            .add_contacts(vec![contact("10.0.0.2", None, "new", CONTACTS_TIME + 4)])
-            .unwrap();
+        store.prune_contacts(5).unwrap();
         let left = of(&store, &[ContactOf::Source("10.0.0.1".into())]);
         assert_eq!(left, []);
     }

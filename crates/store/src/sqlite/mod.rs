@@ -187,6 +187,11 @@ impl Sqlite {
             .write(move |connection| contacts::add(connection, &contacts))
     }
 
+    pub(crate) fn prune_contacts(&self, before: Milliseconds) -> Result<(), StoreError> {
+        self.writer
+            .write(move |connection| contacts::prune_before(connection, before))
+    }
+
     pub(crate) fn contacts(
         &self,
         query: &ContactQuery,

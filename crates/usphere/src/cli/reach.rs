@@ -88,7 +88,12 @@ pub(crate) enum Way {
     /// An Agent that dials in.
     Listen(Direct),
     /// A device of the server.
-    Server { server: ServerReach, device: String },
+    Server {
+        server: ServerReach,
+        device: String,
+        /// Whether the device is to be asked itself, also where the server knows the answer.
+        fresh: bool,
+    },
 }
 
 /// A connection of our own.
@@ -136,6 +141,7 @@ impl Reach {
                 Way::Server {
                     server: self.server.clone(),
                     device: words.remove(0),
+                    fresh: false,
                 }
             }
         };

@@ -208,15 +208,19 @@ impl Api {
         }
     }
 
-    /// Has a device carry an Operation out.
+    /// Has a device carry an Operation out; with `fresh` it is asked also where the server knows the answer.
     pub(crate) async fn execute(
         &mut self,
         device: &str,
         operation: &Operation,
+        fresh: bool,
     ) -> Result<Outcome, AskError> {
         let seconds = self.patience.as_millis().div_ceil(1000);
         let kind = operation.kind();
-        let path = format!("{}/{kind}?timeout={seconds}", device_path(device));
+        let mut path = format!("{}/{kind}?timeout={seconds}", device_path(device));
+        if fresh {
+            path += "&fresh=true";
+        }
         let body = body_of(operation).map_err(AskError::Other)?;
         let (status, answer) = self
             .ask(Method::POST, &path, Some(&body))

@@ -27,7 +27,12 @@ pub(crate) enum Transport {
     /// We are its Controller.
     Direct(Box<Direct>),
     /// A server is, and this is its device.
-    Server { api: Box<Api>, device: String },
+    Server {
+        api: Box<Api>,
+        device: String,
+        /// Whether the device is to be asked itself.
+        fresh: bool,
+    },
 }
 
 /// Why nothing came of an Operation.
@@ -45,9 +50,14 @@ impl Transport {
         Ok(match way {
             Way::Dial(to) => Self::Direct(Box::new(Direct::dial(to, patience).await?)),
             Way::Listen(at) => Self::Direct(Box::new(Direct::listen(at, patience).await?)),
-            Way::Server { server, device } => Self::Server {
+            Way::Server {
+                server,
+                device,
+                fresh,
+            } => Self::Server {
                 api: Box::new(Api::connect(&server, patience).await?),
                 device,
+                fresh,
             },
         })
     }
@@ -60,7 +70,9 @@ impl Transport {
                 Self::Direct(direct) => {
                     direct.execute(operation).await.map_err(AskError::Operation)
                 }
-                Self::Server { api, device } => api.execute(device, &operation).await,
+                Self::Server { api, device, fresh } => {
+                    api.execute(device, &operation, *fresh).await
+                }
             }
         })
         .await
@@ -71,7 +83,7 @@ impl Transport {
     pub(crate) async fn follow(&mut self) -> Result<Feed, Failure> {
         match self {
             Self::Direct(direct) => Ok(Feed::Direct(Box::new(direct.follow()))),
-            Self::Server { api, device } => {
+            Self::Server { api, device, .. } => {
                 let stream = EventStream::open(api.live(device));
                 let stream = patiently("waiting for the server", stream).await?;
                 Ok(Feed::Server(Box::new(stream)))

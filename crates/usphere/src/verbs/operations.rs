@@ -92,7 +92,7 @@ impl Later {
         operation: Operation,
     ) -> Result<Exit, Failure> {
         match way {
-            Way::Server { server, device } if self.later => block_on(async {
+            Way::Server { server, device, .. } if self.later => block_on(async {
                 let mut api = Api::connect(&server, manner.timeout).await?;
                 let kept = api.submit(&device, &operation, self.expires).await?;
                 if manner.json {

@@ -4,7 +4,7 @@ use clap::Args;
 use usphere_datamodel::operation::{Operation, SupportedModel};
 
 use super::operations::Later;
-use crate::cli::reach::Reach;
+use crate::cli::reach::{Reach, Way};
 use crate::failure::{Exit, Failure};
 
 const USAGE: &str = "usphere schema DEVICE PATH...
@@ -20,6 +20,9 @@ pub(crate) struct Options {
     /// Leave out what lies below the direct children
     #[arg(long)]
     first_level: bool,
+    /// Ask the device itself, and have the server learn anew what its product can do
+    #[arg(long, conflicts_with_all = ["agent", "listen", "later"])]
+    fresh: bool,
     #[command(flatten)]
     later: Later,
     #[command(flatten)]
@@ -28,7 +31,10 @@ pub(crate) struct Options {
 
 impl Options {
     pub(crate) fn run(self) -> Result<Exit, Failure> {
-        let (way, paths) = self.reach.way(self.words)?;
+        let (mut way, paths) = self.reach.way(self.words)?;
+        if let Way::Server { fresh, .. } = &mut way {
+            *fresh = self.fresh;
+        }
         let operation = Operation::SupportedModel(SupportedModel {
             first_level_only: self.first_level,
             ..SupportedModel::all(super::at_least_one(paths, "PATH", USAGE)?)

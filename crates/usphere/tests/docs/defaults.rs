@@ -209,11 +209,11 @@ fn manners() -> Vec<Row> {
             "contacts that failed that are kept",
             format!(
                 "{} days; {} in all, {} of one address",
-                store::CONTACTS_TIME / 86_400_000,
+                Config::new("").retention.contacts_days,
                 store::CONTACTS_MAX,
                 store::CONTACTS_PER_SOURCE_MAX
             ),
-            "not",
+            "`retention.contacts_days`, the numbers not",
         ),
         row(
             "time that `operate` waits for a command to complete",

@@ -13,14 +13,22 @@ const fn number(name: &'static str, default: &'static str, meaning: &'static str
     }
 }
 
+/// A number that is taken up by a reload.
+const fn live(name: &'static str, default: &'static str, meaning: &'static str) -> Key {
+    Key {
+        change: Change::Reload,
+        ..number(name, default, meaning)
+    }
+}
+
 /// How Agents are let in, and how their links are kept.
 pub(super) const LINKS: &[Key] = &[
-    number(
+    live(
         "links.accepts_per_second",
         "500",
         "Connections that are let in per second, in the long run. Whoever would have to wait for long is told when to come back.",
     ),
-    number(
+    live(
         "links.accepts_per_source_per_second",
         "200",
         "The same from one IPv4 address or IPv6 /64.",
@@ -64,9 +72,9 @@ pub(super) const ONBOARDING: &[Key] = &[
         kind: "`approval`, `certificate` or `open`",
         default: Some("\"certificate\""),
         example: "\"certificate\"",
-        change: Change::Restart,
+        change: Change::Reload,
         meaning: "Who is let in at first contact: nobody before somebody approves them; who has a certificate that `tls_ca` \
-            vouches for, or comes from within this host; everybody. All others wait for approval.",
+            vouches for, or comes from within this host; everybody. All others wait for approval. Who was let in stays so.",
     },
     Key {
         name: "onboarding.subscriptions",
@@ -76,7 +84,7 @@ pub(super) const ONBOARDING: &[Key] = &[
         change: Change::Restart,
         meaning: "Whether the server keeps Subscriptions of its own on every device.",
     },
-    number(
+    live(
         "onboarding.check_minutes",
         "360",
         "Minutes after which a device that stays connected is checked again: who it is, and whether the Subscriptions are as they should be.",
@@ -85,22 +93,22 @@ pub(super) const ONBOARDING: &[Key] = &[
 
 /// How many requests the API takes.
 pub(super) const RATE: &[Key] = &[
-    number(
+    live(
         "rate.token_per_second",
         "5000",
         "Requests with one token that are taken per second, in the long run; beyond that they are answered with 429.",
     ),
-    number(
+    live(
         "rate.token_burst",
         "20000",
         "Requests with one token that are taken at once, after a pause.",
     ),
-    number(
+    live(
         "rate.address_per_second",
         "100",
         "Requests without a valid token that are taken per second from one IPv4 address or IPv6 /64.",
     ),
-    number(
+    live(
         "rate.address_burst",
         "1000",
         "The same at once, after a pause.",
@@ -109,44 +117,49 @@ pub(super) const RATE: &[Key] = &[
 
 /// How long things are kept.
 pub(super) const RETENTION: &[Key] = &[
-    number(
+    live(
         "retention.events_days",
         "30",
         "Days for which events are kept, but for those beyond `retention.events_max`.",
     ),
-    number(
+    live(
         "retention.events_max",
         "1000000",
         "Events of all devices together that are kept, the newest; 0 for as many as there are. With 100,000 devices the default is ten of each; each takes about half a KiB on disk.",
     ),
-    number(
+    live(
         "retention.audit_days",
         "365",
         "Days for which the audit is kept.",
     ),
-    number(
+    live(
         "retention.audit_max",
         "1000000",
         "Entries of the audit that are kept, the newest; 0 for as many as there are.",
     ),
-    number(
+    live(
         "retention.operations_days",
         "30",
         "Days for which operations are kept after their end.",
     ),
-    number(
+    live(
         "retention.operations_max",
         "200000",
         "Operations that may have changed something (set, add, delete, operate) that are kept after their end, the newest; 0 for as many as there are, up to 1 GiB.",
     ),
-    number(
+    live(
         "retention.reads_max",
         "200000",
         "The same of operations that only read, up to 512 MiB. They push out no others.",
     ),
-    number(
+    live(
         "retention.keys_hours",
         "24",
         "Hours for which an `Idempotency-Key` is good after the end of its operation, also where the limits by number would push it out.",
+    ),
+    live(
+        "retention.contacts_days",
+        "30",
+        "Days for which contacts that failed are kept after they came last.",
     ),
 ];
