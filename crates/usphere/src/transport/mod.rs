@@ -60,7 +60,7 @@ impl Transport {
                 Self::Direct(direct) => {
                     direct.execute(operation).await.map_err(AskError::Operation)
                 }
-                Self::Server { api, device } => api.execute(device, &operation).await,
+                Self::Server { api, device } => api.execute(device, &operation, None).await,
             }
         })
         .await
