@@ -418,6 +418,36 @@ async fn what_a_device_does_not_take_is_told() {
     );
 }
 
+/// A device that has no DeviceInfo is one of another kind, and no contact that failed.
+#[tokio::test]
+async fn a_device_without_device_info_is_well() {
+    let data = tempfile::tempdir().unwrap();
+    let server = server(data.path()).await;
+    let small = |request: RequestType| match request {
+        RequestType::Get(get) => {
+            let results = get.param_paths.into_iter().map(|path| {
+                let is_itself = path == "Device.LocalAgent.EndpointID";
+                let found = ResolvedPathResult {
+                    resolved_path: "Device.LocalAgent.".into(),
+                    result_params: BTreeMap::from([("EndpointID".into(), AGENT.into())]),
+                };
+                RequestedPathResult {
+                    requested_path: path,
+                    err_code: if is_itself { 0 } else { 7026 },
+                    resolved_path_results: if is_itself { vec![found] } else { vec![] },
+                    ..RequestedPathResult::default()
+                }
+            });
+            let req_path_results = results.collect();
+            Reply::Response(GetResp { req_path_results }.into())
+        }
+        other => polite(other),
+    };
+    let _played = Played::introduced(&server, AGENT, small).await;
+    let contacts = get(&server, "/api/v1/contacts").await.body;
+    assert_eq!(contacts["contacts"], json!([]));
+}
+
 /// Nothing is asked of a device that waits but who it is, and nothing that it says is taken, until it is approved.
 #[tokio::test]
 async fn a_device_waits_until_it_is_approved() {

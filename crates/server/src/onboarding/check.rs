@@ -28,6 +28,9 @@ const IDENTITY: [&str; 6] = [
     "SoftwareVersion",
 ];
 
+/// What every Agent has. (TR-181 2.19)
+const ITSELF: &str = "Device.LocalAgent.EndpointID";
+
 /// What is asked for the whole of its data model.
 const ROOT: &str = "Device.";
 
@@ -86,7 +89,7 @@ impl<'c> Check<'c> {
             answer => answer?,
         };
         let mut said = identity(&answer);
-        if said == Description::default() {
+        if said == Description::default() && !self.shows_itself().await? {
             let controller = &self.shared.controller;
             controller.report(self.agent, ContactFault::ShowsNothing);
         }
@@ -116,6 +119,16 @@ impl<'c> Check<'c> {
             Outcome::Get(outcome) => Ok(outcome),
             _ => Err(another()),
         }
+    }
+
+    /// Whether it lets this server see what every Agent has. One that has no `DeviceInfo` does, and nothing is wrong with it.
+    async fn shows_itself(&self) -> Result<bool, OperationError> {
+        let answer = self.get(vec![ITSELF.to_owned()]).await?;
+        let shows = |status: &GetStatus| match status {
+            GetStatus::Failed(_) => false,
+            GetStatus::Found(objects) => objects.iter().any(|object| !object.parameters.is_empty()),
+        };
+        Ok(answer.results.iter().any(|result| shows(&result.status)))
     }
 
     /// Whether it has another software than when it was asked which versions of USP it speaks.
