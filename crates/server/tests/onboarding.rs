@@ -586,6 +586,34 @@ async fn a_supported_data_model_is_fetched_once_per_product() {
     assert_eq!(schemas.count(), 2, "{:?}", one.asked());
 }
 
+/// One device that goes away while it tells its model keeps no other of its product from telling it.
+#[tokio::test]
+async fn a_device_that_goes_away_while_it_tells_its_model_is_passed_over() {
+    let data = tempfile::tempdir().unwrap();
+    let server = server(data.path()).await;
+    let house = House::new("1.0");
+    let (asked, mut is_asked) = tokio::sync::mpsc::unbounded_channel();
+    let inside = Arc::clone(&house.0);
+    let played = Played::connect(&server, AGENT, move |request| match request {
+        RequestType::GetSupportedDm(_) => {
+            asked.send(()).unwrap();
+            Reply::Nothing
+        }
+        other => inside.lock().unwrap().answer(other),
+    })
+    .await;
+    is_asked.recv().await.unwrap();
+    played.sender.close(1000, "");
+    until(&server, DEVICE, |device| device["online"] == false).await;
+    let other = House::new("1.0");
+    let _other = other.settled(&server, "self::agent-2").await;
+    assert!(other.asked().contains(&"schema"), "{:?}", other.asked());
+    // It itself is left alone for a while, though its word would confirm what the other said.
+    house.forget_asked();
+    let _again = house.settled(&server, AGENT).await;
+    assert_eq!(house.asked(), ["get"]);
+}
+
 /// What was kept of a model cannot be read any more: it is fetched anew.
 #[tokio::test]
 async fn a_damaged_model_is_in_nobodys_way() {

@@ -224,7 +224,13 @@ impl<'c> Check<'c> {
 
     fn not_learnt(&self, fetch: Fetch, error: &OperationError) {
         tracing::info!(agent = %self.agent, %error, "the device does not tell its supported data model");
-        self.shared.models.failed(fetch);
+        let models = &self.shared.models;
+        match error {
+            OperationError::Disconnected | OperationError::NotConnected => {
+                models.lost(fetch, self.agent.as_str());
+            }
+            _ => models.failed(fetch),
+        }
     }
 }
 
