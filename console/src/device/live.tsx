@@ -67,6 +67,10 @@ export function LiveProvider({ device, children }: { device: string; children: R
           }
           wasAway = !isOnline;
           void queries.invalidateQueries({ queryKey: ["device", device] });
+        } else if (event.name === "reset") {
+          // The server was put back to a backup: its numbers begin again from there.
+          last = (JSON.parse(event.data) as { last: number }).last;
+          setTold([]);
         } else if (event.name === "message") {
           const heard = JSON.parse(event.data) as DeviceEvent;
           last = Math.max(last, heard.id);

@@ -118,10 +118,11 @@ pub const DESCRIBED_TOGETHER_MAX: usize = 512;
 /// Supported data models that are fetched at the same time: each is large.
 pub const MODEL_FETCHES_MAX: usize = 4;
 
-/// How long after a failure the supported data model of a product is not asked for again.
+/// How long after a failure the supported data model of a product is not asked for again, or not of a device that went
+/// away while it told it.
 pub const MODEL_RETRY: Duration = Duration::from_secs(600);
 
-/// Products of which that is remembered.
+/// Products, and devices, of which that is remembered.
 pub const MODELS_FAILED_MAX: usize = 1000;
 
 /// Devices of one product that are heard on its model until two of them agree.

@@ -128,6 +128,43 @@ async fn a_stream_tells_what_comes_and_can_be_taken_up_again() {
 }
 
 /// That devices come and go is kept too, and all devices can be followed at once.
+/// A server that was put back to a backup knows less than its readers: they are told, and hear what comes.
+#[tokio::test]
+async fn who_is_further_than_the_store_begins_at_its_end() {
+    let data = tempfile::tempdir().unwrap();
+    let server = server(data.path()).await;
+    let mut agent = Played::introduced(&server, "self::agent-1", polite).await;
+    let newest = until(&server, "/api/v1/events", |page| !page["next"].is_null()).await;
+    let newest = newest["next"].as_i64().unwrap();
+    let mut streams = Vec::new();
+    for path in ["/api/v1/devices/agent-1", "/api/v1"] {
+        let page = get(&server, &format!("{path}/events?after=1000000")).await;
+        assert_eq!(page.body, json!({"events": [], "reset": newest}), "{path}");
+        let page = get(&server, &format!("{path}/events?after={newest}")).await;
+        assert_eq!(page.body, json!({"events": []}), "{path}");
+        let path = format!("{path}/events/live");
+        let position = "Last-Event-ID: 1000000\r\n";
+        let mut live = Live::open(&server, &path, position).await.ok().unwrap();
+        let told = live.next().await.unwrap();
+        assert_eq!(
+            told,
+            ("reset".into(), Some(newest), json!({"last": newest}))
+        );
+        streams.push(live);
+    }
+    notify(&agent, &server, "one", "1");
+    answered(&mut agent).await;
+    for mut live in streams {
+        loop {
+            let (name, id, told) = live.next().await.unwrap();
+            if name == "message" {
+                assert_eq!((id, &told["value"]), (Some(newest + 1), &json!("1")));
+                break;
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn all_devices_are_listed_and_followed_together() {
     let data = tempfile::tempdir().unwrap();

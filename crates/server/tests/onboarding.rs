@@ -333,6 +333,14 @@ async fn subscriptions_are_kept_on_every_device_and_healed() {
     let put = request(&server, "PUT", path, &wish.to_string()).await;
     assert_eq!(put.status, 200, "{put:?}");
     assert_eq!(put.body["type"], "ValueChange");
+    let audited = get(&server, "/api/v1/audit?action=subscription.put")
+        .await
+        .body;
+    let entry = &audited["audit"][0];
+    assert_eq!(
+        (&entry["target"], &entry["what"]),
+        (&json!("wan"), &json!("ValueChange, Device.A., Device.B.C"))
+    );
     house.settle().await;
     let wan = &house.subscriptions()["usphere:wan"];
     assert_eq!(wan["ReferenceList"], "Device.A.,Device.B.C");
@@ -456,6 +464,36 @@ async fn what_a_device_does_not_take_is_told() {
         device["subscriptions"],
         "cannot be read: no such path (7026)"
     );
+}
+
+/// A device that has no DeviceInfo is one of another kind, and no contact that failed.
+#[tokio::test]
+async fn a_device_without_device_info_is_well() {
+    let data = tempfile::tempdir().unwrap();
+    let server = server(data.path()).await;
+    let small = |request: RequestType| match request {
+        RequestType::Get(get) => {
+            let results = get.param_paths.into_iter().map(|path| {
+                let is_itself = path == "Device.LocalAgent.EndpointID";
+                let found = ResolvedPathResult {
+                    resolved_path: "Device.LocalAgent.".into(),
+                    result_params: BTreeMap::from([("EndpointID".into(), AGENT.into())]),
+                };
+                RequestedPathResult {
+                    requested_path: path,
+                    err_code: if is_itself { 0 } else { 7026 },
+                    resolved_path_results: if is_itself { vec![found] } else { vec![] },
+                    ..RequestedPathResult::default()
+                }
+            });
+            let req_path_results = results.collect();
+            Reply::Response(GetResp { req_path_results }.into())
+        }
+        other => polite(other),
+    };
+    let _played = Played::introduced(&server, AGENT, small).await;
+    let contacts = get(&server, "/api/v1/contacts").await.body;
+    assert_eq!(contacts["contacts"], json!([]));
 }
 
 /// Nothing is asked of a device that waits but who it is, and nothing that it says is taken, until it is approved.
@@ -609,6 +647,34 @@ async fn a_supported_data_model_is_fetched_once_per_product() {
     }
     let known = post(&server, &format!("{DEVICE}/schema?fresh=false"), wanted).await;
     assert!(known.head.contains("age: "), "{}", known.head);
+}
+
+/// One device that goes away while it tells its model keeps no other of its product from telling it.
+#[tokio::test]
+async fn a_device_that_goes_away_while_it_tells_its_model_is_passed_over() {
+    let data = tempfile::tempdir().unwrap();
+    let server = server(data.path()).await;
+    let house = House::new("1.0");
+    let (asked, mut is_asked) = tokio::sync::mpsc::unbounded_channel();
+    let inside = Arc::clone(&house.0);
+    let played = Played::connect(&server, AGENT, move |request| match request {
+        RequestType::GetSupportedDm(_) => {
+            asked.send(()).unwrap();
+            Reply::Nothing
+        }
+        other => inside.lock().unwrap().answer(other),
+    })
+    .await;
+    is_asked.recv().await.unwrap();
+    played.sender.close(1000, "");
+    until(&server, DEVICE, |device| device["online"] == false).await;
+    let other = House::new("1.0");
+    let _other = other.settled(&server, "self::agent-2").await;
+    assert!(other.asked().contains(&"schema"), "{:?}", other.asked());
+    // It itself is left alone for a while, though its word would confirm what the other said.
+    house.forget_asked();
+    let _again = house.settled(&server, AGENT).await;
+    assert_eq!(house.asked(), ["get"]);
 }
 
 /// What was kept of a model cannot be read any more: it is fetched anew.

@@ -122,6 +122,14 @@ impl Store {
         sqlite::files::examine(path)
     }
 
+    /// The tokens in the SQLite database in the file `path`; none where its version knows none. Nothing is changed.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn tokens_in(path: &Path) -> Result<Vec<Token>, StoreError> {
+        sqlite::files::tokens(path)
+    }
+
     /// Brings the SQLite database in the file `path`, which nobody uses, to the schema version `to`, or to the newest.
     /// What an older version does not know is lost on the way down; with `keeps_copy` the file as it was is kept beside
     /// it.

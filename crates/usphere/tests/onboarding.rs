@@ -71,6 +71,15 @@ fn a_device_waits_is_approved_and_gets_its_subscriptions() {
         let ran = house.run(&["devices", "list", "--pending"]).ended(0);
         ran.out.contains("online, pending").then_some(())
     });
+    for (filter, is_listed) in [
+        (["--search", AGENT], true),
+        (["--search", "nobody"], false),
+        (["--tag", "lab"], false),
+    ] {
+        let words = [&["devices", "list", "--pending"][..], &filter].concat();
+        let out = house.run(&words).ended(0).out;
+        assert_eq!(out.contains(AGENT), is_listed, "{filter:?}: {out}");
+    }
     house
         .run(&["get", AGENT, "Device.DeviceInfo.Manufacturer"])
         .ended(3)

@@ -107,10 +107,22 @@ fn a_verb_with_later_is_kept_for_a_device_that_is_away() {
         .ask(&["set", "away", &format!("{code}=now")])
         .ended(3)
         .says("not connected");
-    let kept = house
-        .ask(&["set", "away", &format!("{code}=later"), "--later"])
-        .ended(0);
-    let id = kept.out.trim().to_owned();
+    let later = format!("{code}=later");
+    let keyed = ["set", "away", &later, "--later", "--key", "one"];
+    let id = house.ask(&keyed).ended(0).out.trim().to_owned();
+    // Whoever lost the answer asks again, and nothing is done twice.
+    assert_eq!(house.ask(&keyed).ended(0).out.trim(), id);
+    house
+        .ask(&[
+            "set",
+            "away",
+            &format!("{code}=other"),
+            "--later",
+            "--key",
+            "one",
+        ])
+        .ended(2)
+        .says(&id);
     let read = house.ask(&["get", "away", code, "--later", "--expires", "1h", "--json"]);
     let read = read.ended(0).json()["id"].as_str().unwrap().to_owned();
     let other = house
@@ -156,6 +168,12 @@ fn a_verb_with_later_is_kept_for_a_device_that_is_away() {
     });
     let value = &done["outcome"]["results"][0]["found"][0]["parameters"]["ProvisioningCode"];
     assert_eq!(value, "later");
+    // Also who waits is told what came of it then.
+    house
+        .ask(&["set", "away", &format!("{code}=between")])
+        .ended(0);
+    house.ask(&["set", "away", &later, "--key", "one"]).ended(0);
+    house.ask(&["get", "away", code]).ended(0).says("between");
     house
         .ask(&["operations", "cancel", &id])
         .ended(3)

@@ -46,6 +46,10 @@ pub(super) struct PageQuery {
 #[schema(as = EventPage)]
 pub(super) struct Page {
     events: Vec<Event>,
+    /// The number of the newest event of all, where `after` is beyond it: the server was put back to a backup. What comes
+    /// from now on is after this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reset: Option<i64>,
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -83,6 +87,9 @@ pub(super) struct AllPage {
     /// and no events, where none of those that were looked at is of the wanted type.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<i64>,
+    /// As with the events of one device.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reset: Option<i64>,
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -117,6 +124,7 @@ pub(super) async fn list(
         .list(Some(&known.endpoint_id), after, limit)
         .await?;
     Ok(Json(Page {
+        reset: reset(&platform, after, read.last.is_none()).await?,
         events: read.events,
     }))
 }
@@ -133,7 +141,8 @@ pub(super) async fn list_all(
     let limit = number("limit", query.limit.as_deref(), u32::MAX)?.unwrap_or(PAGE_EVENTS);
     let filter = Filter::read(&platform, query.device, query.kinds).await?;
     let limit = limit.clamp(1, PAGE_EVENTS_MAX);
-    let (mut events, mut last) = (Vec::new(), after.unwrap_or_default());
+    let after = after.unwrap_or_default();
+    let (mut events, mut last) = (Vec::new(), after);
     let (mut next, mut scanned) = (None, 0);
     while events.len() < limit as usize && scanned < SCANNED_EVENTS_MAX {
         let device = filter.device.as_deref();
@@ -151,7 +160,11 @@ pub(super) async fn list_all(
                 events.push(event);
             }
             if events.len() == limit as usize {
-                return Ok(Json(AllPage { events, next }));
+                return Ok(Json(AllPage {
+                    events,
+                    next,
+                    reset: None,
+                }));
             }
         }
         (last, next) = (read_last, Some(read_last));
@@ -160,13 +173,19 @@ pub(super) async fn list_all(
         }
         scanned += PAGE_EVENTS_MAX;
     }
-    Ok(Json(AllPage { events, next }))
+    let reset = reset(&platform, after, next.is_none()).await?;
+    Ok(Json(AllPage {
+        events,
+        next,
+        reset,
+    }))
 }
 
 /// Follow what a device says.
 ///
 /// Server-sent events: what the device says comes as `message`, with its number as `id`; `presence` with
-/// `{"online": true}` comes at the beginning and whenever the device comes or goes.
+/// `{"online": true}` comes at the beginning and whenever the device comes or goes; `reset` with `{"last": 7}` comes first
+/// where `after` is beyond the newest event, because the server was put back to a backup.
 #[utoipa::path(get, path = "/api/v1/devices/{device}/events/live", tag = "events",
     params(OfDevice, StreamQuery, Resumed),
     responses((status = 200, description = "The stream, which goes on until one side ends it", body = String, content_type = "text/event-stream")))]
@@ -192,7 +211,7 @@ pub(super) async fn live(
 
 /// Follow what all devices say, and when they come and go.
 ///
-/// Server-sent events: each comes as `message`, with its number as `id`.
+/// Server-sent events: each comes as `message`, with its number as `id`; `reset` as with one device.
 #[utoipa::path(get, path = "/api/v1/events/live", tag = "events",
     params(AllStreamQuery, Resumed),
     responses((status = 200, description = "The stream, which goes on until one side ends it", body = String, content_type = "text/event-stream")))]
@@ -230,6 +249,15 @@ pub(super) fn place(platform: &Platform, caller: &Caller) -> Answer<StreamPlace>
     })
 }
 
+/// The newest event of all, where nothing follows the position `after` because it is beyond that.
+async fn reset(platform: &Platform, after: i64, is_end: bool) -> Answer<Option<i64>> {
+    if !is_end || after == 0 {
+        return Ok(None);
+    }
+    let newest = platform.events.last().await?;
+    Ok((after > newest).then_some(newest))
+}
+
 /// After which event the stream begins, where that is said.
 fn last(resumed: &Resumed, after: Option<&str>) -> Answer<Option<i64>> {
     let after = number("after", after, i64::MAX)?;
@@ -243,12 +271,13 @@ async fn follow(
     caller: Caller,
     place: StreamPlace,
 ) -> Answer<Response> {
+    // Before what is the newest is asked for: nothing is missed in between.
+    let announcements = platform.events.announcements();
+    let newest = platform.events.last().await?;
     let follower = Follower {
-        announcements: platform.events.announcements(),
-        last: match after {
-            Some(after) => after,
-            None => platform.events.last().await?,
-        },
+        announcements,
+        last: after.unwrap_or(newest).min(newest),
+        is_reset: after.is_some_and(|after| after > newest),
         events: platform.events.clone(),
         whose,
         read: VecDeque::new(),
@@ -314,6 +343,8 @@ struct Follower {
     whose: Whose,
     /// The last event that was read.
     last: i64,
+    /// Whether the reader was further than the store, and has to be told.
+    is_reset: bool,
     read: VecDeque<Event>,
     /// Whether the store may have more.
     is_behind: bool,
@@ -342,7 +373,13 @@ impl Follower {
     /// The next thing to tell; `None` when the stream ends.
     async fn next(&mut self) -> Option<Result<sse::Event, axum::Error>> {
         // Also while there is always more to tell.
-        while !self.caller.has_ended() {
+        while !self.caller.has_ended() && !*self.stop.borrow() {
+            if std::mem::take(&mut self.is_reset) {
+                let event = sse::Event::default()
+                    .event("reset")
+                    .id(self.last.to_string());
+                return Some(event.json_data(json!({"last": self.last})));
+            }
             if let Some(presence) = self.whose.presence() {
                 let event = sse::Event::default().event("presence");
                 return Some(event.json_data(json!({"online": presence})));

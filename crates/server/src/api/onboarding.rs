@@ -118,6 +118,7 @@ pub(super) async fn subscriptions(
     responses((status = 200, description = "The Subscription", body = ShownSubscription)))]
 pub(super) async fn put_subscription(
     State(platform): State<Arc<Platform>>,
+    Extension(trail): Extension<Trail>,
     InPath(name): InPath<String>,
     body: Body,
 ) -> Answer<Json<ShownSubscription>> {
@@ -126,6 +127,8 @@ pub(super) async fn put_subscription(
         .notif_type
         .parse()
         .map_err(|error| Problem::bad_request(format!("type: {error}")))?;
+    trail.what([kind.as_str()]);
+    trail.what(&wish.references);
     let subscription = Subscription {
         name,
         notif_type: kind.as_str().to_owned(),

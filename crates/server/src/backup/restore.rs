@@ -27,6 +27,8 @@ pub struct Restored {
     pub manifest: Manifest,
     /// Where that is kept which it replaced.
     pub replaced: Option<PathBuf>,
+    /// The names of its tokens that are good again, also those that were revoked since.
+    pub tokens: Vec<String>,
 }
 
 /// Reads a backup to its end, and says what it is of if it is whole and this software could use it. Nothing is changed.
@@ -73,6 +75,7 @@ pub fn restore(from: &Path, data: &Path, replaces: bool) -> Result<Restored, Bac
             return Err(error);
         }
     };
+    let tokens = good_tokens(&new.join(DATABASE));
     let replaced = set_aside(data)?;
     for name in FILES {
         let path = new.join(name);
@@ -84,7 +87,24 @@ pub fn restore(from: &Path, data: &Path, replaces: bool) -> Result<Restored, Bac
     sync_folder_of(&database)?;
     fs::remove_dir_all(&new).map_err(|source| failed(&new, source))?;
     sync_folder_of(&database)?;
-    Ok(Restored { manifest, replaced })
+    Ok(Restored {
+        manifest,
+        replaced,
+        tokens,
+    })
+}
+
+/// The names of the tokens that have not expired. That they cannot be read does not undo a restore.
+fn good_tokens(database: &Path) -> Vec<String> {
+    let tokens = Store::tokens_in(database).unwrap_or_else(|error| {
+        tracing::warn!(%error, "which tokens are good again is not known");
+        Vec::new()
+    });
+    let now = now();
+    let good = tokens
+        .into_iter()
+        .filter(|token| token.expires.is_none_or(|expires| expires > now));
+    good.map(|token| token.name).collect()
 }
 
 /// Moves what is there into a folder of its own; none where nothing is there.

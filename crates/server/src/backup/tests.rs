@@ -1,6 +1,6 @@
 //! What a backup promises.
 
-use usphere_store::{Protocol, Sighting};
+use usphere_store::{NewToken, Protocol, Scope, Sighting};
 
 use super::*;
 
@@ -45,13 +45,26 @@ fn what_is_backed_up_is_there_again() {
     let (token, store) = data(&from, 3);
     let file = folder.path().join("backup.tar");
     // The server runs, and goes on.
+    for (name, expires) in [("ci", None), ("old", Some(1))] {
+        let token = NewToken {
+            name: name.into(),
+            hash: [name.len() as u8; 32],
+            scope: Scope::Read,
+            created: 0,
+            created_by: "root".into(),
+            expires,
+        };
+        store.add_token(token).unwrap();
+    }
     let made = backup(&from, &file).unwrap();
+    store.remove_token("ci").unwrap();
     store.seen(vec![sighting("self::later")]).unwrap();
     assert_eq!(made.endpoint_id.as_deref(), Some("self::server"));
     assert_eq!(names(folder.path()), ["backup.tar", "data"]);
     assert_eq!(examine(&file).unwrap(), made);
 
     let restored = restore(&file, &to, false).unwrap();
+    assert_eq!(restored.tokens, ["ci"]);
     assert_eq!((restored.manifest, restored.replaced), (made, None));
     assert_eq!(names(&to), ["endpoint-id", "lock", "server.db", "token"]);
     let folder = DataFolder::open(&to).unwrap();

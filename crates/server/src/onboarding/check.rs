@@ -29,6 +29,9 @@ const IDENTITY: [&str; 6] = [
     "SoftwareVersion",
 ];
 
+/// What every Agent has. (TR-181 2.19)
+const ITSELF: &str = "Device.LocalAgent.EndpointID";
+
 /// What is asked for the whole of its data model.
 const ROOT: &str = "Device.";
 
@@ -90,7 +93,7 @@ impl<'c> Check<'c> {
         let found = keeps.then(|| subscriptions_of(&answer));
         // A device may make it large, and have us wait for what follows.
         drop(answer);
-        if said == Description::default() {
+        if said == Description::default() && !self.shows_itself().await? {
             let controller = &self.shared.controller;
             controller.report(self.agent, ContactFault::ShowsNothing);
         }
@@ -120,6 +123,16 @@ impl<'c> Check<'c> {
             Outcome::Get(outcome) => Ok(outcome),
             _ => Err(another()),
         }
+    }
+
+    /// Whether it lets this server see what every Agent has. One that has no `DeviceInfo` does, and nothing is wrong with it.
+    async fn shows_itself(&self) -> Result<bool, OperationError> {
+        let answer = self.get(vec![ITSELF.to_owned()]).await?;
+        let shows = |status: &GetStatus| match status {
+            GetStatus::Failed(_) => false,
+            GetStatus::Found(objects) => objects.iter().any(|object| !object.parameters.is_empty()),
+        };
+        Ok(answer.results.iter().any(|result| shows(&result.status)))
     }
 
     /// Whether it has another software than when it was asked which versions of USP it speaks.
@@ -215,7 +228,13 @@ impl<'c> Check<'c> {
 
     fn not_learnt(&self, fetch: Fetch, error: &OperationError) {
         tracing::info!(agent = %self.agent, %error, "the device does not tell its supported data model");
-        self.shared.models.failed(fetch);
+        let models = &self.shared.models;
+        match error {
+            OperationError::Disconnected | OperationError::NotConnected => {
+                models.lost(fetch, self.agent.as_str());
+            }
+            _ => models.failed(fetch),
+        }
     }
 }
 

@@ -38,6 +38,8 @@ struct State {
     busy: HashSet<Product>,
     /// Until when it is not tried again.
     failed: HashMap<Product, Instant>,
+    /// Until when these devices are not asked again.
+    lost: HashMap<String, Instant>,
     /// Those that were asked for last.
     read: VecDeque<(Product, Arc<Model>)>,
 }
@@ -132,7 +134,7 @@ impl Models {
     pub(super) async fn missing(&self, product: Product, device: &str) -> Option<Fetch> {
         {
             let mut state = self.lock();
-            let failed = state.failed.get(&product);
+            let failed = state.failed.get(&product).or(state.lost.get(device));
             let is_known = |votes: &Votes| !votes.wants(device);
             if state.kept.get(&product).is_some_and(is_known)
                 || failed.is_some_and(|until| *until > Instant::now())
@@ -249,6 +251,19 @@ impl Models {
         }
         let until = Instant::now() + MODEL_RETRY;
         state.failed.insert(fetch.busy.product.clone(), until);
+    }
+
+    /// The device went away before it had told: others of its product may be asked at once, and it itself after a
+    /// while, for perhaps it does not survive being asked.
+    pub(super) fn lost(&self, fetch: Fetch, device: &str) {
+        let mut state = self.lock();
+        if state.lost.len() >= MODELS_FAILED_MAX {
+            state.lost.clear();
+        }
+        let until = Instant::now() + MODEL_RETRY;
+        state.lost.insert(device.to_owned(), until);
+        drop(state);
+        drop(fetch);
     }
 
     async fn read(&self, product: &Product) -> Option<Arc<Model>> {

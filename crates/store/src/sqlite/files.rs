@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 
 use super::outline::Outline;
-use super::{Place, schema};
-use crate::{Migrated, StoreError};
+use super::statements::Done;
+use super::{Place, schema, tokens};
+use crate::{Migrated, StoreError, Token};
 
 /// Writes the database, as it is at one moment, into a new file for its owner alone. It may be in use.
 pub(crate) fn copy(path: &Path, to: &Path) -> Result<i64, StoreError> {
@@ -26,6 +27,24 @@ pub(crate) fn examine(path: &Path) -> Result<i64, StoreError> {
     let connection = place.connect()?;
     schema::check(&place, &connection)?;
     schema::version(&place, &connection)
+}
+
+/// The tokens in the file, whatever its version. Nothing is changed.
+pub(crate) fn tokens(path: &Path) -> Result<Vec<Token>, StoreError> {
+    let place = Place::existing(path)?;
+    let connection = place.checked()?;
+    let read = || -> Done<Vec<Token>> {
+        let has_tokens = connection.query_row(
+            "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'tokens')",
+            [],
+            |row| row.get(0),
+        )?;
+        match has_tokens {
+            true => tokens::list(&connection),
+            false => Ok(Vec::new()),
+        }
+    };
+    read().map_err(|refusal| place.refused("read it", refusal))
 }
 
 /// Brings a database that nobody uses to another version, or to the newest.

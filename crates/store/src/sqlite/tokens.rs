@@ -62,7 +62,7 @@ fn add(connection: &Connection, token: &NewToken) -> Done<i64> {
     Ok(connection.last_insert_rowid())
 }
 
-fn list(connection: &Connection) -> Done<Vec<Token>> {
+pub(super) fn list(connection: &Connection) -> Done<Vec<Token>> {
     let mut statement = connection.prepare_cached(
         "SELECT id, name, hash, scope, created, created_by, expires, last_used
          FROM tokens ORDER BY id",

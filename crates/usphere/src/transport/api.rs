@@ -7,7 +7,7 @@ use std::time::Duration;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
 use hyper::http::request;
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
@@ -73,6 +73,16 @@ struct OperationsPage {
 struct ContactsPage {
     contacts: Vec<Value>,
     next: Option<String>,
+}
+
+/// How an Operation whose answer is waited for is asked for.
+#[derive(Clone, Copy)]
+pub(crate) enum Asking<'a> {
+    /// Of the device itself, also where the server knows the answer.
+    Fresh,
+    /// By this idempotency key, so that it can be asked for again.
+    Keyed(&'a str),
+    Plainly,
 }
 
 /// Which Operations are to be listed.
@@ -208,22 +218,27 @@ impl Api {
         }
     }
 
-    /// Has a device carry an Operation out; with `fresh` it is asked also where the server knows the answer.
+    /// Has a device carry an Operation out.
     pub(crate) async fn execute(
         &mut self,
         device: &str,
         operation: &Operation,
-        fresh: bool,
+        asking: Asking<'_>,
     ) -> Result<Outcome, AskError> {
         let seconds = self.patience.as_millis().div_ceil(1000);
         let kind = operation.kind();
         let mut path = format!("{}/{kind}?timeout={seconds}", device_path(device));
-        if fresh {
-            path += "&fresh=true";
-        }
+        let key = match asking {
+            Asking::Keyed(key) => Some(key),
+            Asking::Plainly => None,
+            Asking::Fresh => {
+                path += "&fresh=true";
+                None
+            }
+        };
         let body = body_of(operation).map_err(AskError::Other)?;
         let (status, answer) = self
-            .ask(Method::POST, &path, Some(&body))
+            .ask_for(&path, &body, key)
             .await
             .map_err(AskError::Other)?;
         if status.is_success() {
@@ -243,6 +258,7 @@ impl Api {
         device: &str,
         operation: &Operation,
         expires: Option<Duration>,
+        key: Option<&str>,
     ) -> Result<Value, Failure> {
         let seconds = self.patience.as_millis().div_ceil(1000);
         let kind = operation.kind();
@@ -254,7 +270,8 @@ impl Api {
             path += &format!("&expires={}", expires.as_millis().div_ceil(1000));
         }
         let body = body_of(operation)?;
-        self.json(Method::POST, &path, Some(&body)).await
+        let answer = self.ask_for(&path, &body, key).await?;
+        self.read(answer)
     }
 
     /// Operations, the newest first.
@@ -364,7 +381,11 @@ impl Api {
         path: &str,
         body: Option<&str>,
     ) -> Result<Value, Failure> {
-        let (status, answer) = self.ask(method, path, body).await?;
+        let answer = self.ask(method, path, body).await?;
+        self.read(answer)
+    }
+
+    fn read(&self, (status, answer): (StatusCode, Bytes)) -> Result<Value, Failure> {
         if !status.is_success() {
             return Err(self.place.refused(status, &answer));
         }
@@ -377,9 +398,35 @@ impl Api {
         path: &str,
         body: Option<&str>,
     ) -> Result<(StatusCode, Bytes), Failure> {
-        let request = self.place.request(method, path);
         let body = Full::new(Bytes::from(body.unwrap_or_default().to_owned()));
-        let request = request.body(body).map_err(no_token)?;
+        let request = self.place.request(method, path).body(body);
+        self.send(request.map_err(no_token)?).await
+    }
+
+    /// Asks for an Operation, by its key where it has one.
+    async fn ask_for(
+        &mut self,
+        path: &str,
+        body: &str,
+        key: Option<&str>,
+    ) -> Result<(StatusCode, Bytes), Failure> {
+        let mut request = self.place.request(Method::POST, path);
+        if let Some(key) = key {
+            let key = HeaderValue::from_str(key).map_err(|_| {
+                Failure::usage(format_args!(
+                    "--key {key:?}: visible ASCII characters are expected"
+                ))
+            })?;
+            request = request.header("idempotency-key", key);
+        }
+        let request = request.body(Full::new(Bytes::from(body.to_owned())));
+        self.send(request.map_err(no_token)?).await
+    }
+
+    async fn send(
+        &mut self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<(StatusCode, Bytes), Failure> {
         // The server ends connections that are idle, and one on which nobody waits any more ends too.
         if self.connection.ready().await.is_err() {
             let Place { url, authority, .. } = &self.place;
@@ -434,8 +481,11 @@ impl Place {
             }
             StatusCode::NOT_FOUND => Failure::new(Exit::Absent, detail)
                 .advise("`usphere devices list` shows the devices"),
-            StatusCode::CONFLICT => Failure::new(Exit::Absent, detail),
-            StatusCode::BAD_REQUEST => Failure::usage(detail),
+            StatusCode::CONFLICT
+            | StatusCode::GATEWAY_TIMEOUT
+            | StatusCode::SERVICE_UNAVAILABLE
+            | StatusCode::TOO_MANY_REQUESTS => Failure::new(Exit::Absent, detail),
+            StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => Failure::usage(detail),
             _ => Failure::local(detail),
         }
     }

@@ -15,7 +15,7 @@ use usphere_datamodel::operation::{Operation, OperationError, Outcome};
 use crate::cli::reach::Way;
 use crate::failure::Failure;
 
-use self::api::Api;
+use self::api::{Api, Asking};
 use self::direct::Direct;
 use self::feed::Feed;
 use self::stream::EventStream;
@@ -71,7 +71,12 @@ impl Transport {
                     direct.execute(operation).await.map_err(AskError::Operation)
                 }
                 Self::Server { api, device, fresh } => {
-                    api.execute(device, &operation, *fresh).await
+                    let asking = if *fresh {
+                        Asking::Fresh
+                    } else {
+                        Asking::Plainly
+                    };
+                    api.execute(device, &operation, asking).await
                 }
             }
         })

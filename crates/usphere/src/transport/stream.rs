@@ -130,6 +130,13 @@ impl EventStream {
             let presence: Presence = serde_json::from_str(&message.data).map_err(wrong)?;
             return Ok(self.present(presence.online));
         }
+        if message.name == "reset" {
+            tracing::warn!(
+                "the server was put back to a backup: what it had told since is gone there"
+            );
+            self.last = message.id;
+            return Ok(None);
+        }
         let heard: Heard = serde_json::from_str(&message.data).map_err(wrong)?;
         self.last = message.id.or(self.last.take());
         Ok(Some(Told::Heard(Box::new(heard))))

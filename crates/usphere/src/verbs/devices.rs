@@ -20,9 +20,6 @@ pub(crate) struct Options {
 enum Action {
     /// List them
     List {
-        /// Only those that wait to be approved
-        #[arg(long)]
-        pending: bool,
         #[command(flatten)]
         wanted: Wanted,
         #[command(flatten)]
@@ -107,6 +104,9 @@ enum Action {
 /// Which devices are listed.
 #[derive(Args, Debug, Default)]
 struct Wanted {
+    /// Only those that wait to be approved
+    #[arg(long)]
+    pending: bool,
     /// Only those in which these words occur: names, makers, versions, addresses
     #[arg(long, value_name = "WORDS")]
     search: Option<String>,
@@ -124,6 +124,7 @@ struct Wanted {
 impl Wanted {
     /// As the API takes it.
     fn query(&self) -> Vec<(&'static str, String)> {
+        let state = self.pending.then(|| ("state", "pending".to_owned()));
         let tags = (!self.tag.is_empty()).then(|| ("tag", self.tag.join(",")));
         let search = self.search.clone().map(|words| ("search", words));
         let is_online = self
@@ -131,7 +132,10 @@ impl Wanted {
             .then_some(true)
             .or(self.offline.then_some(false));
         let online = is_online.map(|online| ("online", online.to_string()));
-        [search, tags, online].into_iter().flatten().collect()
+        [state, search, tags, online]
+            .into_iter()
+            .flatten()
+            .collect()
     }
 }
 
@@ -145,23 +149,21 @@ impl Action {
     async fn run(self) -> Result<Exit, Failure> {
         match self {
             Self::List {
-                pending,
                 wanted,
                 server,
                 manner,
             } => {
                 let mut api = Api::connect(&server, manner.timeout).await?;
-                let devices = match pending {
-                    true => api.pending().await?,
-                    false => api.devices(&wanted.query()).await?,
-                };
+                let filters = wanted.query();
+                let devices = api.devices(&filters).await?;
                 if manner.json {
                     return print::json(&devices);
                 }
                 let devices = devices.into_iter().map(Device::read);
                 let devices = devices.collect::<Result<Vec<_>, _>>()?;
-                if devices.is_empty() && pending {
-                    return print::text("no device waits to be approved\n");
+                if devices.is_empty() && wanted.pending {
+                    let which = if filters.len() > 1 { "such " } else { "" };
+                    return print::text(&format!("no {which}device waits to be approved\n"));
                 }
                 print::text(&print::devices::table(&devices, now()))
             }
@@ -193,7 +195,13 @@ impl Action {
             } => {
                 let mut api = Api::connect(&server, manner.timeout).await?;
                 let devices = match all {
-                    true => endpoint_ids(api.pending().await?)?,
+                    true => {
+                        let pending = Wanted {
+                            pending: true,
+                            ..Wanted::default()
+                        };
+                        endpoint_ids(api.devices(&pending.query()).await?)?
+                    }
                     false => devices,
                 };
                 approve(&mut api, &devices, manner).await

@@ -58,7 +58,7 @@ impl Options {
         let (way, words) = self.reach.way(self.words)?;
         let operate = operate(&words)?;
         let manner = self.reach.manner;
-        if self.no_wait || self.later.is_wanted() {
+        if self.no_wait || self.later.is_wanted() || self.later.has_key() {
             let command_key = self.command_key.unwrap_or_default();
             let operation = Operation::Operate(Operate {
                 command_key,

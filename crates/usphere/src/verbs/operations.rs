@@ -5,14 +5,14 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use usphere_datamodel::operation::Operation;
 
-use super::{ask, block_on};
+use super::{ask, block_on, conclude};
 use crate::cli::reach::{Manner, ServerReach, Way, read_time};
 use crate::clock::now;
 use crate::defaults::OPERATIONS_LISTED;
 use crate::failure::{Exit, Failure};
 use crate::print;
 use crate::print::operations::Kept;
-use crate::transport::api::{Api, Listed};
+use crate::transport::api::{Api, Asking, Listed};
 
 #[derive(Args, Debug)]
 pub(crate) struct Options {
@@ -61,7 +61,7 @@ enum Action {
 }
 
 /// Whether a verb waits for its answer.
-#[derive(Args, Clone, Copy, Debug, Default)]
+#[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "The server")]
 pub(crate) struct Later {
     /// Do not wait for the answer, but print the ID of the operation: the server keeps it for a device that is away
@@ -70,6 +70,10 @@ pub(crate) struct Later {
     /// How long it may wait for the device. Seconds, or with ms, s, m, h; a day where not given
     #[arg(long, value_name = "TIME", value_parser = read_time, requires = "later")]
     expires: Option<Duration>,
+    /// A name for this request of your choice: given again with the same request, it is the same operation, done once
+    /// however often it is asked for, also when the answer got lost
+    #[arg(long = "key", value_name = "TEXT", conflicts_with_all = ["agent", "listen"])]
+    request_key: Option<String>,
 }
 
 impl Options {
@@ -80,8 +84,13 @@ impl Options {
 
 impl Later {
     /// Whether it is asked for.
-    pub(crate) fn is_wanted(self) -> bool {
+    pub(crate) fn is_wanted(&self) -> bool {
         self.later
+    }
+
+    /// Whether the operation has a name that it is asked for by again.
+    pub(crate) fn has_key(&self) -> bool {
+        self.request_key.is_some()
     }
 
     /// Has an Operation carried out, now or later, and prints what came of it so far.
@@ -94,12 +103,20 @@ impl Later {
         match way {
             Way::Server { server, device, .. } if self.later => block_on(async {
                 let mut api = Api::connect(&server, manner.timeout).await?;
-                let kept = api.submit(&device, &operation, self.expires).await?;
+                let key = self.request_key.as_deref();
+                let kept = api.submit(&device, &operation, self.expires, key).await?;
                 if manner.json {
                     return print::json(&kept);
                 }
                 let kept = Kept::read(kept)?;
                 print::text(&format!("{}\n", print::clean(&kept.id)))
+            }),
+            Way::Server { server, device } if self.request_key.is_some() => block_on(async {
+                let mut api = Api::connect(&server, manner.timeout).await?;
+                let key = self.request_key.as_deref();
+                let asking = key.map_or(Asking::Plainly, Asking::Keyed);
+                let answer = api.execute(&device, &operation, asking).await;
+                conclude(&operation, answer, manner)
             }),
             way => ask(way, manner, operation),
         }

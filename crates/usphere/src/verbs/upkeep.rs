@@ -94,15 +94,28 @@ impl Restore {
         }
         let data = self.data.folder();
         let restored = usphere_server::restore(&self.file, &data, self.replace).map_err(failed)?;
-        let Restored { manifest, replaced } = restored;
+        let Restored {
+            manifest,
+            replaced,
+            tokens,
+        } = restored;
         if self.json {
-            return print::json(&json!({"restored": manifest, "replaced": replaced}));
+            return print::json(
+                &json!({"restored": manifest, "replaced": replaced, "tokens": tokens}),
+            );
         }
         let mut text = format!("restored to {}: {}", data.display(), told(&manifest));
         if let Some(replaced) = replaced {
             text.push_str(&format!(
                 "\nwhat was there is kept in {}",
                 replaced.display()
+            ));
+        }
+        if !tokens.is_empty() {
+            text.push_str(&format!(
+                "\ntokens that are good again, also where they were revoked since: {}\n\
+                 `usphere tokens revoke NAME` takes one back",
+                print::clean(&tokens.join(", "))
             ));
         }
         print::text(&text)
