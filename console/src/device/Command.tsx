@@ -3,6 +3,7 @@
 import { type SubmitEvent, useState } from "react";
 
 import type { SupportedCommand, Values } from "../api/types";
+import { Clipped } from "../ui/Clipped";
 import { Clock } from "../ui/Time";
 import { type Run, useRuns } from "./runs";
 
@@ -80,7 +81,7 @@ function RunView({ run }: { run: Run }) {
           {outputs.map(([name, value]) => (
             <div key={name}>
               <dt>{name}</dt>
-              <dd>{value === "" ? <span className="muted">empty</span> : value}</dd>
+              <dd>{value === "" ? <span className="muted">empty</span> : <Clipped text={value} />}</dd>
             </div>
           ))}
         </dl>
