@@ -66,7 +66,10 @@ async function look(name: string, where = page): Promise<void> {
       await where.setViewportSize({ width, height: width > 720 ? 900 : 844 });
       await where.evaluate(() => document.activeElement?.scrollIntoView({ block: "center" }));
       await where.screenshot({ path: `${SHOTS}${name}-${width}-${theme}.png` });
-      const overflow = await where.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      const overflow = await where.evaluate(() => {
+        const boxes = [document.documentElement, document.querySelector("main")];
+        return Math.max(...boxes.map((box) => (box ? box.scrollWidth - box.clientWidth : 0)));
+      });
       expect(overflow, `${name} is wider than ${width} pixels`).toBeLessThanOrEqual(0);
     }
     await where.setViewportSize({ width: 1440, height: 900 });
@@ -236,6 +239,15 @@ it("runs a command and waits for its end", async () => {
   await page.locator(".runs").getByText("running …").waitFor();
   await page.locator(".runs").getByText("completed").waitFor();
   await look("command");
+  // What takes a device away from its user is asked about first.
+  await page.getByText("FactoryReset()").click();
+  const reset = page.locator(".command", { hasText: "FactoryReset()" });
+  await reset.getByRole("button", { name: "Run" }).click();
+  await page.getByRole("dialog").getByText("Run FactoryReset()?").waitFor();
+  await look("grave");
+  await page.getByRole("button", { name: "Cancel" }).click();
+  expect(await reset.locator(".runs").count()).toBe(0);
+  await page.getByText("FactoryReset()").click();
   await page.getByLabel("DelaySeconds").fill("soon");
   await page.getByRole("button", { name: "Run" }).click();
   await page.locator(".runs").getByText(/^7\d{3}: /).waitFor();

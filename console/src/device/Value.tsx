@@ -11,6 +11,8 @@ import { Clipped } from "../ui/Clipped";
 import { wordsOf } from "../ui/Note";
 import { refused } from "./queries";
 
+/** How TR-106 says that a time is not known. */
+const UNKNOWN_TIME = "0001-01-01T00:00:00Z";
 /** What is longer is edited on several lines. */
 const LINE_MAX = 100;
 
@@ -95,6 +97,13 @@ export function Value({ device, object, name, value, isRead, parameter }: Props)
 function Text({ value, kind, isClamped = false }: { value: string | undefined; kind: ParameterKind; isClamped?: boolean }) {
   if (value === undefined) return <span className="muted">not readable</span>;
   if (value === "") return <span className="muted">empty</span>;
+  if (kind === "dateTime" && value === UNKNOWN_TIME) {
+    return (
+      <span className="text exact">
+        {value} <span className="muted">unknown</span>
+      </span>
+    );
+  }
   const look = kind === "string" ? "text" : "text exact";
   if (isClamped) return <span className={`${look} clamped`}>{value}</span>;
   return (

@@ -428,8 +428,9 @@ impl Place {
                         "is it another server's? --data DIR names the data folder of this one, --token gives the token itself",
                     )
             }
-            StatusCode::NOT_FOUND => Failure::new(Exit::Absent, detail)
+            StatusCode::NOT_FOUND if detail.contains("device") => Failure::new(Exit::Absent, detail)
                 .advise("`usphere devices list` shows the devices"),
+            StatusCode::NOT_FOUND => Failure::new(Exit::Absent, detail),
             StatusCode::CONFLICT => Failure::new(Exit::Absent, detail),
             StatusCode::BAD_REQUEST => Failure::usage(detail),
             _ => Failure::local(detail),

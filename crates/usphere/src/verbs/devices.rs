@@ -123,7 +123,8 @@ struct Wanted {
 
 impl Wanted {
     /// As the API takes it.
-    fn query(&self) -> Vec<(&'static str, String)> {
+    fn query(&self, is_pending: bool) -> Vec<(&'static str, String)> {
+        let state = is_pending.then(|| ("state", "pending".to_owned()));
         let tags = (!self.tag.is_empty()).then(|| ("tag", self.tag.join(",")));
         let search = self.search.clone().map(|words| ("search", words));
         let is_online = self
@@ -131,7 +132,10 @@ impl Wanted {
             .then_some(true)
             .or(self.offline.then_some(false));
         let online = is_online.map(|online| ("online", online.to_string()));
-        [search, tags, online].into_iter().flatten().collect()
+        [state, search, tags, online]
+            .into_iter()
+            .flatten()
+            .collect()
     }
 }
 
@@ -151,19 +155,17 @@ impl Action {
                 manner,
             } => {
                 let mut api = Api::connect(&server, manner.timeout).await?;
-                let devices = match pending {
-                    true => api.pending().await?,
-                    false => api.devices(&wanted.query()).await?,
-                };
+                let query = wanted.query(pending);
+                let devices = api.devices(&query).await?;
                 if manner.json {
                     return print::json(&devices);
                 }
                 let devices = devices.into_iter().map(Device::read);
                 let devices = devices.collect::<Result<Vec<_>, _>>()?;
-                if devices.is_empty() && pending {
+                if devices.is_empty() && pending && query.len() == 1 {
                     return print::text("no device waits to be approved\n");
                 }
-                print::text(&print::devices::table(&devices, now()))
+                print::text(&print::devices::table(&devices, !query.is_empty(), now()))
             }
             Self::Show {
                 device,

@@ -5,7 +5,7 @@ use percent_encoding::utf8_percent_encode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{API_PATH, Api, Page, SEGMENT, device_path};
+use super::{API_PATH, Api, SEGMENT, device_path};
 use crate::failure::Failure;
 
 #[derive(Deserialize)]
@@ -22,18 +22,7 @@ impl Api {
 
     /// All devices that wait to be let in.
     pub(crate) async fn pending(&mut self) -> Result<Vec<Value>, Failure> {
-        let first = format!("{API_PATH}/devices?state=pending&limit=1000");
-        let (mut devices, mut path) = (Vec::new(), first.clone());
-        loop {
-            let page = self.json(Method::GET, &path, None).await?;
-            let page: Page =
-                serde_json::from_value(page).map_err(|error| self.place.misunderstood(&error))?;
-            devices.extend(page.devices);
-            let Some(next) = page.next else {
-                return Ok(devices);
-            };
-            path = format!("{first}&after={}", utf8_percent_encode(&next, SEGMENT));
-        }
+        self.devices(&[("state", "pending".to_owned())]).await
     }
 
     /// The Subscriptions that every device is to have.
