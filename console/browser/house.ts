@@ -1,7 +1,7 @@
 /** A server and an Agent as a user starts them, on free ports and in a folder of their own. */
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { get } from "node:http";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -20,14 +20,15 @@ export class House {
     private readonly folder: string,
     readonly url: string,
     private readonly ws: string,
+    private readonly settings: string,
     public token = "",
   ) {}
 
-  /** Starts a server. */
-  static async open(binary: string): Promise<House> {
+  /** Starts a server, with what its configuration is to say beside its addresses. */
+  static async open(binary: string, settings = ""): Promise<House> {
     const folder = await mkdtemp(join(tmpdir(), "usphere-console-"));
     const [api, ws] = [await freePort(), await freePort()];
-    const house = new House(binary, folder, `http://127.0.0.1:${api}`, `127.0.0.1:${ws}`);
+    const house = new House(binary, folder, `http://127.0.0.1:${api}`, `127.0.0.1:${ws}`, settings);
     await house.serve();
     house.token = (await readFile(join(folder, "server/token"), "utf8")).trim();
     return house;
@@ -39,15 +40,18 @@ export class House {
   }
 
   async serve(): Promise<void> {
-    this.server = this.start(["server", "--data", join(this.folder, "server"), "--api", new URL(this.url).host, "--ws", this.ws]);
+    const file = join(this.folder, "server.toml");
+    await writeFile(file, this.settings);
+    const words = ["server", "--data", join(this.folder, "server"), "--config", file, "--api", new URL(this.url).host, "--ws", this.ws];
+    this.server = this.start(words);
     await until("the server to answer", async () => (await fetch(`${this.url}/api/v1/health`)).ok);
   }
 
-  /** Starts an Agent and waits until it is on board: its Endpoint ID, and how to end it. */
-  async agent(name: string): Promise<{ id: string; end: () => Promise<void> }> {
+  /** Starts an Agent and waits until it is there: its Endpoint ID, which it makes up unless it is given, and how to end it. */
+  async agent(name: string, endpointId?: string): Promise<{ id: string; end: () => Promise<void> }> {
     const known = new Set(await this.devices());
     const controller = (await readFile(join(this.folder, "server/endpoint-id"), "utf8")).trim();
-    const agent = this.start(["agent", "--data", join(this.folder, name), "--controller", `${controller}=ws://${this.ws}/usp`]);
+    const agent = this.start(["agent", "--data", join(this.folder, name), "--controller", `${controller}=ws://${this.ws}/usp`, ...(endpointId ? ["--endpoint-id", endpointId] : [])]);
     let id: string | undefined;
     await until("the Agent to be on board", async () => {
       id = (await this.devices()).find((each) => !known.has(each));

@@ -1,11 +1,13 @@
 import { describe, expect, it } from "vitest";
 
-import { href, parseRoute, type Route } from "./route";
+import { ALL_DEVICES, href, parseRoute, type Route } from "./route";
 
 describe("addresses", () => {
   const places: Route[] = [
-    { page: "devices", search: "", online: undefined },
-    { page: "devices", search: "a b&c", online: false },
+    ALL_DEVICES,
+    { page: "devices", search: "a b&c", show: "offline", tag: "site=attic" },
+    { page: "devices", search: "", show: "online", tag: "" },
+    { page: "devices", search: "", show: "pending", tag: "" },
     { page: "device", id: "os::00 %/é", tab: "model", path: "Device." },
     { page: "device", id: "uuid::1", tab: "model", path: "Device.IP.Interface.1." },
     { page: "device", id: "uuid::1", tab: "events", path: "Device." },

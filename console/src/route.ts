@@ -4,10 +4,16 @@ import { useSyncExternalStore } from "react";
 
 export type Tab = "model" | "events" | "log" | "about";
 
+/** What narrows the list of devices, beside the words that are searched for. */
+export type Show = "online" | "offline" | "pending" | undefined;
+
 export type Route =
-  | { page: "devices"; search: string; online: boolean | undefined }
+  | { page: "devices"; search: string; show: Show; tag: string }
   | { page: "device"; id: string; tab: Tab; path: string }
   | { page: "doctor"; device: string };
+
+/** The list of all devices. */
+export const ALL_DEVICES: Extract<Route, { page: "devices" }> = { page: "devices", search: "", show: undefined, tag: "" };
 
 const TABS: readonly string[] = ["model", "events", "log", "about"] satisfies Tab[];
 
@@ -21,8 +27,14 @@ export function parseRoute(hash: string): Route {
     const known = tab !== undefined && TABS.includes(tab) ? (tab as Tab) : "model";
     return { page: "device", id, tab: known, path: words.get("path") ?? "Device." };
   }
+  return { page: "devices", search: words.get("search") ?? "", show: shownBy(words), tag: words.get("tag") ?? "" };
+}
+
+function shownBy(words: URLSearchParams): Show {
+  if (words.get("state") === "pending") return "pending";
   const online = words.get("online");
-  return { page: "devices", search: words.get("search") ?? "", online: online === null ? undefined : online === "true" };
+  if (online === null) return undefined;
+  return online === "true" ? "online" : "offline";
 }
 
 /** The address of a place. */
@@ -34,7 +46,9 @@ export function href(route: Route): string {
       return `#/doctor${query(words)}`;
     case "devices":
       if (route.search) words.set("search", route.search);
-      if (route.online !== undefined) words.set("online", String(route.online));
+      if (route.tag) words.set("tag", route.tag);
+      if (route.show === "pending") words.set("state", "pending");
+      else if (route.show) words.set("online", String(route.show === "online"));
       return `#/devices${query(words)}`;
     case "device":
       if (route.tab === "model" && route.path !== "Device.") words.set("path", route.path);

@@ -35,6 +35,8 @@ export type Verb = "get" | "set" | "add" | "delete" | "instances" | "operate" | 
 export interface DeviceQuery {
   search?: string;
   online?: boolean;
+  state?: "approved" | "pending";
+  tag?: string;
 }
 
 /** A setting of one parameter. */
@@ -58,6 +60,8 @@ export class Api {
     if (after !== undefined) words.set("after", after);
     if (query.search) words.set("search", query.search);
     if (query.online !== undefined) words.set("online", String(query.online));
+    if (query.state) words.set("state", query.state);
+    if (query.tag) words.set("tag", query.tag);
     return this.json<DevicePage>("GET", `/devices?${words}`, undefined, signal);
   };
 
@@ -67,6 +71,10 @@ export class Api {
   rename = (id: string, alias: string | null) => this.json<Device>("PATCH", at(id), { alias });
 
   approve = (id: string) => this.json<Device>("POST", `${at(id)}/approve`);
+
+  addTag = (id: string, tag: string) => this.json<Device>("PUT", `${at(id)}/tags/${encodeURIComponent(tag)}`);
+
+  removeTag = (id: string, tag: string) => this.json<Device>("DELETE", `${at(id)}/tags/${encodeURIComponent(tag)}`);
 
   remove = (id: string) => this.json<undefined>("DELETE", at(id));
 

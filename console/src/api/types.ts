@@ -8,6 +8,10 @@ export interface Server {
   started: number;
   devices: number;
   online: number;
+  /** How many of the devices wait to be approved. */
+  pending: number;
+  /** `ok`, or why what is written is not kept. */
+  store: string;
 }
 
 export interface Device {

@@ -6,6 +6,7 @@ export function About({ device }: { device: Device }) {
   const facts: [string, string | null][] = [
     ["Endpoint ID", device.endpoint_id],
     ["Alias", device.alias],
+    ["State", device.state === "pending" ? "waits for approval" : (device.state ?? null)],
     ["Manufacturer", device.manufacturer],
     ["OUI", device.oui],
     ["Product class", device.product_class],
@@ -18,9 +19,8 @@ export function About({ device }: { device: Device }) {
     ["Transport", device.last_mtp],
     ["First seen", whole(device.first_seen)],
     ["Last seen", device.online ? "online now" : whole(device.last_seen)],
-    ...(device.tags && device.tags.length > 0 ? [["Tags", device.tags.join(", ")] satisfies [string, string]] : []),
-    ...(device.subscriptions ? [["Subscriptions", device.subscriptions] satisfies [string, string]] : []),
-    ...(device.state ? [["State", device.state] satisfies [string, string]] : []),
+    ["Tags", device.tags && device.tags.length > 0 ? device.tags.join(", ") : "none"],
+    ["Subscriptions of the server", device.subscriptions ?? "not looked at yet"],
   ];
   return (
     <dl className="facts">

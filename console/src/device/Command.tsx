@@ -3,6 +3,8 @@
 import { type SubmitEvent, useState } from "react";
 
 import type { SupportedCommand, Values } from "../api/types";
+import { Clipped } from "../ui/Clipped";
+import { Dialog } from "../ui/Dialog";
 import { Clock } from "../ui/Time";
 import { type Run, useRuns } from "./runs";
 
@@ -12,14 +14,27 @@ interface Props {
   command: SupportedCommand;
 }
 
-export function Command({ object, command }: Props) {
+/** Commands that take a device away from whoever uses it: they are asked about before they are run. */
+const GRAVE: Record<string, string> = {
+  "FactoryReset()": "All that was configured on the device is lost, and it may not find its way back to this server.",
+  "Reboot()": "The device is away until it has started again, and so is what it does for its user.",
+};
+
+export function Command({ device, object, command }: Props) {
   const path = `${object}${command.name}`;
   const { runs, start } = useRuns();
   const [isOpen, setOpen] = useState(false);
   const [args, setArgs] = useState<Values>({});
   const ours = runs.filter((run) => run.command === path);
+  const grave = GRAVE[command.name];
+  const [isAsking, setAsking] = useState(false);
   const submit = (event: SubmitEvent) => {
     event.preventDefault();
+    if (grave === undefined) run();
+    else setAsking(true);
+  };
+  const run = () => {
+    setAsking(false);
     const given = Object.entries(args).filter(([, value]) => value !== "");
     void start(path, command.kind !== "sync", Object.fromEntries(given));
   };
@@ -48,6 +63,21 @@ export function Command({ object, command }: Props) {
           {command.inputs.length > 0 && <span className="muted">An argument that is left empty is not sent.</span>}
         </div>
       </form>
+      {isAsking && (
+        <Dialog title={`Run ${command.name}?`} onClose={() => setAsking(false)}>
+          <p>
+            <code>{device}</code>: {grave}
+          </p>
+          <div className="actions">
+            <button type="button" onClick={() => setAsking(false)}>
+              Cancel
+            </button>
+            <button type="button" className="primary grave" onClick={run}>
+              Run
+            </button>
+          </div>
+        </Dialog>
+      )}
       {ours.length > 0 && (
         <ol className="runs" aria-live="polite">
           {ours.map((run) => (
@@ -80,7 +110,7 @@ function RunView({ run }: { run: Run }) {
           {outputs.map(([name, value]) => (
             <div key={name}>
               <dt>{name}</dt>
-              <dd>{value === "" ? <span className="muted">empty</span> : value}</dd>
+              <dd>{value === "" ? <span className="muted">empty</span> : <Clipped text={value} />}</dd>
             </div>
           ))}
         </dl>

@@ -2,6 +2,7 @@
 
 import type { DeviceEvent, Values } from "../api/types";
 import { Clock } from "../ui/Time";
+import { Clipped } from "../ui/Clipped";
 import { Empty, wordsOf } from "../ui/Note";
 import { type Stream, useLive } from "./live";
 import { useUnwatch, useWatches } from "./watches";
@@ -25,7 +26,7 @@ export function Events({ device }: { device: string }) {
       {events.length === 0 ? (
         <Empty title="Nothing yet">
           <p>
-            A device tells what it was asked to tell. Choose an object or a table of the data model and press{" "}
+            A device tells what it was asked to tell. Choose an object or a table under <em>Data model</em> and press{" "}
             <em>Watch</em>: changes of values, and rows that come and go, are shown here.
           </p>
         </Empty>
@@ -69,7 +70,7 @@ function What({ event }: { event: DeviceEvent }) {
     case "ValueChange":
       return (
         <>
-          <code>{event.path}</code> <span className="muted">is now</span> <code className="exact">{event.value === "" ? "(empty)" : event.value}</code>
+          <code>{event.path}</code> <span className="muted">is now</span> <code className="exact">{event.value ? <Clipped text={event.value} /> : "(empty)"}</code>
         </>
       );
     case "Event":
@@ -117,7 +118,7 @@ function What({ event }: { event: DeviceEvent }) {
 function Arguments({ values }: { values: Values | undefined }) {
   return Object.entries(values ?? {}).map(([name, value]) => (
     <span key={name} className="argument">
-      <span className="muted">{name}</span> {value === "" ? "(empty)" : value}
+      <span className="muted">{name}</span> {value === "" ? "(empty)" : <Clipped text={value} />}
     </span>
   ));
 }

@@ -26,7 +26,7 @@ export function Model({ device, path }: { device: string; path: string }) {
     setTreeShown(false);
   };
   const { online } = useLive();
-  if (schema.error) return <ProblemNote error={schema.error} retry={() => void schema.refetch()} />;
+  if (schema.error && !schema.data) return <ProblemNote error={schema.error} retry={() => void schema.refetch()} />;
   return (
     <div className={isTreeShown ? "model tree-shown" : "model"}>
       <div className="side">

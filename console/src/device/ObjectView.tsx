@@ -29,7 +29,7 @@ export function ObjectView({ device, path, objects, onChoose }: Props) {
     <section aria-label={path}>
       <Crumbs path={path} onChoose={onChoose} />
       {object === undefined && supportedPath(path) !== ROOT ? (
-        <p className="note bad">The device does not have this object.</p>
+        <p className="note bad">The device does not have this object. A path above, or the tree, leads to what it has.</p>
       ) : kind === "table" ? (
         <Table device={device} path={path} object={object} onChoose={onChoose} />
       ) : (
@@ -174,7 +174,9 @@ function Rows({ table, rows, onChoose }: { table: string; rows: TreeNode[]; onCh
                 </button>
               </th>
               {keys.map((key) => (
-                <td key={key}>{row.keys?.[key]}</td>
+                <td key={key} title={row.keys?.[key]}>
+                  {row.keys?.[key]}
+                </td>
               ))}
             </tr>
           ))}

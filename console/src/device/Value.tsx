@@ -7,8 +7,14 @@ import { Problem } from "../api/client";
 import type { ParameterKind, SetOutcome, SupportedParameter } from "../api/types";
 import { complaint, inputMode, isBoolean, isTrue } from "../model/values";
 import { useApi } from "../session";
+import { Clipped } from "../ui/Clipped";
 import { wordsOf } from "../ui/Note";
 import { refused } from "./queries";
+
+/** How TR-106 says that a time is not known. */
+const UNKNOWN_TIME = "0001-01-01T00:00:00Z";
+/** What is longer is edited on several lines. */
+const LINE_MAX = 100;
 
 interface Props {
   device: string;
@@ -77,7 +83,7 @@ export function Value({ device, object, name, value, isRead, parameter }: Props)
   if (mayWrite) {
     return (
       <button type="button" className="edit" autoFocus={wasEdited} aria-label={`Change ${name}`} onClick={() => setEdited(true)}>
-        <Text value={value} kind={kind} />
+        <Text value={value} kind={kind} isClamped />
         <span className="pen" aria-hidden="true">
           change
         </span>
@@ -87,10 +93,24 @@ export function Value({ device, object, name, value, isRead, parameter }: Props)
   return <Text value={value} kind={kind} />;
 }
 
-function Text({ value, kind }: { value: string | undefined; kind: ParameterKind }) {
+/** `isClamped` shows no more than some lines of it: the editor shows all. */
+function Text({ value, kind, isClamped = false }: { value: string | undefined; kind: ParameterKind; isClamped?: boolean }) {
   if (value === undefined) return <span className="muted">not readable</span>;
   if (value === "") return <span className="muted">empty</span>;
-  return <span className={kind === "string" ? "text" : "text exact"}>{value}</span>;
+  if (kind === "dateTime" && value === UNKNOWN_TIME) {
+    return (
+      <span className="text exact">
+        {value} <span className="muted">unknown</span>
+      </span>
+    );
+  }
+  const look = kind === "string" ? "text" : "text exact";
+  if (isClamped) return <span className={`${look} clamped`}>{value}</span>;
+  return (
+    <span className={look}>
+      <Clipped text={value} />
+    </span>
+  );
 }
 
 interface EditorProps {
@@ -106,8 +126,9 @@ interface EditorProps {
 function Editor({ name, kind, value, isBusy, error, onSave, onCancel }: EditorProps) {
   const [text, setText] = useState(value);
   const note = useId();
-  const field = useRef<HTMLInputElement>(null);
+  const field = useRef<HTMLInputElement & HTMLTextAreaElement>(null);
   useEffect(() => field.current?.select(), []);
+  const isLong = value.includes("\n") || value.length > LINE_MAX;
   const wrong = complaint(kind, text);
   const submit = (event: SubmitEvent) => {
     event.preventDefault();
@@ -124,6 +145,19 @@ function Editor({ name, kind, value, isBusy, error, onSave, onCancel }: EditorPr
           <option value="true">true</option>
           <option value="false">false</option>
         </select>
+      ) : isLong ? (
+        <textarea
+          ref={field}
+          rows={6}
+          aria-label={name}
+          aria-invalid={wrong !== undefined || Boolean(error)}
+          aria-describedby={note}
+          autoFocus
+          spellCheck={false}
+          autoCapitalize="off"
+          value={text}
+          onChange={(event) => setText(event.target.value)}
+        />
       ) : (
         <input
           ref={field}

@@ -12,7 +12,7 @@ import { useApi } from "../session";
 /** Events that are shown; older ones are dropped. */
 const EVENTS_MAX = 500;
 /** Pauses between two tries to take up the stream, in milliseconds. */
-const PAUSE = { first: 500, most: 15_000 };
+const PAUSE = { first: 500, most: 5_000, refused: 15_000 };
 
 /** The first words of the keys of what is asked of a device. */
 const ASKED = ["schema", "get", "instances", "watches"];
@@ -101,7 +101,7 @@ export function LiveProvider({ device, children }: { device: string; children: R
           if (hidden.signal.aborted) continue;
           setComplaint(error instanceof Error ? error.message : String(error));
           // The token is gone, or the device is.
-          if (error instanceof Problem && [401, 403, 404].includes(error.status)) pause = PAUSE.most;
+          if (error instanceof Problem && [401, 403, 404].includes(error.status)) pause = PAUSE.refused;
         } finally {
           document.removeEventListener("visibilitychange", onChange);
         }

@@ -6,16 +6,21 @@ import { type SubmitEvent, type ReactNode, useState } from "react";
 import { Problem } from "../api/client";
 import type { Device } from "../api/types";
 import { About } from "../device/About";
+import { Waiting } from "../device/approval";
 import { Events } from "../device/Events";
 import { LiveProvider, useLive } from "../device/live";
 import { Log } from "../device/Log";
 import { Model } from "../device/Model";
 import { RunsProvider } from "../device/runs";
-import { go, href, type Route, type Tab } from "../route";
+import { EditTags, Tags } from "../device/Tags";
+import { ALL_DEVICES, go, href, type Route, type Tab } from "../route";
 import { useApi } from "../session";
 import { Dialog } from "../ui/Dialog";
 import { Empty, ProblemNote, wordsOf } from "../ui/Note";
 import { Presence } from "../ui/Presence";
+
+/** How often a device is asked for that waits, and any other, in milliseconds. */
+const INTERVAL = { waiting: 2_000, known: 10_000 };
 
 type Place = Extract<Route, { page: "device" }>;
 
@@ -31,6 +36,7 @@ export function DevicePage({ route }: { route: Place }) {
   const { data, error, refetch } = useQuery({
     queryKey: ["device", route.id],
     queryFn: ({ signal }) => api.device(route.id, signal),
+    refetchInterval: ({ state }) => (state.error ? false : state.data?.state === "pending" ? INTERVAL.waiting : INTERVAL.known),
   });
   if (error instanceof Problem && error.status === 404) {
     return (
@@ -39,13 +45,13 @@ export function DevicePage({ route }: { route: Place }) {
           <p>
             <code>{route.id}</code> is not in the inventory. It comes back when it connects.{" "}
             <a href={href({ page: "doctor", device: route.id })}>Why is it not there?</a>{" "}
-            <a href={href({ page: "devices", search: "", online: undefined })}>All devices</a>
+            <a href={href(ALL_DEVICES)}>All devices</a>
           </p>
         </Empty>
       </div>
     );
   }
-  if (error) {
+  if (error && !data) {
     return (
       <div className="page">
         <ProblemNote error={error} retry={() => void refetch()} />
@@ -53,6 +59,7 @@ export function DevicePage({ route }: { route: Place }) {
     );
   }
   if (!data) return <div className="page" aria-busy="true" />;
+  const isWaiting = data.state === "pending";
   return (
     <LiveProvider device={data.endpoint_id}>
       <RunsProvider device={data.endpoint_id}>
@@ -66,8 +73,9 @@ export function DevicePage({ route }: { route: Place }) {
               </a>
             ))}
           </nav>
-          {route.tab === "model" && <Model device={data.endpoint_id} path={route.path} />}
-          {route.tab === "events" && <Events device={data.endpoint_id} />}
+          {isWaiting && <Waiting device={data} />}
+          {route.tab === "model" && !isWaiting && <Model device={data.endpoint_id} path={route.path} />}
+          {route.tab === "events" && !isWaiting && <Events device={data.endpoint_id} />}
           {route.tab === "log" && <Log device={data.endpoint_id} />}
           {route.tab === "about" && <About device={data} />}
         </div>
@@ -84,52 +92,34 @@ function EventCount() {
 function Head({ device }: { device: Device }) {
   const live = useLive();
   const isOnline = live.online ?? device.online;
-  const [open, setOpen] = useState<"rename" | "remove">();
+  const [open, setOpen] = useState<"rename" | "tags" | "remove">();
   const close = () => setOpen(undefined);
   return (
     <header className="device-head">
       <div>
         <h1>{device.alias ?? device.endpoint_id}</h1>
         <p className="muted">
-          <Presence online={isOnline} />
+          <Presence online={isOnline} state={device.state} />
           {!isOnline && <a href={href({ page: "doctor", device: device.endpoint_id })}>Why?</a>}
-            {device.state === "pending" && <span>waits to be approved</span>}
           {device.alias !== null && <code>{device.endpoint_id}</code>}
         </p>
+        <Tags device={device} />
       </div>
       <div className="actions">
-        {device.state === "pending" && <Approve device={device} />}
         <button type="button" onClick={() => setOpen("rename")}>
           Rename
+        </button>
+        <button type="button" onClick={() => setOpen("tags")}>
+          Tags
         </button>
         <button type="button" onClick={() => setOpen("remove")}>
           Remove
         </button>
       </div>
       {open === "rename" && <Rename device={device} onClose={close} />}
+      {open === "tags" && <EditTags device={device} onClose={close} />}
       {open === "remove" && <Remove device={device} onClose={close} />}
     </header>
-  );
-}
-
-/** Lets a device in. What goes wrong stands beside the button. */
-function Approve({ device }: { device: Device }) {
-  const api = useApi();
-  const queries = useQueryClient();
-  const approve = useMutation({
-    mutationFn: () => api.approve(device.endpoint_id),
-    onSuccess: (approved) => {
-      queries.setQueryData(["device", device.endpoint_id], approved);
-      void queries.invalidateQueries({ queryKey: ["devices"] });
-    },
-  });
-  return (
-    <>
-      {approve.error && <span role="alert">{wordsOf(approve.error)}</span>}
-      <button type="button" disabled={approve.isPending} onClick={() => approve.mutate()}>
-        Approve
-      </button>
-    </>
   );
 }
 
@@ -164,7 +154,7 @@ function Remove({ device, onClose }: { device: Device; onClose: () => void }) {
     onSuccess: () => {
       queries.removeQueries({ queryKey: ["device", device.endpoint_id] });
       void queries.resetQueries({ queryKey: ["devices"] });
-      go({ page: "devices", search: "", online: undefined });
+      go(ALL_DEVICES);
     },
   });
   return (

@@ -4,11 +4,14 @@ import { keepPreviousData, useInfiniteQuery, useQuery, useQueryClient } from "@t
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useMemo, useRef, useState } from "react";
 
+import type { DeviceQuery } from "../api/client";
 import type { Device } from "../api/types";
 import { merged, type Pages } from "../model/pages";
-import { go, href } from "../route";
+import { useApprove } from "../device/approval";
+import { ALL_DEVICES, go, href, type Route, type Show } from "../route";
+import { useServer } from "../server";
 import { useApi } from "../session";
-import { Empty, ProblemNote } from "../ui/Note";
+import { Empty, ProblemNote, wordsOf } from "../ui/Note";
 import { Presence } from "../ui/Presence";
 import { Ago } from "../ui/Time";
 import { useMedia, useNow } from "../ui/hooks";
@@ -19,45 +22,62 @@ const PAGE = 500;
 const INTERVAL = 5_000;
 /** How long somebody pauses before what was typed is searched for, in milliseconds. */
 const PAUSE = 200;
+/** Tags that are shown in a row. */
+const TAGS = 2;
 /** Heights of a row, in pixels, as the style sheet has them. */
 const ROW = { wide: 34, narrow: 60 };
 
-interface Filter {
-  search: string;
-  online: boolean | undefined;
-}
+type Filter = Omit<Extract<Route, { page: "devices" }>, "page">;
 
-export function Devices({ search, online }: Filter) {
+const CHOICES: [Show, string][] = [
+  [undefined, "All"],
+  ["online", "Online"],
+  ["offline", "Offline"],
+  ["pending", "Waiting"],
+];
+
+export function Devices({ search, show, tag }: Filter) {
+  const waiting = useServer().data?.pending ?? 0;
   return (
     <div className="page fill">
       <div className="list-head">
         <h1>Devices</h1>
-        <Search search={search} online={online} />
-        <div className="choice" role="group" aria-label="Presence">
-          {([undefined, true, false] as const).map((choice) => (
-            <button
-              key={String(choice)}
-              type="button"
-              aria-pressed={online === choice}
-              onClick={() => go({ page: "devices", search, online: choice })}
-            >
-              {choice === undefined ? "All" : choice ? "Online" : "Offline"}
+        <Search search={search} show={show} tag={tag} />
+        <div className="choice" role="group" aria-label="Which devices">
+          {CHOICES.map(([choice, name]) => (
+            <button key={name} type="button" aria-pressed={show === choice} onClick={() => go({ page: "devices", search, show: choice, tag })}>
+              {name}
+              {choice === "pending" && waiting > 0 && <span className="count">{waiting.toLocaleString("en")}</span>}
             </button>
           ))}
         </div>
+        {tag !== "" && (
+          <span className="tag narrowed">
+            tag {tag}
+            <a href={href({ page: "devices", search, show, tag: "" })} aria-label={`Not only those with the tag ${tag}`}>
+              ×
+            </a>
+          </span>
+        )}
       </div>
-      <List search={search} online={online} />
+      <List search={search} show={show} tag={tag} />
     </div>
   );
 }
 
-function Search({ search, online }: Filter) {
+function Search({ search, show, tag }: Filter) {
   const [text, setText] = useState(search);
+  const [shown, setShown] = useState(search);
+  // A link may have led elsewhere meanwhile.
+  if (shown !== search) {
+    setShown(search);
+    setText(search);
+  }
   useEffect(() => {
     if (text === search) return;
-    const timer = setTimeout(() => go({ page: "devices", search: text, online }, true), PAUSE);
+    const timer = setTimeout(() => go({ page: "devices", search: text, show, tag }, true), PAUSE);
     return () => clearTimeout(timer);
-  }, [text, search, online]);
+  }, [text, search, show, tag]);
   return (
     <input
       type="search"
@@ -69,10 +89,10 @@ function Search({ search, online }: Filter) {
   );
 }
 
-function List({ search, online }: Filter) {
+function List({ search, show, tag }: Filter) {
   const api = useApi();
   const queries = useQueryClient();
-  const query = useMemo(() => ({ search: search.trim(), ...(online === undefined ? {} : { online }) }), [search, online]);
+  const query = useMemo(() => queryOf({ search, show, tag }), [search, show, tag]);
   const key = useMemo(() => ["devices", query], [query]);
   const { data, error, isPending, isPlaceholderData, hasNextPage, isFetchingNextPage, fetchNextPage, refetch } = useInfiniteQuery({
     queryKey: key,
@@ -119,11 +139,17 @@ function List({ search, online }: Filter) {
     },
   });
 
+  const approve = useApprove();
   const now = useNow(INTERVAL);
   if (error && !data) return <ProblemNote error={error} retry={() => void refetch()} />;
-  if (data && devices.length === 0 && !hasNextPage) return <NoDevices isFiltered={query.search !== "" || online !== undefined} />;
+  if (data && devices.length === 0 && !hasNextPage) return <NoDevices search={query.search} show={show} tag={tag} />;
   return (
     <>
+      {approve.error && (
+        <p className="note bad" role="alert">
+          {wordsOf(approve.error)}
+        </p>
+      )}
       <div className="table" role="table" aria-label="Devices" aria-rowcount={hasNextPage ? -1 : devices.length + 1} aria-busy={isPending || isPlaceholderData}>
         <div role="rowgroup">
           <div className="row head" role="row" aria-rowindex={1}>
@@ -140,7 +166,7 @@ function List({ search, online }: Filter) {
           <div className="spacer" role="presentation" style={{ height: rows.getTotalSize() }}>
             {shown.map(({ index, start }) => {
               const device = devices[index];
-              return device && <Row key={device.endpoint_id} device={device} index={index} top={start} now={now} />;
+              return device && <Row key={device.endpoint_id} device={device} index={index} top={start} now={now} approve={approve} />;
             })}
           </div>
         </div>
@@ -152,16 +178,31 @@ function List({ search, online }: Filter) {
   );
 }
 
-function Row({ device, index, top, now }: { device: Device; index: number; top: number; now: number }) {
+interface RowProps {
+  device: Device;
+  index: number;
+  top: number;
+  now: number;
+  approve: ReturnType<typeof useApprove>;
+}
+
+function Row({ device, index, top, now, approve }: RowProps) {
   const to = href({ page: "device", id: device.endpoint_id, tab: "model", path: "Device." });
+  const tags = device.tags ?? [];
   return (
     <div className="row" role="row" aria-rowindex={index + 2} style={{ transform: `translateY(${top}px)` }}>
       <span role="cell" className="who">
         <a href={to}>{device.alias ?? device.endpoint_id}</a>
         {device.alias !== null && <code>{device.endpoint_id}</code>}
+        {tags.slice(0, TAGS).map((tag) => (
+          <span key={tag} className="tag">
+            {tag}
+          </span>
+        ))}
+        {tags.length > TAGS && <span className="tag">+{tags.length - TAGS}</span>}
       </span>
       <span role="cell">
-        <Presence online={device.online} />
+        <Presence online={device.online} state={device.state} />
       </span>
       <span role="cell" className="product">
         {productOf(device)}
@@ -176,35 +217,72 @@ function Row({ device, index, top, now }: { device: Device; index: number; top: 
         {device.remote_address}
       </span>
       <span role="cell" className="seen">
-        {device.online ? "now" : <Ago at={device.last_seen} now={now} />}
+        {device.state === "pending" ? (
+          <button
+            type="button"
+            aria-label={`Approve ${device.endpoint_id}`}
+            disabled={approve.isPending && approve.variables === device.endpoint_id}
+            onClick={() => approve.mutate(device.endpoint_id)}
+          >
+            Approve
+          </button>
+        ) : device.online ? (
+          "now"
+        ) : (
+          <Ago at={device.last_seen} now={now} />
+        )}
       </span>
     </div>
   );
 }
 
-function NoDevices({ isFiltered }: { isFiltered: boolean }) {
-  if (isFiltered) {
+function NoDevices({ search, show, tag }: Filter) {
+  const server = useServer().data;
+  if (show === "pending" && search === "" && tag === "") {
     return (
-      <Empty title="No device fits">
+      <Empty title="No device waits for approval">
         <p>
-          <a href={href({ page: "devices", search: "", online: undefined })}>Show all devices</a>
+          One that comes for the first time waits here, unless the server’s policy lets it in at once (<code>first_contact</code>{" "}
+          in its configuration).
         </p>
       </Empty>
     );
   }
+  if (search !== "" || show !== undefined || tag !== "") {
+    return (
+      <Empty title="No device fits">
+        <p>
+          <a href={href(ALL_DEVICES)}>Show all devices</a>
+        </p>
+      </Empty>
+    );
+  }
+  const door = server ? `${server.endpoint_id}=${server.ws}` : "ID=URL";
   return (
     <Empty title="No device has connected yet">
+      <p>Make this host one, or simulate some:</p>
+      <pre>
+        {`usphere agent --controller ${door}\nusphere sim usp --count 5 --server ${door}`}
+      </pre>
       <p>
-        Start an Agent that knows this server, for example <code>usphere agent --controller ID=URL</code>. One that is
-        refused is told on the page <a href={href({ page: "doctor", device: "" })}>Doctor</a>.
+        One that is refused is told on the page <a href={href({ page: "doctor", device: "" })}>Doctor</a>, with what mends it.
       </p>
     </Empty>
   );
 }
 
+function queryOf({ search, show, tag }: Filter): DeviceQuery & { search: string } {
+  return {
+    search: search.trim(),
+    ...(show === "online" || show === "offline" ? { online: show === "online" } : {}),
+    ...(show === "pending" ? { state: show } : {}),
+    ...(tag === "" ? {} : { tag }),
+  };
+}
+
 function productOf(device: Device): string {
   const parts = [device.manufacturer, device.product_class].filter(Boolean);
-  return parts.length > 0 ? parts.join(" ") : (device.oui ?? "");
+  return parts.length > 0 ? parts.join(" ") : device.oui ? `OUI ${device.oui}` : "";
 }
 
 function countOf(count: number, hasMore: boolean): string {

@@ -1,11 +1,14 @@
-import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
+import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 
 import { Problem } from "../api/client";
 import type { Contact } from "../api/types";
+import { reasonName } from "../model/reason";
 import { go, href } from "../route";
+import { useServer } from "../server";
 import { useApi } from "../session";
-import { Empty, ProblemNote } from "../ui/Note";
+import { Empty, ProblemNote, Words } from "../ui/Note";
+import { Presence } from "../ui/Presence";
 import { Ago } from "../ui/Time";
 import { useNow } from "../ui/hooks";
 
@@ -34,7 +37,10 @@ export function Doctor({ device }: { device: string }) {
         <h1>Doctor</h1>
         <Search device={device} />
       </div>
-      <p className="muted">Contacts with the server that failed, each with its cause and what mends it.</p>
+      <p className="muted">
+        Contacts with the server that failed, each with its cause and what mends it. <Door />
+      </p>
+      {wanted !== "" && <Known device={wanted} />}
       {error instanceof Problem && error.status === 404 ? (
         <Empty title="This server keeps no refused contacts">
           <p>
@@ -42,14 +48,14 @@ export function Doctor({ device }: { device: string }) {
             that of the device.
           </p>
         </Empty>
-      ) : error ? (
+      ) : error && !data ? (
         <ProblemNote error={error} retry={() => void refetch()} />
       ) : !isPending && contacts.length === 0 ? (
         <Nobody device={wanted} />
       ) : (
         <ul className="contacts">
           {contacts.map((contact) => (
-            <One key={contact.id} contact={contact} now={now} />
+            <One key={contact.id} contact={contact} now={now} wanted={wanted} />
           ))}
         </ul>
       )}
@@ -86,17 +92,55 @@ function Search({ device }: { device: string }) {
   );
 }
 
-function One({ contact, now }: { contact: Contact; now: number }) {
+/** Where devices are to connect, and to whom. */
+function Door() {
+  const { data } = useServer();
+  if (!data) return null;
+  return (
+    <>
+      Devices connect at <code>{data.ws}</code> to the Controller <code>{data.endpoint_id}</code>.
+    </>
+  );
+}
+
+/** How a device is that is looked for, where the inventory has it. */
+function Known({ device }: { device: string }) {
+  const api = useApi();
+  const { data } = useQuery({
+    queryKey: ["device", device],
+    queryFn: ({ signal }) => api.device(device, signal),
+    refetchInterval: (query) => (query.state.error ? false : INTERVAL),
+  });
+  const now = useNow(INTERVAL);
+  if (!data) return null;
+  return (
+    <p className="known">
+      <a href={placeOf(data.endpoint_id)}>{data.alias ?? data.endpoint_id}</a>
+      <Presence online={data.online} state={data.state} />
+      {!data.online && (
+        <span className="muted">
+          last seen <Ago at={data.last_seen} now={now} />
+        </span>
+      )}
+    </p>
+  );
+}
+
+function placeOf(id: string): string {
+  return href({ page: "device", id, tab: "model", path: "Device." });
+}
+
+function One({ contact, now, wanted }: { contact: Contact; now: number; wanted: string }) {
   const { endpoint_id: id } = contact;
   return (
     <li>
       <p className="contact-head">
-        <span className="tag bad">{contact.reason.replaceAll("_", " ")}</span>
+        <span className="tag bad">{reasonName(contact.reason)}</span>
         <Ago at={contact.at} now={now} />
         <code>{contact.remote}</code>
         <span>{contact.mtp}</span>
-        {id && (
-          <a href={href({ page: "doctor", device: id })}>
+        {id && id !== wanted && (
+          <a href={href({ page: "doctor", device: id })} title="Only what concerns this device">
             <code>{id}</code>
           </a>
         )}
@@ -106,8 +150,18 @@ function One({ contact, now }: { contact: Contact; now: number }) {
           </span>
         )}
       </p>
-      <p>{contact.detail}</p>
-      <p className="advice">{contact.advice}</p>
+      <p>
+        <Words text={contact.detail} />
+      </p>
+      <p className="advice">
+        <Words text={contact.advice} />
+        {id && contact.reason === "not_approved" && (
+          <>
+            {" "}
+            <a href={placeOf(id)}>Look at the device</a>
+          </>
+        )}
+      </p>
     </li>
   );
 }

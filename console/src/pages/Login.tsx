@@ -53,8 +53,8 @@ export function Login({ wasRefused, onToken }: { wasRefused: boolean; onToken: (
           {isBusy ? "Logging in …" : "Log in"}
         </button>
         <p id="token-help" className="muted">
-          It is in the file <code>token</code> of the server’s data folder, and kept in this tab only until you log out
-          or close it.
+          It is in the file <code>token</code> of the server’s data folder, or was made for you by{" "}
+          <code>usphere tokens create</code>. It is kept in this tab only, until you log out or close it.
         </p>
       </form>
     </main>

@@ -6,7 +6,9 @@ import { Problem } from "../api/client";
 export function ProblemNote({ error, retry }: { error: unknown; retry?: () => void }) {
   return (
     <div className="note bad" role="alert">
-      <p>{wordsOf(error)}</p>
+      <p>
+        <Words text={wordsOf(error)} />
+      </p>
       {retry && (
         <button type="button" onClick={retry}>
           Try again
@@ -26,6 +28,11 @@ export function Empty({ title, children }: { title: string; children?: ReactNode
   );
 }
 
+/** A sentence of the server, in which commands stand between backticks. */
+export function Words({ text }: { text: string }) {
+  return text.split("`").map((part, at) => (at % 2 === 0 ? part : <code key={at}>{part}</code>));
+}
+
 export function wordsOf(error: unknown): string {
   if (error instanceof Problem && error.refusal) {
     const { code, text, parameters } = error.refusal;
@@ -33,5 +40,7 @@ export function wordsOf(error: unknown): string {
     return `${code}: ${text}${more.join("")}`;
   }
   const words = error instanceof Error ? error.message : String(error);
-  return words.charAt(0).toUpperCase() + words.slice(1);
+  // A name or path at the beginning stays as it is.
+  const first = words.split(" ", 1)[0] ?? "";
+  return /[^a-z]/.test(first) ? words : words.charAt(0).toUpperCase() + words.slice(1);
 }

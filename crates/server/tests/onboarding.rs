@@ -545,6 +545,7 @@ async fn a_device_waits_until_it_is_approved() {
         let listed = get(&server, &format!("/api/v1/devices?state={state}")).await;
         assert_eq!(listed.body["devices"].as_array().map(Vec::len), Some(count));
     }
+    assert_eq!(get(&server, "/api/v1/server").await.body["pending"], 1);
     let wrong = get(&server, "/api/v1/devices?state=maybe").await;
     assert_eq!(wrong.status, 400);
 

@@ -87,6 +87,11 @@ pub enum StoreError {
         /// The highest version known here.
         known: i64,
     },
+    /// No Subscription of the server has this name.
+    #[error(
+        "there is no Subscription with the name {0:?}; `usphere subscriptions list` shows them"
+    )]
+    NoSubscription(String),
     /// No token has this name.
     #[error("there is no token with the name {0:?}")]
     NoToken(String),

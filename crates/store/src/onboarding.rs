@@ -183,7 +183,7 @@ impl Store {
     /// Takes a Subscription away.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] when there is none of this name.
+    /// [`StoreError::NoSubscription`] when there is none of this name.
     pub fn remove_subscription(&self, name: &str) -> Result<(), StoreError> {
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.remove_subscription(name.to_owned()),

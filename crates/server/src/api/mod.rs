@@ -202,6 +202,8 @@ struct ServerInfo {
     devices: u64,
     /// How many of them are connected.
     online: usize,
+    /// How many of them wait to be approved.
+    pending: usize,
     /// Whether what is written is kept, and why not.
     store: StoreHealth,
 }
@@ -219,6 +221,7 @@ async fn server(State(platform): State<Arc<Platform>>) -> Answer<Json<ServerInfo
         started: platform.started,
         devices: platform.inventory.count().await?,
         online: platform.controller.online_count(),
+        pending: platform.onboarding.pending_count(),
         store: platform.health.readiness().await.store,
     }))
 }

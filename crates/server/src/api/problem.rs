@@ -136,7 +136,9 @@ impl From<StoreError> for Problem {
             StoreError::Busy => StatusCode::SERVICE_UNAVAILABLE,
             StoreError::DiskFull { .. } => StatusCode::INSUFFICIENT_STORAGE,
             StoreError::Invalid(_) => StatusCode::BAD_REQUEST,
-            StoreError::NoToken(_) | StoreError::NotFound(_) => StatusCode::NOT_FOUND,
+            StoreError::NoSubscription(_) | StoreError::NoToken(_) | StoreError::NotFound(_) => {
+                StatusCode::NOT_FOUND
+            }
             StoreError::Damaged { .. } | StoreError::Failed { .. } | StoreError::Newer { .. } => {
                 tracing::error!(%error, "the inventory failed");
                 StatusCode::INTERNAL_SERVER_ERROR

@@ -102,6 +102,11 @@ impl Gate {
         self.lock().clone()
     }
 
+    /// How many wait.
+    pub(super) fn pending_count(&self) -> usize {
+        self.lock().len()
+    }
+
     /// A device was taken out of the inventory: it is a new one when it comes back.
     pub(super) fn forget(&self, device: &str) {
         self.lock().remove(device);

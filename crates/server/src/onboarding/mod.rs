@@ -192,6 +192,11 @@ impl Onboarding {
         self.shared.gate.pending()
     }
 
+    /// How many devices wait to be approved.
+    pub(crate) fn pending_count(&self) -> usize {
+        self.shared.gate.pending_count()
+    }
+
     /// Lets a device in, durably.
     pub(crate) async fn approve(&self, endpoint_id: &str) -> Result<(), StoreError> {
         self.shared.gate.approve(endpoint_id).await?;

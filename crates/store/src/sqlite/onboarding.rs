@@ -71,7 +71,10 @@ impl Sqlite {
             let removed = connection
                 .prepare_cached("DELETE FROM subscriptions WHERE name = ?1")?
                 .execute([&name])?;
-            must_exist(&name, removed)
+            match removed {
+                0 => Err(StoreError::NoSubscription(name.clone()).into()),
+                _ => Ok(()),
+            }
         })
     }
 

@@ -57,8 +57,11 @@ impl Device {
     }
 }
 
-/// A line for each device.
-pub(crate) fn table(devices: &[Device], now: i64) -> String {
+/// A line for each device; of all there are, or of those that something was to be true of.
+pub(crate) fn table(devices: &[Device], is_narrowed: bool, now: i64) -> String {
+    if devices.is_empty() && is_narrowed {
+        return "no device fits; `usphere devices list` shows all\n".to_owned();
+    }
     if devices.is_empty() {
         return "no devices yet; `usphere agent --controller ID=URL` makes this host one\n"
             .to_owned();
@@ -151,12 +154,13 @@ mod tests {
         let json = serde_json::json!({"endpoint_id": "os::1", "alias": null, "online": false,
             "manufacturer": "Example", "last_seen": 1000, "first_seen": 0, "protocol": "usp"});
         let device = Device::read(json).unwrap();
-        let text = table(&[device], 181_000);
+        let text = table(&[device], false, 181_000);
         assert_eq!(
             text,
             "ENDPOINT ID  ALIAS  STATE    SEEN       PRODUCT  SOFTWARE\nos::1               offline  3 min ago  Example\n"
         );
-        assert!(table(&[], 0).contains("no devices yet"));
+        assert!(table(&[], false, 0).contains("no devices yet"));
+        assert!(table(&[], true, 0).contains("no device fits"));
     }
 
     #[test]

@@ -479,9 +479,10 @@ impl Place {
                         "is it another server's? --data DIR names the data folder of this one, --token gives the token itself",
                     )
             }
-            StatusCode::NOT_FOUND => Failure::new(Exit::Absent, detail)
+            StatusCode::NOT_FOUND if detail.contains("device") => Failure::new(Exit::Absent, detail)
                 .advise("`usphere devices list` shows the devices"),
             StatusCode::CONFLICT
+            | StatusCode::NOT_FOUND
             | StatusCode::GATEWAY_TIMEOUT
             | StatusCode::SERVICE_UNAVAILABLE
             | StatusCode::TOO_MANY_REQUESTS => Failure::new(Exit::Absent, detail),

@@ -165,7 +165,7 @@ impl Action {
                     let which = if filters.len() > 1 { "such " } else { "" };
                     return print::text(&format!("no {which}device waits to be approved\n"));
                 }
-                print::text(&print::devices::table(&devices, now()))
+                print::text(&print::devices::table(&devices, !filters.is_empty(), now()))
             }
             Self::Show {
                 device,

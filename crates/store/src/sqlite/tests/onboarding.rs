@@ -107,7 +107,7 @@ fn subscriptions_are_kept_by_name_up_to_a_number() {
     store.put_subscription(subscription("wan")).unwrap();
     store.remove_subscription("wan").unwrap();
     let gone = store.remove_subscription("wan");
-    assert!(matches!(gone, Err(StoreError::NotFound(_))));
+    assert!(matches!(gone, Err(StoreError::NoSubscription(_))));
 }
 
 #[test]
