@@ -12,7 +12,7 @@ mod measured;
 
 use std::time::{Duration, Instant};
 
-use measured::{Cost, Done, Folder, aboard, everyone};
+use measured::{Cost, Done, Folder, aboard, everyone, fleet};
 
 /// Descriptors that the server needs beside its links.
 const BESIDE: u64 = 512;
@@ -115,14 +115,9 @@ async fn main() -> Done {
         Cost::between(&idle, &server.cost()?, began.elapsed())
     );
 
-    everyone(
-        "Get of one parameter from every device",
-        &api,
-        &server,
-        count,
-    )
-    .await?;
-    everyone("the same again", &api, &server, count).await?;
+    fleet("Get from the fleet", &api, &server, count).await?;
+    fleet("the same again", &api, &server, count).await?;
+    everyone("Get from each device", &api, &server, count).await?;
 
     let began = Instant::now();
     server.terminate().await?;
@@ -133,7 +128,14 @@ async fn main() -> Done {
     let mut server = folder.server(&options.binary)?;
     let api = folder.api(&server).await?;
     aboard("restart", &api, &mut server, Some(&mut simulator), count).await?;
-    everyone("Get after the restart", &api, &server, count).await?;
+    tokio::time::sleep(QUIET).await;
+    let idle = server.cost()?;
+    println!(
+        "idle after the restart: server {} KiB resident, {:.2} KiB for each device",
+        idle.resident_kib,
+        (idle.resident_kib - empty.resident_kib) as f64 / f64::from(count)
+    );
+    fleet("Get after the restart", &api, &server, count).await?;
     println!("simulator: {}", simulator.summary().await?);
     server.terminate().await?;
     Ok(())
@@ -153,14 +155,8 @@ async fn within(options: &Options) -> Done {
         idle.resident_kib >> 10,
         idle.resident_kib as f64 / f64::from(count)
     );
-    everyone(
-        "Get of one parameter from every device",
-        &api,
-        &house,
-        count,
-    )
-    .await?;
-    everyone("the same again", &api, &house, count).await?;
+    fleet("Get from the fleet", &api, &house, count).await?;
+    fleet("the same again", &api, &house, count).await?;
     println!("{}", house.summary().await?);
     Ok(())
 }

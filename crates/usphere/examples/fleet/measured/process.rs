@@ -46,7 +46,8 @@ impl Folder {
         let all = self.count + 64;
         let mut config = format!(
             "connections_max = {all}\nconnections_per_source_max = {all}\n\
-             [links]\naccepts_per_source_per_second = 500\nhandshakes_per_source_max = 2048\n"
+             [links]\naccepts_per_source_per_second = 500\nhandshakes_per_source_max = 2048\n\
+             [rate]\ntoken_per_second = 1000000\ntoken_burst = 1000000\n"
         );
         if self.tls {
             self.certify(binary)?;
