@@ -31,6 +31,8 @@ struct Options {
     tls: bool,
     /// Server and devices in one process, without sockets between them.
     within: bool,
+    /// A server that knows the devices, and none of them: how long one looks for one.
+    search: bool,
 }
 
 impl Options {
@@ -41,6 +43,7 @@ impl Options {
             rate: 1_000,
             tls: false,
             within: false,
+            search: false,
         };
         let mut arguments = std::env::args().skip(1);
         while let Some(name) = arguments.next() {
@@ -52,6 +55,10 @@ impl Options {
                 options.within = true;
                 continue;
             }
+            if name == "--search" {
+                options.search = true;
+                continue;
+            }
             let value = arguments
                 .next()
                 .ok_or_else(|| format!("{name}: no value"))?;
@@ -60,9 +67,10 @@ impl Options {
                 "--binary" => options.binary = value.into(),
                 "--rate" => options.rate = value.parse()?,
                 _ => {
-                    return Err(
-                        format!("{name}: not known; --count N, --rate N, --tls, --within").into(),
-                    );
+                    return Err(format!(
+                        "{name}: not known; --count N, --rate N, --tls, --within, --search"
+                    )
+                    .into());
                 }
             }
         }
@@ -73,6 +81,9 @@ impl Options {
 #[tokio::main]
 async fn main() -> Done {
     let options = Options::read()?;
+    if options.search {
+        return search(&options).await;
+    }
     if options.within {
         return within(&options).await;
     }
@@ -139,6 +150,24 @@ async fn main() -> Done {
     println!("simulator: {}", simulator.summary().await?);
     server.terminate().await?;
     Ok(())
+}
+
+/// The inventory alone.
+async fn search(options: &Options) -> Done {
+    let folder = Folder::new(options.count, false)?;
+    let began = Instant::now();
+    folder.fill()?;
+    println!(
+        "{} devices written in {:.1} s",
+        options.count,
+        began.elapsed().as_secs_f64()
+    );
+    let began = Instant::now();
+    let mut server = folder.server(&options.binary)?;
+    let api = folder.api(&server).await?;
+    println!("started in {:.2} s", began.elapsed().as_secs_f64());
+    measured::search(&api).await?;
+    server.terminate().await
 }
 
 /// As many as fit into the memory: nothing but that limits them.

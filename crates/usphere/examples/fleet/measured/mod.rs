@@ -2,6 +2,7 @@
 
 mod api;
 mod process;
+mod search;
 
 use std::error::Error;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use tokio::time::sleep;
 use api::{Api, Latencies, Probe};
 
 pub(crate) use process::{Cost, Folder, Running};
+pub(crate) use search::search;
 
 pub(crate) type Done<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 

@@ -41,6 +41,11 @@ impl Folder {
         self.folder.path().join(name)
     }
 
+    /// Has the server know the devices, before it is started.
+    pub(crate) fn fill(&self) -> Done {
+        super::search::fill(&self.path("server").join("server.db"), self.count)
+    }
+
     /// Starts a server whose only setting that matters is that all devices come from one address.
     pub(crate) fn server(&self, binary: &Path) -> Done<Running> {
         let all = self.count + 64;
