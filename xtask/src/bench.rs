@@ -35,6 +35,9 @@ pub(crate) struct Fleet {
     /// open files
     #[arg(long)]
     within: bool,
+    /// A server that knows the devices, none of them connected: how long one looks for one
+    #[arg(long)]
+    search: bool,
     /// An unoptimised build, to see that it works rather than how fast
     #[arg(long)]
     dev: bool,
@@ -58,6 +61,7 @@ pub(crate) fn fleet(project: &Project, options: &Fleet) -> Outcome {
         command.args(["--rate", &options.rate.to_string()]);
         command.args(options.tls.then_some("--tls"));
         command.args(options.within.then_some("--within"));
+        command.args(options.search.then_some("--search"));
         shell::run(command.current_dir(&project.root))
     })?;
     Ok(ExitCode::SUCCESS)

@@ -4,8 +4,9 @@
 mod measured;
 
 use std::path::Path;
+use std::process::Command;
 
-use measured::{Done, Folder, aboard, everyone};
+use measured::{Done, Folder, aboard, everyone, fleet, search};
 
 const DEVICES: u32 = 150;
 
@@ -45,8 +46,36 @@ async fn a_fleet_within_the_process_of_its_server_answers() -> Done {
     let mut house = folder.within(binary, 100)?;
     let api = folder.api(&house).await?;
     aboard("within", &api, &mut house, None, DEVICES).await?;
-    everyone("a Get to all", &api, &house, DEVICES).await?;
+    fleet("a Get to all in one", &api, &house, DEVICES).await?;
+    let wanted = "Device.DeviceInfo.SerialNumber";
+    let ran = Command::new(binary)
+        .args(["get", "--all", wanted, "--together", "16"])
+        .args(["--server", &format!("http://{}", api.address)])
+        .args(["--token", &api.token])
+        .output()?;
+    let (out, err) = (
+        String::from_utf8(ran.stdout)?,
+        String::from_utf8(ran.stderr)?,
+    );
+    assert!(ran.status.success(), "{out}{err}");
+    let mut lines: Vec<_> = out.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines.len(), DEVICES as usize, "{out}");
+    assert_eq!(
+        lines[0],
+        format!("os::012345-SIM000001  {wanted}  SIM000001")
+    );
+    assert!(err.contains(&format!("{DEVICES} answered")), "{err}");
     let summary = house.summary().await?;
     assert!(summary.contains("\"errors\": 0"), "{summary}");
     Ok(())
+}
+
+/// What one looks for among devices that are known and away is found.
+#[tokio::test]
+async fn devices_are_looked_for() -> Done {
+    let folder = Folder::new(DEVICES, false)?;
+    folder.fill()?;
+    let server = folder.server(Path::new(env!("CARGO_BIN_EXE_usphere")))?;
+    search(&folder.api(&server).await?).await
 }

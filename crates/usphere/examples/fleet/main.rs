@@ -12,7 +12,7 @@ mod measured;
 
 use std::time::{Duration, Instant};
 
-use measured::{Cost, Done, Folder, aboard, everyone};
+use measured::{Cost, Done, Folder, aboard, everyone, fleet};
 
 /// Descriptors that the server needs beside its links.
 const BESIDE: u64 = 512;
@@ -31,6 +31,8 @@ struct Options {
     tls: bool,
     /// Server and devices in one process, without sockets between them.
     within: bool,
+    /// A server that knows the devices, and none of them: how long one looks for one.
+    search: bool,
 }
 
 impl Options {
@@ -41,6 +43,7 @@ impl Options {
             rate: 1_000,
             tls: false,
             within: false,
+            search: false,
         };
         let mut arguments = std::env::args().skip(1);
         while let Some(name) = arguments.next() {
@@ -52,6 +55,10 @@ impl Options {
                 options.within = true;
                 continue;
             }
+            if name == "--search" {
+                options.search = true;
+                continue;
+            }
             let value = arguments
                 .next()
                 .ok_or_else(|| format!("{name}: no value"))?;
@@ -60,9 +67,10 @@ impl Options {
                 "--binary" => options.binary = value.into(),
                 "--rate" => options.rate = value.parse()?,
                 _ => {
-                    return Err(
-                        format!("{name}: not known; --count N, --rate N, --tls, --within").into(),
-                    );
+                    return Err(format!(
+                        "{name}: not known; --count N, --rate N, --tls, --within, --search"
+                    )
+                    .into());
                 }
             }
         }
@@ -73,6 +81,9 @@ impl Options {
 #[tokio::main]
 async fn main() -> Done {
     let options = Options::read()?;
+    if options.search {
+        return search(&options).await;
+    }
     if options.within {
         return within(&options).await;
     }
@@ -115,14 +126,9 @@ async fn main() -> Done {
         Cost::between(&idle, &server.cost()?, began.elapsed())
     );
 
-    everyone(
-        "Get of one parameter from every device",
-        &api,
-        &server,
-        count,
-    )
-    .await?;
-    everyone("the same again", &api, &server, count).await?;
+    fleet("Get from the fleet", &api, &server, count).await?;
+    fleet("the same again", &api, &server, count).await?;
+    everyone("Get from each device", &api, &server, count).await?;
 
     let began = Instant::now();
     server.terminate().await?;
@@ -133,10 +139,35 @@ async fn main() -> Done {
     let mut server = folder.server(&options.binary)?;
     let api = folder.api(&server).await?;
     aboard("restart", &api, &mut server, Some(&mut simulator), count).await?;
-    everyone("Get after the restart", &api, &server, count).await?;
+    tokio::time::sleep(QUIET).await;
+    let idle = server.cost()?;
+    println!(
+        "idle after the restart: server {} KiB resident, {:.2} KiB for each device",
+        idle.resident_kib,
+        (idle.resident_kib - empty.resident_kib) as f64 / f64::from(count)
+    );
+    fleet("Get after the restart", &api, &server, count).await?;
     println!("simulator: {}", simulator.summary().await?);
     server.terminate().await?;
     Ok(())
+}
+
+/// The inventory alone.
+async fn search(options: &Options) -> Done {
+    let folder = Folder::new(options.count, false)?;
+    let began = Instant::now();
+    folder.fill()?;
+    println!(
+        "{} devices written in {:.1} s",
+        options.count,
+        began.elapsed().as_secs_f64()
+    );
+    let began = Instant::now();
+    let mut server = folder.server(&options.binary)?;
+    let api = folder.api(&server).await?;
+    println!("started in {:.2} s", began.elapsed().as_secs_f64());
+    measured::search(&api).await?;
+    server.terminate().await
 }
 
 /// As many as fit into the memory: nothing but that limits them.
@@ -153,14 +184,8 @@ async fn within(options: &Options) -> Done {
         idle.resident_kib >> 10,
         idle.resident_kib as f64 / f64::from(count)
     );
-    everyone(
-        "Get of one parameter from every device",
-        &api,
-        &house,
-        count,
-    )
-    .await?;
-    everyone("the same again", &api, &house, count).await?;
+    fleet("Get from the fleet", &api, &house, count).await?;
+    fleet("the same again", &api, &house, count).await?;
     println!("{}", house.summary().await?);
     Ok(())
 }

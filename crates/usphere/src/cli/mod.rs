@@ -42,7 +42,7 @@ enum Verb {
     /// List, show, approve, name and remove the devices that the server knows
     Devices(verbs::devices::Options),
     /// Read values
-    Get(verbs::get::Options),
+    Get(Box<verbs::get::Options>),
     /// Write values
     Set(verbs::set::Options),
     /// Add a row to a table

@@ -108,6 +108,11 @@ pub(crate) struct Direct {
 }
 
 impl Reach {
+    /// How to reach the server.
+    pub(crate) fn server(&self) -> &ServerReach {
+        &self.server
+    }
+
     /// Whom to ask, and the words that remain when the device is taken from them.
     ///
     /// # Errors

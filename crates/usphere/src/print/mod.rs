@@ -21,7 +21,7 @@ use std::io::{self, IsTerminal, Write as _};
 use comfy_table::{Cell, ContentArrangement, Table, presets};
 use owo_colors::OwoColorize;
 use serde::Serialize;
-use usphere_datamodel::operation::{Operation, Outcome, ParameterFailure, Refusal};
+use usphere_datamodel::operation::{GetOutcome, Operation, Outcome, ParameterFailure, Refusal};
 use usphere_proto::code_name;
 
 use crate::failure::{Exit, Failure};
@@ -60,6 +60,26 @@ pub(crate) fn outcome(
             true => eprintln!("{}", failure.red()),
             false => eprintln!("{failure}"),
         }
+    }
+    Ok(match rendered.failures.is_empty() {
+        true => Exit::Done,
+        false => Exit::Refused,
+    })
+}
+
+/// Prints what one of many devices has told, each line with its name. Where `is_told` that was printed already, and
+/// only what failed is.
+pub(crate) fn told_by(device: &str, outcome: &GetOutcome, is_told: bool) -> Result<Exit, Failure> {
+    let rendered = values::got(outcome);
+    let device = clean(device);
+    if !is_told {
+        let lines = rendered.text.lines();
+        text(&lines.fold(String::new(), |all, line| {
+            all + &device + "  " + line + "\n"
+        }))?;
+    }
+    for line in rendered.notes.iter().chain(&rendered.failures) {
+        eprintln!("{device}: {line}");
     }
     Ok(match rendered.failures.is_empty() {
         true => Exit::Done,

@@ -1,5 +1,6 @@
 //! The server's API over HTTP. One connection, one request at a time.
 
+mod fleet;
 mod onboarding;
 
 use std::time::Duration;
@@ -19,6 +20,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use usphere_datamodel::operation::{Operation, OperationError, Outcome};
 
+pub(crate) use self::fleet::{FleetLine, FleetSummary};
 use super::{AskError, patiently};
 use crate::cli::reach::ServerReach;
 use crate::defaults::{ANSWER_BYTES_MAX, API_PATH};

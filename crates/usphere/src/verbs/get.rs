@@ -3,11 +3,13 @@
 use clap::Args;
 use usphere_datamodel::operation::{Get, Operation};
 
+use super::fleet::Fleet;
 use super::operations::Later;
 use crate::cli::reach::Reach;
 use crate::failure::{Exit, Failure};
 
 const USAGE: &str = "usphere get DEVICE PATH...
+       usphere get --all|--tag TAG|--search WORDS|--online PATH...
        usphere get --agent URL PATH...
        usphere get --listen URL PATH...";
 
@@ -21,6 +23,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N", default_value_t = 0)]
     max_depth: u32,
     #[command(flatten)]
+    fleet: Fleet,
+    #[command(flatten)]
     later: Later,
     #[command(flatten)]
     reach: Reach,
@@ -28,6 +32,12 @@ pub(crate) struct Options {
 
 impl Options {
     pub(crate) fn run(self) -> Result<Exit, Failure> {
+        if self.fleet.is_wanted() {
+            let (reach, depth) = (self.reach, self.max_depth);
+            return self
+                .fleet
+                .get(reach.server(), reach.manner, &self.words, depth);
+        }
         let (way, paths) = self.reach.way(self.words)?;
         let paths = super::at_least_one(paths, "PATH", USAGE)?;
         let operation = Operation::Get(Get {

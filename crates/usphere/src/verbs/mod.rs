@@ -8,6 +8,7 @@ pub(crate) mod decode;
 pub(crate) mod delete;
 pub(crate) mod devices;
 pub(crate) mod doctor;
+mod fleet;
 pub(crate) mod get;
 pub(crate) mod instances;
 pub(crate) mod log;

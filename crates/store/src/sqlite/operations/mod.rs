@@ -121,19 +121,21 @@ fn change(
 }
 
 /// Deletes the oldest Operations of a device that have ended and are too many. Those with a key are not counted:
-/// somebody may ask for them again.
+/// somebody may ask for them again. The index is named: SQLite takes that of the keys for a better one, and would look
+/// at all Operations that have none.
+const PRUNE_DEVICE: &str = "
+    DELETE FROM operations INDEXED BY operations_ended_of_device
+    WHERE device = ?1 AND is_read = ?2 AND ended IS NOT NULL AND idempotency_key IS NULL AND number <= (
+        SELECT number FROM operations INDEXED BY operations_ended_of_device
+        WHERE device = ?1 AND is_read = ?2 AND ended IS NOT NULL AND idempotency_key IS NULL
+        ORDER BY number DESC LIMIT 1 OFFSET ?3)";
+
 fn prune_device(connection: &Connection, device: &str, is_read: bool) -> Done {
-    connection
-        .prepare_cached(
-            "DELETE FROM operations
-             WHERE device = ?1 AND is_read = ?2 AND ended IS NOT NULL
-                AND idempotency_key IS NULL AND number <= (
-                    SELECT number FROM operations
-                    WHERE device = ?1 AND is_read = ?2 AND ended IS NOT NULL
-                        AND idempotency_key IS NULL
-                    ORDER BY number DESC LIMIT 1 OFFSET ?3)",
-        )?
-        .execute(params![device, is_read, OPERATIONS_PER_DEVICE_MAX])?;
+    connection.prepare_cached(PRUNE_DEVICE)?.execute(params![
+        device,
+        is_read,
+        OPERATIONS_PER_DEVICE_MAX
+    ])?;
     Ok(())
 }
 

@@ -194,6 +194,27 @@ fn those_that_ended_long_ago_give_way_and_those_that_live_do_not() {
     assert_eq!(store.prune_operations(bounds(200, None)).unwrap(), 0);
 }
 
+/// What is written looks at the Operations of its own device, and not at all there are.
+#[test]
+fn what_ended_of_a_device_is_found_by_the_device() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(store(&folder));
+    let connection = Connection::open(folder.path().join("server.db")).unwrap();
+    let mut explained = connection
+        .prepare(&format!("EXPLAIN QUERY PLAN {PRUNE_DEVICE}"))
+        .unwrap();
+    let rows = explained.query_map(params!["a", true, 1], |row| row.get(3));
+    let steps: Vec<String> = rows.unwrap().map(Result::unwrap).collect();
+    let searches: Vec<_> = steps
+        .iter()
+        .filter(|step| step.contains("SEARCH"))
+        .collect();
+    assert_eq!(searches.len(), 2, "{steps:?}");
+    for step in searches {
+        assert!(step.contains("(device=? AND is_read=?"), "{steps:?}");
+    }
+}
+
 /// However often somebody reads, what was changed is known as before, and so is what has a key.
 #[test]
 fn reads_push_out_no_change_and_no_key() {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -76,6 +76,29 @@ impl Client {
         let path = format!("/api/v1/devices/{PREFIX}{number:06}/get");
         let body = r#"{"paths":["Device.DeviceInfo.SerialNumber"]}"#;
         Ok(self.ask("POST", &path, body).await?.1)
+    }
+
+    /// The lines of JSON that answer a POST: how many there are before the last, and the last.
+    pub(crate) async fn lines(&mut self, path: &str, body: &str) -> Done<(u32, Value)> {
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nConnection: close\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            self.token,
+            body.len()
+        );
+        self.stream.write_all(request.as_bytes()).await?;
+        let mut read = BufReader::new(&mut self.stream);
+        let (mut count, mut last, mut line) = (0, String::new(), String::new());
+        while read.read_line(&mut line).await? > 0 {
+            // Beside the head, and the sizes of the pieces that the answer comes in.
+            if line.starts_with('{') {
+                count += 1;
+                std::mem::swap(&mut line, &mut last);
+            }
+            line.clear();
+        }
+        let last = serde_json::from_str(&last).map_err(|_| format!("{path}: {last:?}"))?;
+        Ok((u32::saturating_sub(count, 1), last))
     }
 
     /// Status and body.

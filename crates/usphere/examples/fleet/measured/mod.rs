@@ -2,6 +2,7 @@
 
 mod api;
 mod process;
+mod search;
 
 use std::error::Error;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use tokio::time::sleep;
 use api::{Api, Latencies, Probe};
 
 pub(crate) use process::{Cost, Folder, Running};
+pub(crate) use search::search;
 
 pub(crate) type Done<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -72,7 +74,29 @@ pub(crate) async fn aboard(
     Ok(())
 }
 
-/// Asks every device for its serial number.
+/// Asks the server to ask every device for its serial number.
+pub(crate) async fn fleet(what: &str, api: &Api, server: &Running, count: u32) -> Done {
+    let before = server.cost()?;
+    let began = Instant::now();
+    let body = r#"{"paths":["Device.DeviceInfo.SerialNumber"]}"#;
+    let mut client = api.connect().await?;
+    let (lines, last) = client.lines("/api/v1/fleet/get", body).await?;
+    let took = began.elapsed();
+    let summary = &last["summary"];
+    if summary["answered"] != count {
+        return Err(format!("{what}: {last}").into());
+    }
+    println!(
+        "{what}: {lines} answers in one, after {:.2} s, {:.0}/s, {} ms by the server's own account; {}",
+        took.as_secs_f64(),
+        f64::from(count) / took.as_secs_f64(),
+        summary["milliseconds"],
+        Cost::between(&before, &server.cost()?, took)
+    );
+    Ok(())
+}
+
+/// Asks every device for its serial number, each in a request of its own.
 pub(crate) async fn everyone(what: &str, api: &Api, server: &Running, count: u32) -> Done {
     let (began, before) = (Instant::now(), server.cost()?);
     let numbers = Arc::new(AtomicU32::new(0));

@@ -41,12 +41,18 @@ impl Folder {
         self.folder.path().join(name)
     }
 
+    /// Has the server know the devices, before it is started.
+    pub(crate) fn fill(&self) -> Done {
+        super::search::fill(&self.path("server").join("server.db"), self.count)
+    }
+
     /// Starts a server whose only setting that matters is that all devices come from one address.
     pub(crate) fn server(&self, binary: &Path) -> Done<Running> {
         let all = self.count + 64;
         let mut config = format!(
             "connections_max = {all}\nconnections_per_source_max = {all}\n\
-             [links]\naccepts_per_source_per_second = 500\nhandshakes_per_source_max = 2048\n"
+             [links]\naccepts_per_source_per_second = 500\nhandshakes_per_source_max = 2048\n\
+             [rate]\ntoken_per_second = 1000000\ntoken_burst = 1000000\n"
         );
         if self.tls {
             self.certify(binary)?;
