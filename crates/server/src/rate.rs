@@ -42,12 +42,7 @@ struct Bucket {
 
 impl Rates {
     pub(crate) fn new(rate: Rate) -> Self {
-        let [token, address] = Bucket::both(rate);
-        Self(Mutex::new(State {
-            token,
-            address,
-            full_again: HashMap::new(),
-        }))
+        Self::of(Bucket::both(rate))
     }
 
     /// These are the rates from now on. What callers owe stays.
@@ -62,11 +57,15 @@ impl Rates {
             interval,
             depth: interval * burst,
         };
-        Self {
-            token: bucket,
-            address: bucket,
-            full_again: Mutex::default(),
-        }
+        Self::of([bucket, bucket])
+    }
+
+    fn of([token, address]: [Bucket; 2]) -> Self {
+        Self(Mutex::new(State {
+            token,
+            address,
+            full_again: HashMap::new(),
+        }))
     }
 
     /// Takes one request out of a caller's bucket.

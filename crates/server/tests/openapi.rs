@@ -38,9 +38,8 @@ impl Route {
             }
         }
         all.sort_by_key(|route| (route.method == "DELETE", route.path.len()));
-        all.sort_by_key(|route| {
-            route.method == "DELETE" && route.path == "/api/v1/devices/{device}"
-        });
+        let devices = ["/api/v1/devices/{device}", "/bbf/v2/agents/{endpointID}"];
+        all.sort_by_key(|route| route.method == "DELETE" && devices.contains(&route.path.as_str()));
         all
     }
 
@@ -53,9 +52,11 @@ impl Route {
     }
 
     fn filled(&self, names: &[(&str, &str)]) -> String {
-        names.iter().fold(self.path.clone(), |path, (name, value)| {
+        let path = names.iter().fold(self.path.clone(), |path, (name, value)| {
             path.replace(&format!("{{{name}}}"), value)
-        })
+        });
+        assert!(!path.contains('{'), "{path}: nothing to fill in");
+        path
     }
 
     /// A body that fits.
@@ -217,6 +218,8 @@ async fn every_route_is_closed_to_those_who_may_not_and_open_to_those_who_may() 
         ("tag", "lab"),
         ("id", &id),
         ("name", "doomed"),
+        ("endpointID", "self::agent-1"),
+        ("asyncRequestID", &id),
     ];
     sleep(Duration::from_millis(1100)).await;
     let before = get(&server, "/api/v1/devices").await.body;
@@ -291,27 +294,22 @@ async fn what_goes_wrong_is_told_of() {
     let data = tempfile::tempdir().unwrap();
     let server = server(data.path()).await;
     let document = document(&server).await;
-    let names: [&[(&str, &str)]; 4] = [
-        &[
-            ("device", "nobody"),
-            ("tag", "lab"),
-            ("id", "op-0000000000000001"),
-            ("name", "nobody"),
-        ],
-        &[
-            ("device", "%00"),
-            ("tag", "%20"),
-            ("id", "x"),
-            ("name", "%2f"),
-        ],
-        &[
-            ("device", "%ff"),
-            ("tag", "%ff"),
-            ("id", "%ff"),
-            ("name", "%ff"),
-        ],
-        &[("device", ""), ("tag", ""), ("id", ""), ("name", "")],
-    ];
+    let names: [[(&str, &str); 6]; 4] = [
+        ["nobody", "lab", "op-0000000000000001", "nobody"],
+        ["%00", "%20", "x", "%2f"],
+        ["%ff"; 4],
+        [""; 4],
+    ]
+    .map(|[device, tag, id, name]| {
+        [
+            ("device", device),
+            ("tag", tag),
+            ("id", id),
+            ("name", name),
+            ("endpointID", device),
+            ("asyncRequestID", id),
+        ]
+    });
     for route in Route::all(&document) {
         for (number, names) in names.iter().enumerate() {
             // Without a name it is another route, or none.
@@ -341,7 +339,7 @@ async fn what_goes_wrong_is_told_of() {
         for parameter in parameters.iter().filter(|each| each["in"] == "query") {
             let name = parameter["name"].as_str().unwrap();
             for value in ["", "%ff", "-1", "99999999999999999999", "x"] {
-                let path = format!("{}?{name}={value}", route.filled(names[0]));
+                let path = format!("{}?{name}={value}", route.filled(&names[0]));
                 if route.is_endless()
                     && !route.path.contains('{')
                     && (name != "type" || value.is_empty())
