@@ -118,7 +118,8 @@ impl Controller {
             Input::Disconnected { link, reason } => {
                 self.disconnected(link, OfflineReason::Lost(reason))
             }
-            Input::Received { link, record } => self.received(link, record, now),
+            Input::Read { link, record, msg } => self.received(link, record, Some(msg), now),
+            Input::Received { link, record } => self.received(link, record, None, now),
             Input::Refused { link, refusal } => self.refused(link, *refusal),
             Input::Request {
                 operation,

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use usphere_datamodel::operation::{Notified, Operation, OperationError, Outcome};
-use usphere_proto::{EndpointId, Record, Refusal};
+use usphere_proto::{EndpointId, Msg, Record, Refusal};
 use usphere_trust::PeerIdentity;
 
 use crate::Notice;
@@ -58,6 +58,16 @@ pub enum Input {
         link: LinkId,
         /// Why, for people.
         reason: String,
+    },
+    /// A Record came, and its Message was read beside the engine: a large one takes a while, and the engine is one for
+    /// all. It has to be what [`Msg::receive`] says of the plain payload, within the default limits.
+    Read {
+        /// The connection it came on.
+        link: LinkId,
+        /// The Record.
+        record: Record,
+        /// Its Message, or what is wrong with it.
+        msg: Result<Msg, Box<Refusal>>,
     },
     /// A Record came.
     Received {

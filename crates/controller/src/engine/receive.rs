@@ -18,8 +18,15 @@ use crate::{
 };
 
 impl Controller {
-    /// Judges a Record. Whatever it holds, the link stays open, but for our own Endpoint ID. (R-MTP.5)
-    pub(super) fn received(&mut self, link: LinkId, record: Record, now: Moment) {
+    /// Judges a Record, whose Message was perhaps read. Whatever it holds, the link stays open, but for our own Endpoint
+    /// ID. (R-MTP.5)
+    pub(super) fn received(
+        &mut self,
+        link: LinkId,
+        record: Record,
+        msg: Option<Result<Msg, Box<Refusal>>>,
+        now: Moment,
+    ) {
         let Some(known) = self.links.get(&link) else {
             return; // The link was hung up; what was under way on it is void.
         };
@@ -71,7 +78,7 @@ impl Controller {
             return self.ignore(link, from.as_str(), Ignored::BeforeConnect);
         }
         match checked {
-            Ok(()) => self.accepted(link, from, record, now),
+            Ok(()) => self.accepted(link, from, record, msg, now),
             Err(error @ RecordError::Version { .. }) if record.payload().is_none() => {
                 let why = Ignored::Version(clip(&error.to_string()));
                 self.ignore(link, from.as_str(), why);
@@ -111,7 +118,14 @@ impl Controller {
     }
 
     /// Takes in a Record that is for us, from the Agent of its link or from one that connects.
-    fn accepted(&mut self, link: LinkId, from: EndpointId, record: Record, now: Moment) {
+    fn accepted(
+        &mut self,
+        link: LinkId,
+        from: EndpointId,
+        record: Record,
+        msg: Option<Result<Msg, Box<Refusal>>>,
+        now: Moment,
+    ) {
         match record.record_type {
             Some(RecordType::WebSocketConnect(_))
                 if self
@@ -132,7 +146,9 @@ impl Controller {
             }
             Some(RecordType::Disconnect(disconnect)) => self.disconnect(link, disconnect, now),
             Some(RecordType::NoSessionContext(content)) => {
-                self.message(link, from, &content.payload, now)
+                let read = || Msg::receive(content.payload.clone(), &Limits::DEFAULT);
+                let msg = msg.unwrap_or_else(read);
+                self.message(link, from, &content.payload, msg, now)
             }
             Some(RecordType::SessionContext(content)) => {
                 // Session contexts are not spoken here. A request in one gets the Error that R-MTP.5 wants.
@@ -183,8 +199,15 @@ impl Controller {
         }
     }
 
-    fn message(&mut self, link: LinkId, from: EndpointId, payload: &Bytes, now: Moment) {
-        let msg = match Msg::receive(payload.clone(), &Limits::DEFAULT) {
+    fn message(
+        &mut self,
+        link: LinkId,
+        from: EndpointId,
+        payload: &Bytes,
+        msg: Result<Msg, Box<Refusal>>,
+        now: Moment,
+    ) {
+        let msg = match msg {
             Ok(msg) => msg,
             Err(refusal) => return self.malformed(link, &from, payload, *refusal),
         };

@@ -43,13 +43,14 @@ impl EndpointId {
     }
 
     /// Reads the ID of a peer: three parts, a scheme and an instance-id that are not empty, no
-    /// blanks or control characters, at most [`ENDPOINT_ID_BYTES_MAX`] bytes.
+    /// blanks, control or invisible characters, at most [`ENDPOINT_ID_BYTES_MAX`] bytes.
     pub fn from_wire(text: &str) -> Result<Self, EndpointIdError> {
         if text.len() > ENDPOINT_ID_BYTES_MAX {
             return Err(EndpointIdError::TooLong { bytes: text.len() });
         }
         let whole = || text.to_owned();
-        if let Some(found) = text.chars().find(|c| c.is_whitespace() || c.is_control()) {
+        let is_unprintable = |c: char| c.is_whitespace() || c.is_control() || is_invisible(c);
+        if let Some(found) = text.chars().find(|c| is_unprintable(*c)) {
             return Err(EndpointIdError::Unprintable { id: whole(), found });
         }
         match text.splitn(3, ':').collect::<Vec<_>>()[..] {
@@ -111,6 +112,19 @@ impl EndpointId {
         let (authority, instance) = rest.split_once(':').unwrap_or((rest, ""));
         (scheme, authority, instance)
     }
+}
+
+/// Whether a character shows nothing, or turns around those beside it: two IDs must not look the same.
+fn is_invisible(character: char) -> bool {
+    matches!(
+        character,
+        '\u{ad}'
+            | '\u{61c}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+    )
 }
 
 /// The authority schemes. (R-ARC.2a)
@@ -261,8 +275,8 @@ pub enum EndpointIdError {
         /// Its length.
         bytes: usize,
     },
-    /// It has a blank or a control character.
-    #[error("endpoint ID {id:?}: blank or control character {found:?}")]
+    /// It has a blank, or a control or invisible character.
+    #[error("endpoint ID {id:?}: blank, control or invisible character {found:?}")]
     Unprintable {
         /// The whole ID.
         id: String,

@@ -132,7 +132,13 @@ fn unknown_schemes_and_shapes_are_refused() {
             "{text}"
         );
     }
-    for text in ["self:: x", "self::x\n", "self::\u{0}"] {
+    for text in [
+        "self:: x",
+        "self::x\n",
+        "self::\u{0}",
+        "self::a\u{202e}b",
+        "self::\u{feff}a",
+    ] {
         assert!(
             matches!(faults(text), EndpointIdError::Unprintable { .. }),
             "{text:?}"

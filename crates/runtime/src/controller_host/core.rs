@@ -14,7 +14,7 @@ use usphere_controller::{
 use usphere_datamodel::Moment;
 use usphere_datamodel::operation::{Operation, OperationError, Outcome};
 use usphere_mtp::websocket::{self, CloseReason, LinkSender, Witness, close_code};
-use usphere_proto::{EndpointId, Record};
+use usphere_proto::{EndpointId, Limits, Msg, Record, RecordType};
 use usphere_trust::{EndpointName, PeerIdentity};
 
 use super::contacts::{self, ContactFault, FailedContact, FailedContacts};
@@ -168,10 +168,21 @@ impl Core {
 
     /// Takes in a Record.
     pub(super) fn received(&self, link: LinkId, record: Record) -> Heard {
+        // Read before anybody else has to wait for it.
+        let msg = match &record.record_type {
+            Some(RecordType::NoSessionContext(content)) => {
+                Some(Msg::receive(content.payload.clone(), &Limits::DEFAULT))
+            }
+            _ => None,
+        };
         let mut state = self.lock();
         state.received += 1;
         state.taps.received(&record);
-        self.drive(&mut state, Input::Received { link, record })
+        let input = match msg {
+            Some(msg) => Input::Read { link, record, msg },
+            None => Input::Received { link, record },
+        };
+        self.drive(&mut state, input)
     }
 
     pub(super) fn closed(&self, link: LinkId, end: CloseReason) {

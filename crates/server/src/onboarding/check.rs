@@ -267,7 +267,7 @@ fn identity(answer: &GetOutcome) -> Description {
         let mut objects = objects.iter();
         let told = objects.find_map(|object| object.parameters.get(name))?;
         // As much as is kept: what a device boasts of is not held while it is asked for more.
-        Some(told[..told.floor_char_boundary(TEXT_BYTES_MAX)].to_owned())
+        Some(cut(told).to_owned())
     };
     let [
         manufacturer,
@@ -286,6 +286,13 @@ fn identity(answer: &GetOutcome) -> Description {
         software_version,
         protocol_versions: None,
     }
+}
+
+/// As much of a text as is kept.
+fn cut(text: &str) -> &str {
+    let ends = text.char_indices().map(|(at, c)| at + c.len_utf8());
+    let end = ends.take_while(|end| *end <= TEXT_BYTES_MAX).last();
+    &text[..end.unwrap_or_default()]
 }
 
 /// The Subscriptions in the answer, or why there are none.
