@@ -9,6 +9,7 @@ import "./style/base.css";
 import "./style/frame.css";
 import "./style/devices.css";
 import "./style/device.css";
+import "./style/activity.css";
 
 const queries = new QueryClient({
   defaultOptions: {
