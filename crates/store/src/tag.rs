@@ -54,7 +54,10 @@ pub(crate) fn too_many() -> StoreError {
 pub(crate) fn check_all(tags: &[String]) -> Result<(), StoreError> {
     tags.iter().try_for_each(|tag| check(tag))?;
     match tags.len() > TAGS_PER_DEVICE_MAX {
-        true => Err(too_many()),
+        true => Err(StoreError::Invalid(format!(
+            "a device has at most {TAGS_PER_DEVICE_MAX} tags, and these are {}",
+            tags.len()
+        ))),
         false => Ok(()),
     }
 }

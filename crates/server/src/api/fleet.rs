@@ -17,7 +17,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::{Stream, StreamExt as _, future, stream};
 use serde::{Deserialize, Serialize};
 use tokio::sync::OwnedSemaphorePermit;
-use usphere_datamodel::operation::{Get, GetOutcome, Operation, OperationError, Outcome};
+use usphere_datamodel::operation::{Get, GetOutcome, Operation, OperationError, Outcome, whole};
 use usphere_proto::EndpointId;
 use usphere_runtime::controller_host::ControllerHandle;
 use usphere_store::{Field, StoreError};
@@ -25,7 +25,7 @@ use utoipa::ToSchema;
 
 use super::devices::is_online;
 use super::problem::{Answer, Problem};
-use super::{Platform, body_of, read};
+use super::{Platform, body_of, given_whole, read};
 use crate::http::{Endless, stopped};
 use crate::inventory::{Inventory, Wanted};
 use crate::limits::{
@@ -49,12 +49,15 @@ pub(super) struct FleetGet {
     #[schema(min_items = 1)]
     paths: Vec<String>,
     /// How many levels of sub-objects to go down; 0 for all.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "whole")]
+    #[schema(value_type = i64, minimum = 0, maximum = 4_294_967_295_i64)]
     max_depth: u32,
     /// Seconds that each device may take; 30 where not given.
+    #[serde(default, deserialize_with = "given_whole")]
     #[schema(minimum = 1, maximum = 600, nullable = false)]
     timeout: Option<u64>,
     /// How many are asked at the same time; 128 where not given.
+    #[serde(default, deserialize_with = "given_whole")]
     #[schema(minimum = 1, maximum = 1024, nullable = false)]
     together: Option<usize>,
 }

@@ -44,6 +44,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
+use usphere_datamodel::operation::whole;
 use usphere_proto::EndpointId;
 use usphere_runtime::controller_host::ControllerHandle;
 use utoipa::ToSchema;
@@ -257,4 +258,13 @@ where
     T: Deserialize<'de>,
 {
     T::deserialize(deserializer).map(Some)
+}
+
+/// The same of a whole number.
+fn given_whole<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: TryFrom<u64>,
+{
+    whole(deserializer).map(Some)
 }

@@ -93,7 +93,7 @@ fn tags_go_with_their_device() {
     store.set_tags("os::2", many).unwrap();
     assert!(matches!(
         store.add_tag("os::2", "more"),
-        Err(StoreError::Invalid(_))
+        Err(StoreError::Full(_))
     ));
     assert_eq!(store.find("os::2").unwrap().tags.len(), TAGS_PER_DEVICE_MAX);
     store.remove("os::1").unwrap();
