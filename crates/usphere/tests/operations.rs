@@ -108,7 +108,7 @@ fn a_verb_with_later_is_kept_for_a_device_that_is_away() {
         .ended(3)
         .says("not connected");
     let later = format!("{code}=later");
-    let keyed = ["set", "away", &later, "--later", "--key", "one"];
+    let keyed = ["set", "away", &later, "--later", "--idempotency-key", "one"];
     let id = house.ask(&keyed).ended(0).out.trim().to_owned();
     // Whoever lost the answer asks again, and nothing is done twice.
     assert_eq!(house.ask(&keyed).ended(0).out.trim(), id);
@@ -118,7 +118,7 @@ fn a_verb_with_later_is_kept_for_a_device_that_is_away() {
             "away",
             &format!("{code}=other"),
             "--later",
-            "--key",
+            "--idempotency-key",
             "one",
         ])
         .ended(2)
@@ -172,7 +172,9 @@ fn a_verb_with_later_is_kept_for_a_device_that_is_away() {
     house
         .ask(&["set", "away", &format!("{code}=between")])
         .ended(0);
-    house.ask(&["set", "away", &later, "--key", "one"]).ended(0);
+    house
+        .ask(&["set", "away", &later, "--idempotency-key", "one"])
+        .ended(0);
     house.ask(&["get", "away", code]).ended(0).says("between");
     house
         .ask(&["operations", "cancel", &id])

@@ -416,7 +416,7 @@ impl Api {
         if let Some(key) = key {
             let key = HeaderValue::from_str(key).map_err(|_| {
                 Failure::usage(format_args!(
-                    "--key {key:?}: visible ASCII characters are expected"
+                    "--idempotency-key {key:?}: visible ASCII characters are expected"
                 ))
             })?;
             request = request.header("idempotency-key", key);

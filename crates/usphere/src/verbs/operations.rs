@@ -72,8 +72,8 @@ pub(crate) struct Later {
     expires: Option<Duration>,
     /// A name for this request of your choice: given again with the same request, it is the same operation, done once
     /// however often it is asked for, also when the answer got lost
-    #[arg(long = "key", value_name = "TEXT", conflicts_with_all = ["agent", "listen"])]
-    request_key: Option<String>,
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["agent", "listen"])]
+    idempotency_key: Option<String>,
 }
 
 impl Options {
@@ -90,7 +90,7 @@ impl Later {
 
     /// Whether the operation has a name that it is asked for by again.
     pub(crate) fn has_key(&self) -> bool {
-        self.request_key.is_some()
+        self.idempotency_key.is_some()
     }
 
     /// Has an Operation carried out, now or later, and prints what came of it so far.
@@ -103,7 +103,7 @@ impl Later {
         match way {
             Way::Server { server, device, .. } if self.later => block_on(async {
                 let mut api = Api::connect(&server, manner.timeout).await?;
-                let key = self.request_key.as_deref();
+                let key = self.idempotency_key.as_deref();
                 let kept = api.submit(&device, &operation, self.expires, key).await?;
                 if manner.json {
                     return print::json(&kept);
@@ -111,9 +111,9 @@ impl Later {
                 let kept = Kept::read(kept)?;
                 print::text(&format!("{}\n", print::clean(&kept.id)))
             }),
-            Way::Server { server, device } if self.request_key.is_some() => block_on(async {
+            Way::Server { server, device, .. } if self.idempotency_key.is_some() => block_on(async {
                 let mut api = Api::connect(&server, manner.timeout).await?;
-                let key = self.request_key.as_deref();
+                let key = self.idempotency_key.as_deref();
                 let asking = key.map_or(Asking::Plainly, Asking::Keyed);
                 let answer = api.execute(&device, &operation, asking).await;
                 conclude(&operation, answer, manner)
