@@ -109,6 +109,12 @@ pub const CHECK_RETRY: Duration = Duration::from_secs(60);
 /// How long after a check a device that says it begins anew is not checked again.
 pub const CHECK_REPEAT_MIN: Duration = Duration::from_secs(60);
 
+/// Devices that wait for approval and are away that give way together where too many wait.
+pub const PENDING_GIVE_WAY: usize = 100;
+
+/// How long nobody is looked for who could give way, after nobody was found.
+pub const PENDING_FULL_INTERVAL: Duration = Duration::from_secs(1);
+
 /// Time between two looks for checks that are due.
 pub const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
 

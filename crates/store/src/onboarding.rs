@@ -159,6 +159,31 @@ impl Store {
         }
     }
 
+    /// The devices that wait and were last seen before `before`, or all, with when that was: those that were not seen
+    /// longest first, at most [`limits::PENDING_MAX`](crate::limits::PENDING_MAX).
+    ///
+    /// # Errors
+    /// What the backend says.
+    pub fn pending_since(
+        &self,
+        before: Option<Milliseconds>,
+    ) -> Result<Vec<(String, Milliseconds)>, StoreError> {
+        let before = before.unwrap_or(Milliseconds::MAX);
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.pending_since(before, PENDING_MAX),
+        }
+    }
+
+    /// Forgets those of these devices that still wait and were not seen since, as [`Store::remove`] does.
+    ///
+    /// # Errors
+    /// What the backend says, with nothing forgotten.
+    pub fn remove_pending(&self, devices: Vec<(String, Milliseconds)>) -> Result<(), StoreError> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.remove_pending(devices),
+        }
+    }
+
     /// The Subscriptions that are to be on every device, by name.
     ///
     /// # Errors

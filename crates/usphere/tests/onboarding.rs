@@ -84,6 +84,15 @@ fn a_device_waits_is_approved_and_gets_its_subscriptions() {
         .run(&["get", AGENT, "Device.DeviceInfo.Manufacturer"])
         .ended(3)
         .says("usphere devices approve self::test-agent");
+    // It is back at once, as a new one that waits.
+    house
+        .run(&["devices", "remove", "--pending"])
+        .ended(0)
+        .says("removed 1 that waited");
+    eventually("the device waits again", || {
+        let ran = house.run(&["devices", "list", "--pending"]).ended(0);
+        ran.out.contains("online, pending").then_some(())
+    });
     house
         .run(&["devices", "approve", "--all"])
         .ended(0)

@@ -18,6 +18,8 @@ pub struct OnboardingConfig {
     /// Minutes after which a device that stays connected is checked again, at least 1: who it is, and whether the
     /// Subscriptions are as they should be.
     pub check_minutes: u32,
+    /// Days after which a device that waits and is away is forgotten; 0 for never.
+    pub pending_days: u32,
 }
 
 /// Who is let in at first contact; all others wait until somebody approves them. Who was let in once stays so.
@@ -39,6 +41,7 @@ impl Default for OnboardingConfig {
             first_contact: FirstContact::default(),
             subscriptions: true,
             check_minutes: u32::try_from(CHECK_INTERVAL.as_secs() / 60).unwrap_or(u32::MAX),
+            pending_days: 30,
         }
     }
 }

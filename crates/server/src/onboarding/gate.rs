@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use usphere_runtime::controller_host::Proof;
 use usphere_store::limits::PENDING_MAX;
-use usphere_store::{DeviceState, StoreError};
+use usphere_store::{DeviceState, Milliseconds, StoreError};
 
 use super::FirstContact;
 use crate::inventory::Inventory;
@@ -86,12 +86,6 @@ impl Gate {
         self.lock().contains(device)
     }
 
-    /// One that waits and is not there now, if there is any.
-    pub(super) fn away(&self, is_there: impl Fn(&str) -> bool) -> Option<String> {
-        let pending = self.lock();
-        pending.iter().find(|device| !is_there(device)).cloned()
-    }
-
     /// Whether so many wait that those who come on top are sent away.
     pub(super) fn is_full(&self) -> bool {
         self.lock().len() >= PENDING_MAX
@@ -105,6 +99,27 @@ impl Gate {
     /// How many wait.
     pub(super) fn pending_count(&self) -> usize {
         self.lock().len()
+    }
+
+    /// Lets those go that `is_away`, at most `most`: they are new ones when they come back, and wait again. Which those are;
+    /// they have to be taken out of the inventory, or to [`wait`](Self::wait) as before.
+    pub(super) fn let_go(
+        &self,
+        devices: Vec<(String, Milliseconds)>,
+        most: usize,
+        is_away: impl Fn(&str) -> bool,
+    ) -> Vec<(String, Milliseconds)> {
+        // One that arrives meanwhile is found waiting by its row, or is a new one, which waits.
+        let mut pending = self.lock();
+        let gone = devices
+            .into_iter()
+            .filter(|(device, _)| is_away(device) && pending.remove(device));
+        gone.take(most).collect()
+    }
+
+    /// Has devices wait again.
+    pub(super) fn wait(&self, devices: impl IntoIterator<Item = String>) {
+        self.lock().extend(devices);
     }
 
     /// A device was taken out of the inventory: it is a new one when it comes back.

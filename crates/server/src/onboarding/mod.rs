@@ -15,7 +15,7 @@ mod queue;
 mod subscriptions;
 
 use std::collections::HashSet;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
 
 use tokio::sync::{Semaphore, mpsc};
@@ -24,15 +24,19 @@ use tokio::time::{MissedTickBehavior, interval};
 use usphere_datamodel::operation::Notification;
 use usphere_proto::EndpointId;
 use usphere_runtime::controller_host::{ControllerHandle, Delivery, OnlineAgent};
-use usphere_store::{Described, DeviceState, Store, StoreError, Subscription};
+use usphere_store::{Described, DeviceState, Milliseconds, Store, StoreError, Subscription};
 
 use self::gate::Gate;
 use self::models::Models;
 use self::queue::Queue;
 use self::subscriptions::Wanted;
 use crate::blocking::call;
-use crate::inventory::Inventory;
-use crate::limits::{CHECKS_MAX, CHECKS_READING_MAX, DESCRIBED_TOGETHER_MAX, SWEEP_INTERVAL};
+use crate::health;
+use crate::inventory::{Inventory, now};
+use crate::limits::{
+    CHECKS_MAX, CHECKS_READING_MAX, DESCRIBED_TOGETHER_MAX, PENDING_FULL_INTERVAL,
+    PENDING_GIVE_WAY, RETENTION_INTERVAL, SWEEP_INTERVAL,
+};
 use crate::tracker::Progress;
 
 pub use config::{FirstContact, OnboardingConfig};
@@ -56,6 +60,8 @@ struct Shared {
     wanted: RwLock<Arc<[Wanted]>>,
     /// Held from a change of what is stored until `wanted` says the same: an older list must not come last.
     changing: tokio::sync::Mutex<()>,
+    /// When nobody who waits could be found that is away.
+    full: Mutex<Option<Instant>>,
     /// The path by which the server finds itself among a device's Controllers.
     recipient: String,
     queue: Queue,
@@ -93,6 +99,7 @@ impl Onboarding {
             keeps_subscriptions: config.subscriptions,
             wanted: RwLock::new(wanted(store.subscriptions()?)),
             changing: tokio::sync::Mutex::default(),
+            full: Mutex::default(),
             recipient: check::recipient(server),
             queue: Queue::new(config.check_interval()),
             readers: Semaphore::new(CHECKS_READING_MAX),
@@ -117,36 +124,13 @@ impl Onboarding {
         &self,
         online: &OnlineAgent,
     ) -> Result<Option<DeviceState>, StoreError> {
-        let gate = &self.shared.gate;
-        let state = gate.arrived(online.agent.as_str(), online.proof).await?;
-        if state.is_none() && self.make_room().await? {
-            return gate.arrived(online.agent.as_str(), online.proof).await;
+        let shared = &self.shared;
+        let arrived = || shared.gate.arrived(online.agent.as_str(), online.proof);
+        match arrived().await? {
+            Some(state) => Ok(Some(state)),
+            None if shared.make_room().await? > 0 => arrived().await,
+            None => Ok(None),
         }
-        Ok(state)
-    }
-
-    /// Forgets one that waits and has gone: names that somebody made up keep nobody out for ever. Whether there was one.
-    async fn make_room(&self) -> Result<bool, StoreError> {
-        let Shared {
-            controller,
-            gate,
-            inventory,
-            ..
-        } = &*self.shared;
-        let is_there = |device: &str| {
-            EndpointId::from_wire(device).is_ok_and(|agent| controller.is_online(&agent))
-        };
-        let Some(away) = gate.away(is_there) else {
-            return Ok(false);
-        };
-        let gone = away.clone();
-        match call(inventory.store(), move |store| store.remove(&gone)).await {
-            // It was taken out a moment ago.
-            Ok(()) | Err(StoreError::NotFound(_)) => {}
-            Err(error) => return Err(error),
-        }
-        gate.forget(&away);
-        Ok(true)
     }
 
     /// Has a device checked.
@@ -291,6 +275,58 @@ impl Onboarding {
 }
 
 impl Shared {
+    /// Forgets some of those that wait and are away, longest first. How many; not looked for all the time.
+    async fn make_room(&self) -> Result<usize, StoreError> {
+        let is_due = |last: &Option<Instant>| {
+            last.is_none_or(|last| last.elapsed() >= PENDING_FULL_INTERVAL)
+        };
+        let now_full = || self.full.lock().unwrap_or_else(PoisonError::into_inner);
+        if !is_due(&now_full()) {
+            return Ok(0);
+        }
+        let gone = self.forget_waiting(None, PENDING_GIVE_WAY).await?;
+        if gone == 0 {
+            *now_full() = Some(Instant::now());
+        }
+        Ok(gone)
+    }
+
+    /// Forgets those that wait, are away, and were not seen for as long as the configuration says.
+    async fn forget_old(&self) {
+        let days = i64::from(self.config.pending_days);
+        if days == 0 {
+            return;
+        }
+        let before = now().saturating_sub(days * 24 * 3600 * 1000);
+        match self.forget_waiting(Some(before), usize::MAX).await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "devices that waited to be approved are forgotten"),
+            Err(error) => health::not_kept(&error, "that devices that waited are forgotten"),
+        }
+    }
+
+    async fn forget_waiting(
+        &self,
+        before: Option<Milliseconds>,
+        most: usize,
+    ) -> Result<usize, StoreError> {
+        let store = self.inventory.store();
+        let found = call(store, move |store| store.pending_since(before)).await?;
+        let is_away = |device: &str| {
+            EndpointId::from_wire(device).is_ok_and(|agent| !self.controller.is_online(&agent))
+        };
+        let gone = self.gate.let_go(found, most, is_away);
+        if gone.is_empty() {
+            return Ok(0);
+        }
+        let (count, removed) = (gone.len(), gone.clone());
+        let forgotten = call(store, move |store| store.remove_pending(removed)).await;
+        if forgotten.is_err() {
+            self.gate.wait(gone.into_iter().map(|(device, _)| device));
+        }
+        forgotten.map(|()| count)
+    }
+
     fn wanted(&self) -> Arc<[Wanted]> {
         Arc::clone(&self.wanted.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -332,6 +368,8 @@ fn wanted(stored: Vec<Subscription>) -> Arc<[Wanted]> {
 /// Checks those who wait for it, as many at a time as is allowed, and those whose last check is too old.
 async fn check_all(shared: Arc<Shared>) {
     let mut checks = JoinSet::new();
+    let mut forgetting = interval(RETENTION_INTERVAL);
+    forgetting.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut sweep = interval(SWEEP_INTERVAL);
     sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -344,6 +382,7 @@ async fn check_all(shared: Arc<Shared>) {
             Some(_) = checks.join_next() => {}
             () = shared.queue.pushed() => {}
             _ = sweep.tick() => sweep_up(&shared),
+            _ = forgetting.tick() => shared.forget_old().await,
         }
     }
 }
@@ -369,7 +408,7 @@ async fn write(store: Store, mut hearing: mpsc::Receiver<Described>) {
         let together = std::mem::take(&mut said);
         let written = call(&store, move |store| store.describe(together)).await;
         if let Err(error) = written {
-            tracing::error!(%error, "the inventory could not be written");
+            health::not_kept(&error, "what devices say about themselves");
         }
     }
 }

@@ -51,6 +51,41 @@ impl Sqlite {
         })
     }
 
+    pub(crate) fn pending_since(
+        &self,
+        before: Milliseconds,
+        limit: usize,
+    ) -> Result<Vec<(String, Milliseconds)>, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT endpoint_id, last_seen FROM devices
+                 WHERE state <> 'approved' AND last_seen < ?1 ORDER BY last_seen LIMIT ?2",
+            )?;
+            let found = statement
+                .query_map(params![before, limit], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            Ok(found.collect::<Result<_, _>>()?)
+        })
+    }
+
+    pub(crate) fn remove_pending(
+        &self,
+        devices: Vec<(String, Milliseconds)>,
+    ) -> Result<(), StoreError> {
+        self.writer.write(move |connection| {
+            let mut remove = connection.prepare_cached(
+                "DELETE FROM devices
+                 WHERE endpoint_id = ?1 AND last_seen = ?2 AND state <> 'approved'",
+            )?;
+            for (id, seen) in &devices {
+                if remove.execute(params![id, seen])? > 0 {
+                    super::events::remove(connection, id)?;
+                }
+            }
+            Ok(())
+        })
+    }
+
     pub(crate) fn subscriptions(&self) -> Result<Vec<Subscription>, StoreError> {
         self.read(|connection| {
             let mut statement = connection.prepare_cached(

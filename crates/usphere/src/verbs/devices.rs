@@ -92,8 +92,11 @@ enum Action {
     /// Forget one and end its connection; it is back when it connects again
     Remove {
         /// An endpoint ID, an unambiguous part of one, or an alias
-        #[arg(value_name = "DEVICE")]
-        device: String,
+        #[arg(value_name = "DEVICE", required_unless_present = "pending")]
+        device: Option<String>,
+        /// All that wait to be approved now
+        #[arg(long, conflicts_with = "device")]
+        pending: bool,
         #[command(flatten)]
         server: ServerReach,
         #[command(flatten)]
@@ -195,13 +198,7 @@ impl Action {
             } => {
                 let mut api = Api::connect(&server, manner.timeout).await?;
                 let devices = match all {
-                    true => {
-                        let pending = Wanted {
-                            pending: true,
-                            ..Wanted::default()
-                        };
-                        endpoint_ids(api.devices(&pending.query()).await?)?
-                    }
+                    true => endpoint_ids(pending(&mut api).await?)?,
                     false => devices,
                 };
                 approve(&mut api, &devices, manner).await
@@ -220,17 +217,15 @@ impl Action {
             } => tag(&device, &tags, false, &server, manner).await,
             Self::Remove {
                 device,
+                pending: _,
                 server,
                 manner,
             } => {
                 let mut api = Api::connect(&server, manner.timeout).await?;
-                let found = api.device(&device).await?;
-                let endpoint_id = Device::read(found.clone())?.endpoint_id;
-                api.remove(&endpoint_id).await?;
-                if manner.json {
-                    return print::json(&found);
+                match device {
+                    Some(device) => remove(&mut api, &device, manner).await,
+                    None => remove_pending(&mut api, manner).await,
                 }
-                print::text(&format!("removed {}\n", print::clean(&endpoint_id)))
             }
         }
     }
@@ -252,6 +247,44 @@ async fn approve(api: &mut Api, devices: &[String], manner: Manner) -> Result<Ex
         false if approved.is_empty() => print::text("no device waits to be approved\n"),
         false => Ok(Exit::Done),
     }
+}
+
+async fn remove(api: &mut Api, device: &str, manner: Manner) -> Result<Exit, Failure> {
+    let found = api.device(device).await?;
+    let endpoint_id = Device::read(found.clone())?.endpoint_id;
+    api.remove(&endpoint_id).await?;
+    if manner.json {
+        return print::json(&found);
+    }
+    print::text(&format!("removed {}\n", print::clean(&endpoint_id)))
+}
+
+/// Removes all that wait, up to the first that cannot be.
+async fn remove_pending(api: &mut Api, manner: Manner) -> Result<Exit, Failure> {
+    let found = pending(api).await?;
+    for endpoint_id in endpoint_ids(found.clone())? {
+        match api.remove(&endpoint_id).await {
+            // It is gone already.
+            Err(failure) if failure.exit == Exit::Absent => {}
+            removed => removed?,
+        }
+    }
+    if manner.json {
+        return print::json(&found);
+    }
+    print::text(&format!(
+        "removed {} that waited to be approved\n",
+        found.len()
+    ))
+}
+
+/// The devices that wait to be approved.
+async fn pending(api: &mut Api) -> Result<Vec<serde_json::Value>, Failure> {
+    let wanted = Wanted {
+        pending: true,
+        ..Wanted::default()
+    };
+    api.devices(&wanted.query()).await
 }
 
 fn endpoint_ids(devices: Vec<serde_json::Value>) -> Result<Vec<String>, Failure> {

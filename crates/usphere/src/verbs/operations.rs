@@ -111,13 +111,15 @@ impl Later {
                 let kept = Kept::read(kept)?;
                 print::text(&format!("{}\n", print::clean(&kept.id)))
             }),
-            Way::Server { server, device, .. } if self.idempotency_key.is_some() => block_on(async {
-                let mut api = Api::connect(&server, manner.timeout).await?;
-                let key = self.idempotency_key.as_deref();
-                let asking = key.map_or(Asking::Plainly, Asking::Keyed);
-                let answer = api.execute(&device, &operation, asking).await;
-                conclude(&operation, answer, manner)
-            }),
+            Way::Server { server, device, .. } if self.idempotency_key.is_some() => {
+                block_on(async {
+                    let mut api = Api::connect(&server, manner.timeout).await?;
+                    let key = self.idempotency_key.as_deref();
+                    let asking = key.map_or(Asking::Plainly, Asking::Keyed);
+                    let answer = api.execute(&device, &operation, asking).await;
+                    conclude(&operation, answer, manner)
+                })
+            }
             way => ask(way, manner, operation),
         }
     }

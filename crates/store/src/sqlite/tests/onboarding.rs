@@ -69,6 +69,35 @@ fn an_unknown_state_counts_as_waiting() {
 }
 
 #[test]
+fn who_waits_is_forgotten_where_it_was_not_seen_since() {
+    let folder = folder();
+    let store = store(&folder);
+    let waits = |id: &str, at| Sighting {
+        state: DeviceState::Pending,
+        ..sighting(id, at)
+    };
+    let seen = vec![
+        waits("os::2", 2),
+        waits("os::1", 1),
+        waits("os::3", 3),
+        sighting("os::4", 1),
+    ];
+    store.seen(seen).unwrap();
+    let found = store.pending_since(Some(3)).unwrap();
+    assert_eq!(found, [("os::1".to_owned(), 1), ("os::2".to_owned(), 2)]);
+    assert_eq!(store.pending_since(None).unwrap().len(), 3);
+    // One comes back before it is forgotten, one is let in.
+    store.seen(vec![waits("os::1", 9)]).unwrap();
+    store
+        .set_device_state("os::2", DeviceState::Approved)
+        .unwrap();
+    store.remove_pending(found).unwrap();
+    assert_eq!(store.count().unwrap(), 4);
+    store.remove_pending(vec![("os::3".to_owned(), 3)]).unwrap();
+    assert_eq!(store.count().unwrap(), 3);
+}
+
+#[test]
 fn subscriptions_are_kept_by_name_up_to_a_number() {
     let folder = folder();
     let store = self::store(&folder);
