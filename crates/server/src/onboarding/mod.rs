@@ -15,6 +15,7 @@ mod queue;
 mod subscriptions;
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
 
@@ -62,6 +63,8 @@ struct Shared {
     changing: tokio::sync::Mutex<()>,
     /// When nobody who waits could be found that is away.
     full: Mutex<Option<Instant>>,
+    /// Days after which one that waits and is away is forgotten; 0 for never.
+    pending_days: AtomicU32,
     /// The path by which the server finds itself among a device's Controllers.
     recipient: String,
     queue: Queue,
@@ -100,6 +103,7 @@ impl Onboarding {
             wanted: RwLock::new(wanted(store.subscriptions()?)),
             changing: tokio::sync::Mutex::default(),
             full: Mutex::default(),
+            pending_days: config.pending_days.into(),
             recipient: check::recipient(server),
             queue: Queue::new(config.check_interval()),
             readers: Semaphore::new(CHECKS_READING_MAX),
@@ -112,11 +116,13 @@ impl Onboarding {
         Ok((Self { shared }, [checking, writing]))
     }
 
-    /// Who is let in at first contact, and how long a check holds, from now on. Who was let in stays so, and who waits does
+    /// Who is let in at first contact, how long a check holds and how long one waits, from now on. Who was let in stays so, and who waits does
     /// until it comes again.
     pub(crate) fn change(&self, config: &OnboardingConfig) {
         self.shared.gate.set_policy(config.first_contact);
         self.shared.queue.set_interval(config.check_interval());
+        let days = &self.shared.pending_days;
+        days.store(config.pending_days, Ordering::Relaxed);
     }
 
     /// What a device that arrives is; none where it is to be sent away, since too many wait already who are there.
@@ -293,7 +299,7 @@ impl Shared {
 
     /// Forgets those that wait, are away, and were not seen for as long as the configuration says.
     async fn forget_old(&self) {
-        let days = i64::from(self.config.pending_days);
+        let days = i64::from(self.pending_days.load(Ordering::Relaxed));
         if days == 0 {
             return;
         }

@@ -89,7 +89,7 @@ pub(super) const ONBOARDING: &[Key] = &[
         "360",
         "Minutes after which a device that stays connected is checked again: who it is, and whether the Subscriptions are as they should be.",
     ),
-    number(
+    live(
         "onboarding.pending_days",
         "30",
         "Days after which a device that waits for approval and is away is forgotten; 0 for never. Where 10,000 wait, those that are away longest give way to new ones.",
