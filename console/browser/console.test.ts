@@ -450,6 +450,8 @@ it("lets devices in that wait", async () => {
   await door.getByRole("button", { name: "Approve self::one" }).click();
   await door.getByRole("row", { name: /self::one/ }).waitFor({ state: "detached" });
   await door.getByText("1 waits for approval").waitFor();
+  await door.keyboard.press("Tab");
+  expect(await two.getByRole("link").evaluate((link) => link === document.activeElement), "the next is at hand").toBe(true);
 
   await two.getByRole("link", { name: "self::two" }).click();
   await door.getByText("This device waits for approval").waitFor();

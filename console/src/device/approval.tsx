@@ -6,8 +6,8 @@ import type { Device } from "../api/types";
 import { useApi } from "../session";
 import { wordsOf } from "../ui/Note";
 
-/** Lets devices in, by their Endpoint IDs. */
-export function useApprove() {
+/** Lets devices in, by their Endpoint IDs. `onApproved` takes the focus from a button that goes. */
+export function useApprove(onApproved: () => void) {
   const api = useApi();
   const queries = useQueryClient();
   return useMutation({
@@ -17,13 +17,14 @@ export function useApprove() {
       void queries.invalidateQueries({ queryKey: ["devices"], refetchType: "none" });
       void queries.invalidateQueries({ queryKey: ["devices-in-view"] });
       void queries.invalidateQueries({ queryKey: ["server"] });
+      onApproved();
     },
   });
 }
 
 /** Who a device says that it is, and whether it is let in. */
 export function Waiting({ device }: { device: Device }) {
-  const approve = useApprove();
+  const approve = useApprove(() => document.getElementById("main")?.focus());
   const facts = [
     [device.manufacturer, device.product_class].filter(Boolean).join(" "),
     device.serial_number ? `serial number ${device.serial_number}` : "",

@@ -86,7 +86,13 @@ export function DevicePage({ route }: { route: Place }) {
 
 function EventCount() {
   const { events } = useLive();
-  return events.length > 0 ? <span className="count">{events.length}</span> : null;
+  if (events.length === 0) return null;
+  return (
+    <>
+      {" "}
+      <span className="count">{events.length}</span>
+    </>
+  );
 }
 
 function Head({ device }: { device: Device }) {

@@ -47,7 +47,12 @@ export function Devices({ search, show, tag }: Filter) {
           {CHOICES.map(([choice, name]) => (
             <button key={name} type="button" aria-pressed={show === choice} onClick={() => go({ page: "devices", search, show: choice, tag })}>
               {name}
-              {choice === "pending" && waiting > 0 && <span className="count">{waiting.toLocaleString("en")}</span>}
+              {choice === "pending" && waiting > 0 && (
+                <>
+                  {" "}
+                  <span className="count">{waiting.toLocaleString("en")}</span>
+                </>
+              )}
             </button>
           ))}
         </div>
@@ -139,7 +144,7 @@ function List({ search, show, tag }: Filter) {
     },
   });
 
-  const approve = useApprove();
+  const approve = useApprove(() => scroller.current?.focus({ preventScroll: true }));
   const now = useNow(INTERVAL);
   if (error && !data) return <ProblemNote error={error} retry={() => void refetch()} />;
   if (data && devices.length === 0 && !hasNextPage) return <NoDevices search={query.search} show={show} tag={tag} />;
