@@ -25,6 +25,9 @@ pub const REQUESTS_PER_TOKEN_MAX: usize = API_CONNECTIONS_MAX / 4;
 /// Questions to many devices at the same time.
 pub const FLEET_READS_MAX: usize = 4;
 
+/// Of them, those of one token, but for the one of the data folder.
+pub const FLEET_READS_PER_TOKEN_MAX: usize = FLEET_READS_MAX / 2;
+
 /// Devices that one such question has asked at the same time, where the request does not say.
 pub const FLEET_TOGETHER: usize = 128;
 

@@ -16,7 +16,8 @@ use crate::blocking::call;
 use crate::data_folder::{DataError, Token, made_token};
 use crate::inventory::now;
 use crate::limits::{
-    CLOCK_INTERVAL, REQUESTS_PER_TOKEN_MAX, STREAMS_PER_TOKEN_MAX, TOKEN_USE_INTERVAL,
+    CLOCK_INTERVAL, FLEET_READS_PER_TOKEN_MAX, REQUESTS_PER_TOKEN_MAX, STREAMS_PER_TOKEN_MAX,
+    TOKEN_USE_INTERVAL,
 };
 
 /// What the audit calls whoever shows the token of the data folder.
@@ -52,6 +53,7 @@ struct Kept {
 /// Room for what one token does at the same time.
 #[derive(Debug)]
 struct Places {
+    fleets: Arc<Semaphore>,
     requests: Arc<Semaphore>,
     streams: Arc<Semaphore>,
 }
@@ -284,6 +286,11 @@ impl Caller {
         }
     }
 
+    /// A place for one question to many devices; none where this token asks as many as it may.
+    pub(crate) fn fleet_place(&self) -> Option<Place> {
+        Place::of(self.places.as_ref().map(|places| &places.fleets))
+    }
+
     /// A place for one request; none where as many of this token are under way as may be.
     pub(crate) fn request_place(&self) -> Option<Place> {
         Place::of(self.places.as_ref().map(|places| &places.requests))
@@ -332,6 +339,7 @@ impl Caller {
 impl Default for Places {
     fn default() -> Self {
         Self {
+            fleets: Arc::new(Semaphore::new(FLEET_READS_PER_TOKEN_MAX)),
             requests: Arc::new(Semaphore::new(REQUESTS_PER_TOKEN_MAX)),
             streams: Arc::new(Semaphore::new(STREAMS_PER_TOKEN_MAX)),
         }

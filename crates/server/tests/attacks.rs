@@ -12,7 +12,9 @@ use tokio::time::{sleep, timeout};
 use usphere_proto::msg::{
     GetSupportedDmResp, RequestType, RequestedObjectResult, SupportedObjectResult,
 };
-use usphere_server::limits::{REFUSED_BURST, REQUESTS_PER_TOKEN_MAX, STREAMS_PER_TOKEN_MAX};
+use usphere_server::limits::{
+    FLEET_READS_PER_TOKEN_MAX, REFUSED_BURST, REQUESTS_PER_TOKEN_MAX, STREAMS_PER_TOKEN_MAX,
+};
 use usphere_server::{Config, FirstContact, OnboardingConfig, Server};
 use usphere_store::limits::PENDING_MAX;
 use usphere_store::{DeviceState, Protocol, Sighting, Store};
@@ -189,6 +191,25 @@ async fn one_token_has_its_share_of_streams_and_requests() {
     assert!(refused.head.contains("retry-after: 1"), "{}", refused.head);
     assert_eq!(get(&server, DEVICE).await.status, 200);
     waiting.iter().for_each(|waiting| waiting.abort());
+
+    // Nor does it ask the whole fleet as often as the server does at all.
+    let ask = |token: String| {
+        let api = server.api_addr();
+        tokio::spawn(async move {
+            let token = format!("Authorization: Bearer {token}\r\n");
+            let body = r#"{"paths":["Device.Mute."],"timeout":600}"#;
+            raw(api, "POST", "/api/v1/fleet/get", &token, body).await
+        })
+    };
+    let asking: Vec<_> = (0..=FLEET_READS_PER_TOKEN_MAX)
+        .map(|_| ask(token.clone()))
+        .collect();
+    let (refused, _, asking) = futures_util::future::select_all(asking).await;
+    let refused = refused.unwrap();
+    assert_eq!(refused.status, 429);
+    let detail = refused.body["detail"].as_str().unwrap();
+    assert!(detail.contains("with this token"), "{detail}");
+    asking.iter().for_each(|asking| asking.abort());
     let free = async {
         while with(&server, &token, "GET", DEVICE, "").await.status != 200 {
             sleep(Duration::from_millis(10)).await;

@@ -29,11 +29,11 @@ use super::{Platform, body_of, given_whole, read};
 use crate::http::{Endless, stopped};
 use crate::inventory::{Inventory, Wanted};
 use crate::limits::{
-    FLEET_READ_DEVICES, FLEET_READS_MAX, FLEET_TOGETHER, FLEET_TOGETHER_MAX, OPERATION_SECONDS_MAX,
-    OPERATION_TIMEOUT, SEARCHED_TAGS_MAX,
+    FLEET_READ_DEVICES, FLEET_READS_MAX, FLEET_READS_PER_TOKEN_MAX, FLEET_TOGETHER,
+    FLEET_TOGETHER_MAX, OPERATION_SECONDS_MAX, OPERATION_TIMEOUT, SEARCHED_TAGS_MAX,
 };
 use crate::onboarding::Onboarding;
-use crate::tokens::Caller;
+use crate::tokens::{Caller, Place};
 
 /// Lines that are written together, where so many are there.
 const LINES_TOGETHER: usize = 64;
@@ -137,7 +137,7 @@ pub(super) async fn get(
     if wanted.paths.is_empty() {
         return Err(Problem::bad_request("paths: none are given"));
     }
-    let place = place(&platform)?;
+    let place = place(&platform, &caller)?;
     let get = Operation::Get(Get {
         paths: wanted.paths,
         max_depth: wanted.max_depth,
@@ -229,11 +229,24 @@ fn patience(seconds: Option<u64>) -> Answer<Duration> {
     }
 }
 
-fn place(platform: &Platform) -> Answer<OwnedSemaphorePermit> {
-    let place = Arc::clone(&platform.fleets).try_acquire_owned();
-    place.map_err(|_| {
-        let detail = format!("{FLEET_READS_MAX} fleets are being asked, and more are not allowed");
+/// A place among all such questions, and among those of one token.
+struct FleetPlace {
+    _own: Place,
+    _all: OwnedSemaphorePermit,
+}
+
+fn place(platform: &Platform, caller: &Caller) -> Answer<FleetPlace> {
+    let refused = |most: usize, by: &str| {
+        let detail = format!("{most} fleets are being asked{by}, and more are not allowed");
         Problem::new(StatusCode::TOO_MANY_REQUESTS, detail)
+    };
+    let own = caller
+        .fleet_place()
+        .ok_or_else(|| refused(FLEET_READS_PER_TOKEN_MAX, " with this token"))?;
+    let all = Arc::clone(&platform.fleets).try_acquire_owned();
+    Ok(FleetPlace {
+        _own: own,
+        _all: all.map_err(|_| refused(FLEET_READS_MAX, ""))?,
     })
 }
 
@@ -324,7 +337,7 @@ struct Telling<S> {
     summary: Summary,
     began: Instant,
     is_over: bool,
-    _place: OwnedSemaphorePermit,
+    _place: FleetPlace,
 }
 
 impl<S: Stream<Item = Option<Line>>> Telling<S> {
