@@ -5,15 +5,16 @@
 //! again by itself until something can be written.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use serde::Serialize;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use usphere_store::{Store, StoreError};
 
+use crate::blocking::call;
 use crate::limits::{DISK_FREE_MIN, HEALTH_INTERVAL, HEALTH_PATIENCE, HEALTH_REMEMBERED};
 
 /// How the store is.
@@ -54,7 +55,10 @@ pub(crate) struct HealthWatch {
     stopped: watch::Receiver<bool>,
     /// How many databases lie aside, as of the last look.
     damaged_kept: AtomicUsize,
-    last: Mutex<Option<(Instant, StoreHealth)>>,
+    /// What the last look has found, and when.
+    last: watch::Sender<Option<(Instant, StoreHealth)>>,
+    /// The one place of those who look: each look takes a thread for as long as the store takes.
+    looking: Arc<Semaphore>,
 }
 
 impl HealthWatch {
@@ -68,13 +72,15 @@ impl HealthWatch {
             store,
             database,
             stopped,
-            last: Mutex::default(),
+            last: watch::Sender::default(),
+            looking: Arc::new(Semaphore::new(1)),
         })
     }
 
-    /// Looks, or remembers the last look if that was a moment ago: anybody may ask as often as they like.
+    /// Looks, or remembers the last look if that was a moment ago or if somebody looks already: anybody may ask as
+    /// often as they like.
     pub(crate) async fn readiness(&self) -> Readiness {
-        let remembered = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let remembered = *self.last.borrow();
         let store = match remembered {
             Some((at, store)) if at.elapsed() < HEALTH_REMEMBERED => store,
             _ => self.look().await,
@@ -116,17 +122,35 @@ impl HealthWatch {
         disk.is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) < DISK_FREE_MIN)
     }
 
+    /// Looks, unless that goes on already: then what was found last is told, the first time when it is found.
     async fn look(&self) -> StoreHealth {
-        let store = self.store.clone();
-        let probe = tokio::task::spawn_blocking(move || store.probe());
-        let health = match timeout(HEALTH_PATIENCE, probe).await {
-            Ok(Ok(Ok(()))) => StoreHealth::Ok,
-            Ok(Ok(Err(StoreError::DiskFull { .. }))) => StoreHealth::Full,
-            Ok(Ok(Err(_)) | Err(_)) => StoreHealth::Failed,
-            Err(_) => StoreHealth::Slow,
-        };
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), health));
-        health
+        let before = *self.last.borrow();
+        let mut found = self.last.subscribe();
+        if let Ok(place) = Arc::clone(&self.looking).try_acquire_owned() {
+            let (store, last) = (self.store.clone(), self.last.clone());
+            // A task of its own: however long it takes and whoever waits, it keeps its place.
+            tokio::spawn(async move {
+                let health = match call(&store, |store| store.probe()).await {
+                    Ok(()) => StoreHealth::Ok,
+                    Err(StoreError::DiskFull { .. }) => StoreHealth::Full,
+                    Err(_) => StoreHealth::Failed,
+                };
+                last.send_replace(Some((Instant::now(), health)));
+                drop(place);
+            });
+        } else if let Some((_, health)) = before {
+            return health;
+        }
+        match timeout(HEALTH_PATIENCE, found.changed()).await {
+            Ok(_) => found
+                .borrow()
+                .map_or(StoreHealth::Slow, |(_, health)| health),
+            Err(_) => {
+                let slow = StoreHealth::Slow;
+                self.last.send_replace(Some((Instant::now(), slow)));
+                slow
+            }
+        }
     }
 }
 
@@ -136,5 +160,54 @@ pub(crate) fn not_kept(error: &StoreError, what: &'static str) {
     match error {
         StoreError::DiskFull { .. } => tracing::debug!(%error, what, "not kept"),
         _ => tracing::error!(%error, what, "not kept"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// However many ask while the store does not answer, one thread waits for it; and what they are told is true.
+    #[tokio::test]
+    async fn one_looks_for_all_who_ask() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("db");
+        let store = Store::open(&database).unwrap();
+        let (_stop, stopped) = watch::channel(false);
+        let health = HealthWatch::new(store.clone(), database.clone(), stopped);
+        assert_eq!(health.readiness().await.store, StoreHealth::Ok);
+
+        let other = rusqlite::Connection::open(&database).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        tokio::time::sleep(HEALTH_REMEMBERED).await;
+        let writes = store.stats().writes;
+        let asking: Vec<_> = (0..50)
+            .map(|_| {
+                let health = Arc::clone(&health);
+                tokio::spawn(async move { health.readiness().await.store })
+            })
+            .collect();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let stats = store.stats();
+        assert!(stats.waiting + stats.writes - writes <= 1, "{stats:?}");
+        for (number, asked) in asking.into_iter().enumerate() {
+            let wanted = match number {
+                0 => StoreHealth::Slow,
+                // What was found last.
+                _ => StoreHealth::Ok,
+            };
+            assert_eq!(asked.await.unwrap(), wanted);
+        }
+        // The look goes on, and whoever asks now is told that it takes long.
+        assert_eq!(health.readiness().await.store, StoreHealth::Slow);
+        tokio::time::sleep(HEALTH_REMEMBERED).await;
+        assert_eq!(health.readiness().await.store, StoreHealth::Slow);
+        assert!(store.stats().waiting + store.stats().writes - writes <= 1);
+        other.execute_batch("COMMIT").unwrap();
+        while health.readiness().await.store != StoreHealth::Ok {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 }
