@@ -389,10 +389,16 @@ impl Core {
             }
             Output::Offline { agent, reason } => {
                 tracing::info!(%agent, %reason, "Agent offline");
-                if let Some(left) = state.online.remove(&agent) {
+                let left = state.online.remove(&agent);
+                let arrival = left.as_ref().map_or(0, |left| left.arrival);
+                if let Some(left) = left {
                     self.left(left, &reason);
                 }
-                self.tell(ControllerEvent::Offline { agent, reason });
+                self.tell(ControllerEvent::Offline {
+                    agent,
+                    arrival,
+                    reason,
+                });
             }
             Output::Online {
                 agent,

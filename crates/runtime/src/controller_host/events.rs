@@ -26,6 +26,8 @@ pub enum ControllerEvent {
     Offline {
         /// The Agent.
         agent: EndpointId,
+        /// Which of its arrivals this ends: [`OnlineAgent::arrival`].
+        arrival: u64,
         /// Why.
         reason: OfflineReason,
     },

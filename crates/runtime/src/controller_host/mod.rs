@@ -54,6 +54,7 @@ pub struct ControllerHost {
     settings: Settings,
     address: Option<SocketAddr>,
     door: Option<DoorWatch>,
+    doors: mpsc::Sender<Option<Listener>>,
     dialled: mpsc::Sender<Link>,
     stop: watch::Sender<bool>,
     keeper: JoinHandle<()>,
@@ -96,17 +97,41 @@ impl ControllerHost {
         config: ControllerConfig,
         settings: Settings,
     ) -> Result<Self, BindError> {
+        let mut host = Self::closed(config, settings);
+        host.open(door, limits).await?;
+        Ok(host)
+    }
+
+    /// A Controller whose door is not open yet, so that whoever wants to know who comes can listen before anybody
+    /// does. Needs a running runtime.
+    pub fn closed(config: ControllerConfig, settings: Settings) -> Self {
         let settings = Settings {
             our_id: config.endpoint_id.clone(),
             ..settings
         };
-        let core = Core::new(config);
+        Self::start(Core::new(config), settings)
+    }
+
+    /// Opens a door, in the place of the one before.
+    ///
+    /// # Errors
+    /// [`BindError`] when the door cannot be opened; the one before stays.
+    pub async fn open(&mut self, door: Door, limits: ListenerLimits) -> Result<(), BindError> {
         let watched = Settings {
-            witness: Some(core.witness()),
-            ..settings.clone()
+            witness: Some(self.handle.core.witness()),
+            ..self.settings.clone()
         };
         let listener = Listener::bind(door, watched, limits).await?;
-        Ok(Self::start(core, settings, Some(listener)))
+        self.address = Some(listener.local_addr());
+        self.door = Some(listener.watch());
+        // The keeper only ends when the host does.
+        drop(self.doors.send(Some(listener)).await);
+        Ok(())
+    }
+
+    /// Closes the door, if there is one. Those who are there stay.
+    pub async fn close(&self) {
+        drop(self.doors.send(None).await);
     }
 
     /// A Controller that dials one Agent. The Agent can be asked once
@@ -120,7 +145,7 @@ impl ControllerHost {
         tls: Option<Arc<Tls>>,
     ) -> Result<Self, DialError> {
         let settings = settings(&config, tls);
-        let host = Self::start(Core::new(config), settings, None);
+        let host = Self::start(Core::new(config), settings);
         host.connect(target).await?;
         Ok(host)
     }
@@ -141,17 +166,17 @@ impl ControllerHost {
         }
     }
 
-    fn start(core: Arc<Core>, settings: Settings, listener: Option<Listener>) -> Self {
-        let address = listener.as_ref().map(Listener::local_addr);
-        let door = listener.as_ref().map(Listener::watch);
+    fn start(core: Arc<Core>, settings: Settings) -> Self {
+        let (doors, opened) = mpsc::channel(1);
         let (dialled, arriving) = mpsc::channel(DIALLED_WAITING_MAX);
         let (stop, stopped) = watch::channel(false);
-        let keeper = tokio::spawn(keep(Arc::clone(&core), listener, arriving, stopped));
+        let keeper = tokio::spawn(keep(Arc::clone(&core), opened, arriving, stopped));
         Self {
             handle: ControllerHandle { core },
             settings,
-            address,
-            door,
+            address: None,
+            door: None,
+            doors,
             dialled,
             stop,
             keeper,
@@ -338,14 +363,16 @@ impl ControllerHandle {
 /// Owns the door, the tasks of the links and the timer.
 async fn keep(
     core: Arc<Core>,
-    mut listener: Option<Listener>,
+    mut doors: mpsc::Receiver<Option<Listener>>,
     mut arriving: mpsc::Receiver<Link>,
     mut stopped: watch::Receiver<bool>,
 ) {
     let mut links = JoinSet::new();
+    let mut listener = None;
     loop {
         let deadline = core.deadline();
         tokio::select! {
+            Some(door) = doors.recv() => listener = door,
             link = accept(&mut listener) => drop(links.spawn(run(Arc::clone(&core), link))),
             Some(link) = arriving.recv() => drop(links.spawn(run(Arc::clone(&core), link))),
             Some(_) = links.join_next() => {}

@@ -129,7 +129,7 @@ impl Direct {
 
     fn happened(&mut self, event: ControllerEvent) -> Option<Told> {
         match event {
-            ControllerEvent::Offline { agent, reason } if agent == self.agent => {
+            ControllerEvent::Offline { agent, reason, .. } if agent == self.agent => {
                 self.retry = self.redial.is_some().then(|| Instant::now() + self.pause);
                 Some(Told::Gone(reason.to_string()))
             }
