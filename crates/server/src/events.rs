@@ -1,7 +1,8 @@
 //! What devices say of their own accord, and that they come and go: kept, then acknowledged, then announced to those
 //! who follow.
 
-use std::net::SocketAddr;
+mod presence;
+
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -13,12 +14,14 @@ use utoipa::ToSchema;
 
 use crate::blocking::call;
 use crate::health;
-use crate::inventory;
+use crate::inventory::{self, Inventory};
 use crate::limits::{ANNOUNCEMENTS_MAX, NOTIFICATIONS_TOGETHER_MAX, PRESENCES_WAITING_MAX};
 use crate::metrics::Counts;
 use crate::onboarding::Onboarding;
 use crate::operations::Operations;
 use crate::tracker::Progress;
+
+pub(crate) use self::presence::Presences;
 
 /// The events that are kept.
 #[derive(Clone)]
@@ -44,12 +47,6 @@ pub(crate) struct Read {
     pub(crate) events: Vec<Event>,
     /// The last that was read, also where it is not shown; none when there are no more.
     pub(crate) last: Option<i64>,
-}
-
-/// Takes down that devices come and go. Clones are the same.
-#[derive(Clone, Debug)]
-pub(crate) struct Presences {
-    waiting: mpsc::Sender<NewEvent>,
 }
 
 /// An event as the API shows it.
@@ -174,41 +171,15 @@ impl Events {
         }
     }
 
-    /// From now on takes down who comes and goes; ends when nobody can tell any more.
-    pub(crate) fn presences(&self) -> (Presences, impl Future<Output = ()> + Send + 'static) {
-        let (waiting, mut told) = mpsc::channel(PRESENCES_WAITING_MAX);
-        let events = self.clone();
-        let recording = async move {
-            let mut together = Vec::new();
-            while told
-                .recv_many(&mut together, NOTIFICATIONS_TOGETHER_MAX)
-                .await
-                > 0
-            {
-                events.keep_presences(std::mem::take(&mut together)).await;
-            }
-        };
-        (Presences { waiting }, recording)
-    }
-
-    async fn keep_presences(&self, presences: Vec<NewEvent>) {
-        let devices: Vec<Arc<str>> = presences
-            .iter()
-            .map(|event| event.device.as_str().into())
-            .collect();
-        match call(&self.store, move |store| {
-            store.add_events_of_known(presences)
-        })
-        .await
-        {
-            Ok(ids) => devices
-                .into_iter()
-                .zip(ids)
-                .for_each(|(device, id)| self.announce(device, id)),
-            Err(error) => {
-                tracing::error!(%error, "that devices came or went could not be kept");
-            }
-        }
+    /// From now on takes down who comes and goes; ends when nobody can tell any more and all is kept. What could not
+    /// be written of it in the inventory is made good there.
+    pub(crate) fn presences(
+        &self,
+        inventory: Inventory,
+    ) -> (Presences, impl Future<Output = ()> + Send + 'static) {
+        let (waiting, told) = mpsc::channel(PRESENCES_WAITING_MAX);
+        let recorder = presence::Recorder::new(self.clone(), inventory);
+        (Presences::new(waiting), recorder.record(told))
     }
 
     /// Tells those who follow, if there are any.
@@ -252,35 +223,6 @@ impl Events {
             if is_heard || kind != NotificationKind::OperationComplete {
                 delivery.taken();
             }
-        }
-    }
-}
-
-impl Presences {
-    /// A device is there, which the inventory knows by now.
-    pub(crate) fn online(&self, device: &str, remote: SocketAddr) {
-        let remote = remote.to_string();
-        self.tell(device, &Presence::Online { remote });
-    }
-
-    /// A device is there no more.
-    pub(crate) fn offline(&self, device: &str) {
-        self.tell(device, &Presence::Offline {});
-    }
-
-    /// Never waits: to know who is there is more than to know who was.
-    fn tell(&self, device: &str, presence: &Presence) {
-        let Ok(content) = serde_json::to_string(presence) else {
-            return;
-        };
-        let event = NewEvent {
-            device: device.to_owned(),
-            at: inventory::now(),
-            msg_id: String::new(),
-            content,
-        };
-        if self.waiting.try_send(event).is_err() {
-            tracing::warn!(device, "that it came or went is not kept: too much waits");
         }
     }
 }

@@ -1,11 +1,14 @@
 //! The inventory, for async code: every call of the store is made from a blocking thread.
 
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use usphere_store::{
-    Device, DeviceState, Field, Filter, Listing, Protocol, Sighting, Store, StoreError,
+    Device, DeviceState, Field, Filter, Listing, Milliseconds, Protocol, Sighting, Store,
+    StoreError,
 };
 
 use crate::blocking::call;
@@ -15,6 +18,22 @@ use crate::tracker::Progress;
 #[derive(Clone)]
 pub(crate) struct Inventory {
     store: Store,
+    lost: Lost,
+}
+
+/// The devices whose last coming or going could not be written, and when that was. Clones are the same. As many as may
+/// be connected.
+#[derive(Clone, Default)]
+struct Lost(Arc<Mutex<HashMap<String, Milliseconds>>>);
+
+impl Lost {
+    fn add(&self, endpoint_id: String, at: Milliseconds) {
+        self.lock().insert(endpoint_id, at);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Milliseconds>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Which devices are looked for.
@@ -45,32 +64,74 @@ impl fmt::Debug for Inventory {
 
 impl Inventory {
     pub(crate) fn new(store: Store) -> Self {
-        Self { store }
+        Self {
+            store,
+            lost: Lost::default(),
+        }
     }
 
     /// Takes down that a device is there; an unknown one is added in this state. Waits for the disk only when much
-    /// waits for it already: what a power cut takes is seen again.
+    /// waits for it already: what a power cut takes is seen again. What cannot be written is known to
+    /// [`lost`](Self::lost).
     pub(crate) async fn seen(
         &self,
         endpoint_id: &str,
         remote: SocketAddr,
         state: DeviceState,
     ) -> Result<(), StoreError> {
-        let sighting = sighting(endpoint_id, remote, state);
-        match self.store.seen_soon(sighting.clone()) {
+        let sighting = sighting(endpoint_id, remote, state, now());
+        let (lost, id, at) = (self.lost.clone(), endpoint_id.to_owned(), sighting.at);
+        let when_lost = move || lost.add(id, at);
+        let seen = match self.store.seen_soon(sighting.clone(), when_lost) {
             Err(StoreError::Busy) => {
                 call(&self.store, move |store| store.seen(vec![sighting])).await
             }
             result => result,
-        }
+        };
+        self.unless_lost(endpoint_id, at, seen)
     }
 
-    /// Takes down that a device was there until now, if it is known. One that was removed stays away.
+    /// Takes down that a device was there until now, if it is known. One that was removed stays away. What cannot be
+    /// written is known to [`lost`](Self::lost).
     pub(crate) async fn left(&self, endpoint_id: &str) -> Result<(), StoreError> {
-        match self.store.left_soon(endpoint_id, now()) {
+        let (lost, id, at) = (self.lost.clone(), endpoint_id.to_owned(), now());
+        let when_lost = move || lost.add(id, at);
+        let left = match self.store.left_soon(endpoint_id, at, when_lost) {
             Err(StoreError::Busy) => self.all_left(vec![endpoint_id.to_owned()]).await,
             result => result,
+        };
+        self.unless_lost(endpoint_id, at, left)
+    }
+
+    fn unless_lost(
+        &self,
+        endpoint_id: &str,
+        at: Milliseconds,
+        written: Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        if written.is_err() {
+            self.lost.add(endpoint_id.to_owned(), at);
         }
+        written
+    }
+
+    /// Of the devices that came or went up to these moments: those of which that could not be written. They are told
+    /// once. Where something is written later and that is known, so is what was lost before.
+    pub(crate) fn lost<'a>(
+        &self,
+        moments: impl Iterator<Item = (&'a str, Milliseconds)>,
+    ) -> HashSet<String> {
+        let mut lost = self.lost.lock();
+        if lost.is_empty() {
+            return HashSet::new();
+        }
+        let mut found = HashSet::new();
+        for (device, at) in moments {
+            if lost.get(device).is_some_and(|lost| *lost <= at) {
+                found.extend(lost.remove_entry(device).map(|(device, _)| device));
+            }
+        }
+        found
     }
 
     /// As [`left`](Self::left) for many, and waits for the disk.
@@ -199,6 +260,7 @@ impl Inventory {
         arrival: u64,
     ) -> Result<(), StoreError> {
         progress.reach(arrival).await?;
+        self.lost.lock().remove(&endpoint_id);
         call(&self.store, move |store| store.remove(&endpoint_id)).await
     }
 
@@ -207,11 +269,17 @@ impl Inventory {
     }
 }
 
-fn sighting(endpoint_id: &str, remote: SocketAddr, state: DeviceState) -> Sighting {
+/// A device that was there.
+pub(crate) fn sighting(
+    endpoint_id: &str,
+    remote: impl ToString,
+    state: DeviceState,
+    at: Milliseconds,
+) -> Sighting {
     Sighting {
         endpoint_id: endpoint_id.to_owned(),
         protocol: Protocol::Usp,
-        at: now(),
+        at,
         remote_address: Some(remote.to_string()),
         mtp: Some("WebSocket".into()),
         state,

@@ -26,6 +26,7 @@ mod rate;
 mod reload;
 mod retention;
 mod server;
+mod tasks;
 mod tokens;
 mod tracker;
 

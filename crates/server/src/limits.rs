@@ -86,8 +86,12 @@ pub const OPERATION_TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest time that a request may give a device, in seconds.
 pub const OPERATION_SECONDS_MAX: u64 = 600;
 
-/// How long API requests that are under way may go on when the server shuts down.
+/// How long API requests that are under way may go on when the server shuts down, then Operations that their devices
+/// have not answered, and then each thing that is to be written.
 pub const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Time between two looks, then, whether all that was asked of devices is answered.
+pub const SETTLE_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Devices that are checked at the same time. More than one source may have connections
 /// ([`CONNECTIONS_PER_SOURCE_MAX`](usphere_mtp::limits::CONNECTIONS_PER_SOURCE_MAX)), so that one that
@@ -211,8 +215,12 @@ pub const REFUSED_INTERVAL: Duration = Duration::from_secs(60);
 /// Entries of a page of the audit where the request does not say.
 pub const PAGE_AUDIT: u32 = 100;
 
-/// Comings and goings of devices that wait to be stored.
+/// Comings and goings of devices that wait to be heard, and those that wait to be stored. For what comes on top, the
+/// difference of who was and who is there is told when there is room again.
 pub const PRESENCES_WAITING_MAX: usize = 65_536;
+
+/// How long after they could not be stored it is tried again.
+pub const PRESENCES_RETRY: Duration = Duration::from_secs(1);
 
 /// Events that are looked at for one page of those of a kind; the next page goes on behind them.
 pub const SCANNED_EVENTS_MAX: u32 = 10_000;
@@ -228,6 +236,13 @@ pub const SEARCHED_TAGS_MAX: usize = 8;
 
 /// Operations of a page where the request does not say.
 pub const PAGE_OPERATIONS: u32 = 100;
+
+/// Writes of one Operation that wait at the same time, its end included: nothing else leads it further before it is
+/// written. So while the disk does nothing, the writes of [`OPERATIONS_MAX`] wait, without requests and outcomes but for
+/// [`OPERATIONS_BYTES_MAX`] of requests and, of each device, the outcomes ([`OUTCOME_BYTES_MAX`]) of what it was asked
+/// before: one, and one for each connection to the API ([`API_CONNECTIONS_MAX`]), for what comes after it is sent only when
+/// that is written.
+pub const OPERATION_WRITES_MAX: usize = 2;
 
 /// Writes of Operations that share one transaction.
 pub const OPERATIONS_TOGETHER_MAX: usize = 512;

@@ -36,6 +36,8 @@ pub(crate) struct Counts {
     answer_seconds: Family<KindLabels, Histogram, fn() -> Histogram>,
     notifications: Family<NotificationLabels, Counter>,
     unkept: Counter,
+    presences: Family<NotificationLabels, Counter>,
+    checks: Family<ResultLabels, Counter>,
 }
 
 /// All that is told, and where it comes from.
@@ -72,6 +74,11 @@ struct NotificationLabels {
     r#type: &'static str,
 }
 
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct ResultLabels {
+    result: &'static str,
+}
+
 fn seconds() -> Histogram {
     Histogram::new(SECONDS)
 }
@@ -85,6 +92,8 @@ impl Default for Counts {
             answer_seconds: Family::new_with_constructor(seconds),
             notifications: Family::default(),
             unkept: Counter::default(),
+            presences: Family::default(),
+            checks: Family::default(),
         }
     }
 }
@@ -141,6 +150,19 @@ impl Counts {
         self.notifications.get_or_create_owned(&labels).inc();
     }
 
+    /// A device came or went, and that is kept. `kind` is one of our own words.
+    pub(crate) fn came_or_went(&self, kind: &'static str) {
+        let labels = NotificationLabels { r#type: kind };
+        self.presences.get_or_create_owned(&labels).inc();
+    }
+
+    /// It was looked who a device is and what the server keeps on it. Whether all is as it should be.
+    pub(crate) fn checked(&self, is_well: bool) {
+        let result = if is_well { "well" } else { "failed" };
+        let labels = ResultLabels { result };
+        self.checks.get_or_create_owned(&labels).inc();
+    }
+
     /// Devices told something that could not be kept.
     pub(crate) fn not_kept(&self, count: usize) {
         self.unkept.inc_by(count as u64);
@@ -179,6 +201,16 @@ impl Exposition {
             "notifications_unkept",
             "Notifications of devices that could not be kept and stay unanswered",
             counts.unkept.clone(),
+        );
+        registry.register(
+            "presences",
+            "Times that a device came or went and that was kept",
+            counts.presences.clone(),
+        );
+        registry.register(
+            "checks",
+            "Checks of devices since the server started: who they are, and what it keeps on them",
+            counts.checks.clone(),
         );
         registry.register_collector(Box::new(sources));
         Self { registry }

@@ -1,12 +1,12 @@
 //! Starting and stopping.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::{fmt, io};
 
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinHandle;
 use usphere_mtp::tls::IdentityError;
 use usphere_mtp::websocket::{BindError, Door, DoorWatch};
 use usphere_proto::EndpointId;
@@ -21,12 +21,13 @@ use crate::doctor::Doctor;
 use crate::events::Events;
 use crate::health::HealthWatch;
 use crate::inventory::{self, Inventory};
-use crate::limits::{FLEET_READS_MAX, STREAMS_MAX};
+use crate::limits::{FLEET_READS_MAX, SHUTDOWN_PATIENCE, STREAMS_MAX};
 use crate::metrics::{Counts, Exposition, Sources};
 use crate::onboarding::Onboarding;
 use crate::operations::Operations;
 use crate::rate::Rates;
 use crate::reload::{Live, ReloadError, Reloaded, Reloader, Surroundings};
+use crate::tasks::Tasks;
 use crate::tokens::Tokens;
 use crate::tracker::Tracker;
 use crate::{Config, descriptors, http, retention};
@@ -46,20 +47,18 @@ pub struct Server {
     ws_url: String,
     reloader: Arc<Reloader>,
     token: Token,
-    inventory: Inventory,
     operations: Operations,
-    stop: watch::Sender<bool>,
     metrics: Option<SocketAddr>,
-    serving: JoinHandle<()>,
-    /// What looks after the health of the server, and what tells of it at a door of its own.
-    watching: [Option<JoinHandle<()>>; 2],
-    recording: JoinHandle<()>,
-    examining: JoinHandle<()>,
-    tracking: JoinHandle<()>,
-    /// What nobody waits for when the server ends.
-    beside: [JoinHandle<()>; 2],
-    carrying_out: [JoinHandle<()>; 2],
-    taking_on_board: [JoinHandle<()>; 2],
+    /// Has the API end.
+    stop: watch::Sender<bool>,
+    /// What answers the API, until `stop`.
+    serving: Tasks,
+    /// Tells that no device is there any more.
+    deserted: watch::Sender<bool>,
+    /// What takes down who is there, until `deserted`.
+    tracking: Tasks,
+    /// What goes on until it is aborted.
+    working: Tasks,
     _data: DataFolder,
 }
 
@@ -137,7 +136,7 @@ impl Server {
         descriptors::provide(config.connections_max);
         let data = DataFolder::open(&config.data)?;
         let token = data.token()?;
-        let store = Store::open(&data.database())?;
+        let store = open(data.database()).await?;
         tell_of_damage(&store);
         let endpoint_id = endpoint_id(&store, &data, config.endpoint_id.as_ref())?;
         if let Some(warning) = endpoint_id.production_warning() {
@@ -163,29 +162,30 @@ impl Server {
         let limits = config.links.limits(&config);
         let tls_of_door = tls.as_ref().map(ControllerTls::tls);
         let settings = config.links.settings(endpoint_id.clone(), tls_of_door);
-        let controller = ControllerHost::listen_with(door, limits, identity, settings)
-            .await
-            .map_err(closed_door)?;
+        // Its door is opened last of all, so that whoever comes is heard by all who have to hear.
+        let mut controller = ControllerHost::closed(identity, settings);
         let failed = controller.handle().contacts();
-        let ws = controller.local_addr().unwrap_or(config.ws);
-        let scheme = if tls.is_some() { "wss" } else { "ws" };
-        let ws_url = format!("{scheme}://{ws}{}", config.ws_path);
+        let (mut serving, mut tracking, mut working) =
+            (Tasks::default(), Tasks::default(), Tasks::default());
 
         let counts = Counts::default();
         let (operations, carrying_out) =
             Operations::start(store.clone(), controller.handle().clone(), counts.clone()).await?;
+        working.adopt(carrying_out);
         let handle = controller.handle().clone();
         let (onboarding, taking_on_board) = Onboarding::start(
             config.onboarding.clone(),
             store.clone(),
             handle.clone(),
             &endpoint_id,
+            counts.clone(),
         )?;
+        working.adopt(taking_on_board);
         let inventory = Inventory::new(store.clone());
         let (tracker, progress) =
             Tracker::new(handle.clone(), inventory.clone(), onboarding.clone());
         let (doctor, recorder) = Doctor::new(store.clone(), failed);
-        let examining = tokio::spawn(recorder.record());
+        working.spawn(recorder.record());
         let events = Events::new(
             store.clone(),
             operations.clone(),
@@ -193,16 +193,15 @@ impl Server {
             onboarding.clone(),
             progress.clone(),
         );
-        let recording = tokio::spawn(events.clone().record(handle.notifications()));
-        let (presences, presence_recording) = events.presences();
+        working.spawn(events.clone().record(handle.notifications()));
+        let (presences, recording) = events.presences(inventory.clone());
+        let (deserted, is_deserted) = watch::channel(false);
+        tracking.spawn(tracker.telling(presences.clone()).run(is_deserted));
+        tracking.spawn(recording);
         let tokens = Tokens::open(store.clone(), &token).await?;
         let audit = Audit::new(store.clone());
         let (retention, keeping) = watch::channel(config.retention);
-        let beside = [
-            tokio::spawn(presence_recording),
-            tokio::spawn(retention::keep(store.clone(), keeping)),
-        ];
-        let tracking = tokio::spawn(tracker.telling(presences.clone()).run());
+        working.spawn(retention::keep(store.clone(), keeping));
         let (stop, stopped) = watch::channel(false);
         let exposition = Arc::new(Exposition::new(
             &counts,
@@ -214,8 +213,12 @@ impl Server {
             },
         ));
         let health = HealthWatch::new(store, data.database(), stopped.clone());
-        let watching = tokio::spawn(Arc::clone(&health).watch());
+        working.spawn(Arc::clone(&health).watch());
         let rates = Arc::new(Rates::new(config.rate));
+        controller.open(door, limits).await.map_err(closed_door)?;
+        let ws = controller.local_addr().unwrap_or(config.ws);
+        let scheme = if config.tls.is_some() { "wss" } else { "ws" };
+        let ws_url = format!("{scheme}://{ws}{}", config.ws_path);
         let live = Live {
             door: controller.door().cloned(),
             onboarding: onboarding.clone(),
@@ -247,11 +250,11 @@ impl Server {
             api: api_address,
             started: inventory::now(),
         });
-        let open = open.map(|(open, _)| {
+        if let Some((open, _)) = open {
             let router = api::open_router(Arc::clone(&platform));
-            tokio::spawn(http::serve(open, router, stopped.clone()))
-        });
-        let serving = tokio::spawn(http::serve(api, api::router(platform), stopped));
+            serving.spawn(http::serve(open, router, stopped.clone()));
+        }
+        serving.spawn(http::serve(api, api::router(platform), stopped));
         tracing::info!(%endpoint_id, api = %api_address, ws = ws_url, data = %config.data.display(), "server started");
         Ok(Self {
             controller,
@@ -261,18 +264,13 @@ impl Server {
             ws_url,
             reloader,
             token,
-            inventory,
             operations,
-            stop,
             metrics,
+            stop,
             serving,
-            watching: [Some(watching), open],
-            recording,
-            examining,
+            deserted,
             tracking,
-            beside,
-            carrying_out,
-            taking_on_board,
+            working,
             _data: data,
         })
     }
@@ -326,47 +324,21 @@ impl Server {
         self.token.as_str()
     }
 
-    /// Sends every Agent a Disconnect Record, lets API requests that are under way finish for a short while,
-    /// takes down who was there until now, and ends.
+    /// Lets nobody in any more; lets API requests and Operations that are under way finish for a short while, and
+    /// only then sends every Agent a Disconnect Record; takes down who was there until now, and ends.
     pub async fn shutdown(mut self) {
         self.stop.send_replace(true);
-        let Self {
-            controller,
-            serving,
-            recording,
-            examining,
-            tracking,
-            inventory,
-            operations,
-            carrying_out,
-            taking_on_board,
-            ..
-        } = &mut self;
-        let online = controller.handle().online();
-        controller.shutdown().await;
-        // A panic in a task was told by the runtime already.
-        drop(serving.await);
-        operations.shutdown().await;
-        for task in carrying_out {
-            task.abort();
-            drop(task.await);
+        self.controller.close().await;
+        // Those who serve have a patience of their own.
+        self.serving.finish(2 * SHUTDOWN_PATIENCE).await;
+        self.operations.settle().await;
+        self.controller.shutdown().await;
+        self.operations.shutdown().await;
+        self.deserted.send_replace(true);
+        if !self.tracking.finish(SHUTDOWN_PATIENCE).await {
+            tracing::error!("not all is written of who was there");
         }
-        for task in taking_on_board {
-            task.abort();
-            drop(task.await);
-        }
-        tracking.abort();
-        drop(tracking.await);
-        for task in [recording, examining] {
-            task.abort();
-            drop(task.await);
-        }
-        let were_there = online
-            .into_iter()
-            .map(|each| each.agent.as_str().to_owned());
-        if let Err(error) = inventory.all_left(were_there.collect()).await {
-            tracing::error!(%error, "the inventory could not be written");
-        }
+        self.working.end().await;
         tracing::info!("server stopped");
     }
 }
@@ -378,19 +350,6 @@ impl fmt::Debug for Server {
             .field("api", &self.api)
             .field("ws", &self.ws)
             .finish_non_exhaustive()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.serving.abort();
-        self.watching.iter().flatten().for_each(JoinHandle::abort);
-        self.recording.abort();
-        self.examining.abort();
-        self.tracking.abort();
-        self.beside.iter().for_each(JoinHandle::abort);
-        let others = self.carrying_out.iter().chain(&self.taking_on_board);
-        others.for_each(JoinHandle::abort);
     }
 }
 
@@ -426,6 +385,13 @@ async fn listen(
         key,
         source,
     })
+}
+
+/// Opens the store, which looks at all of it: that takes a while where it is large, and nothing else has to stand still.
+async fn open(database: PathBuf) -> Result<Store, StoreError> {
+    let opening = tokio::task::spawn_blocking(move || Store::open(&database));
+    // It does not panic, so the runtime is going down.
+    opening.await.unwrap_or(Err(StoreError::Busy))
 }
 
 /// Says what was found damaged, and what lies aside since then.

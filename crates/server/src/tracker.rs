@@ -3,7 +3,12 @@
 //! Only an arrival adds a device, and every arrival is taken down once, in order. So a removal that
 //! waits for the arrivals before it ([`Progress`]) is not undone by one of them.
 
-use tokio::sync::watch;
+use std::collections::HashMap;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{MissedTickBehavior, interval};
 use usphere_proto::EndpointId;
 use usphere_runtime::controller_host::{
     ContactFault, ControllerEvent, ControllerHandle, Events, OnlineAgent,
@@ -13,15 +18,30 @@ use usphere_store::{DeviceState, StoreError};
 use crate::events::Presences;
 use crate::health;
 use crate::inventory::Inventory;
+use crate::limits::PRESENCES_WAITING_MAX;
 use crate::onboarding::Onboarding;
+
+/// Time between two looks whether what could not be told can be.
+const BEHIND_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Follows the Agents.
 pub(crate) struct Tracker {
-    controller: ControllerHandle,
     events: Events,
+    follower: Follower,
+}
+
+/// Takes down what happens to the Agents.
+struct Follower {
+    controller: ControllerHandle,
     inventory: Inventory,
     onboarding: Onboarding,
     presences: Option<Presences>,
+    /// Who was told to be there, and by which arrival.
+    there: HashMap<EndpointId, u64>,
+    /// Arrivals up to this one were seen to when the roll was called last: what is heard of them later is old.
+    called: u64,
+    /// Whether something could not be told.
+    is_behind: bool,
     /// The last arrival that the inventory was told of.
     reached: watch::Sender<u64>,
 }
@@ -42,36 +62,84 @@ impl Progress {
 }
 
 impl Tracker {
-    /// Follows from now on, once it runs.
+    /// Follows from now on, once it runs. To be made before anybody can come.
     pub(crate) fn new(
         controller: ControllerHandle,
         inventory: Inventory,
         onboarding: Onboarding,
     ) -> (Self, Progress) {
-        let (reached, progress) = watch::channel(controller.arrivals());
-        let tracker = Self {
-            events: controller.events(),
+        let (reached, progress) = watch::channel(0);
+        let events = controller.events();
+        let follower = Follower {
             controller,
             inventory,
             onboarding,
             presences: None,
+            there: HashMap::new(),
+            called: 0,
+            is_behind: false,
             reached,
         };
-        (tracker, Progress { reached: progress })
+        (Self { events, follower }, Progress { reached: progress })
     }
 
     /// Has it taken down who comes and goes.
-    pub(crate) fn telling(self, presences: Presences) -> Self {
-        Self {
-            presences: Some(presences),
-            ..self
-        }
+    pub(crate) fn telling(mut self, presences: Presences) -> Self {
+        self.follower.presences = Some(presences);
+        self
     }
 
-    /// Follows the Agents; never ends by itself.
-    pub(crate) async fn run(mut self) {
-        while let Some(event) = self.events.next().await {
-            self.happened(event).await;
+    /// Follows the Agents until `ended`, when nobody is there any more; then takes down that all have gone, and ends.
+    pub(crate) async fn run(self, ended: watch::Receiver<bool>) {
+        let Self {
+            events,
+            mut follower,
+        } = self;
+        let (backlog, heard) = mpsc::channel(PRESENCES_WAITING_MAX);
+        // Beside each other: whoever waits for the disk must not miss what happens meanwhile.
+        tokio::join!(fetch(events, backlog, ended), follower.follow(heard));
+        follower.all_left().await;
+    }
+}
+
+/// Takes events from where few can wait to where many can.
+async fn fetch(
+    mut events: Events,
+    backlog: mpsc::Sender<ControllerEvent>,
+    mut ended: watch::Receiver<bool>,
+) {
+    loop {
+        let event = tokio::select! {
+            biased;
+            event = events.next() => event,
+            // An error means that the server is gone.
+            _ = ended.wait_for(|ended| *ended) => events.next().now_or_never().flatten(),
+        };
+        match event {
+            Some(ControllerEvent::Closed { .. }) => {}
+            // The follower goes on for as long as anything comes.
+            Some(event) => drop(backlog.send(event).await),
+            None => return,
+        }
+    }
+}
+
+impl Follower {
+    async fn follow(&mut self, mut heard: mpsc::Receiver<ControllerEvent>) {
+        let mut ticks = interval(BEHIND_INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                event = heard.recv() => match event {
+                    Some(event) => self.happened(event).await,
+                    None => return,
+                },
+                _ = ticks.tick(), if self.is_behind => {
+                    if self.presences.as_ref().is_none_or(Presences::has_room) {
+                        self.call_the_roll().await;
+                    }
+                }
+            }
         }
     }
 
@@ -85,31 +153,56 @@ impl Tracker {
                 );
                 self.call_the_roll().await;
             }
-            ControllerEvent::Offline { agent, .. } => {
-                told(&agent, self.inventory.left(agent.as_str()).await);
-                self.tell(&agent, |presences| presences.offline(agent.as_str()));
+            ControllerEvent::Offline { agent, arrival, .. } => {
+                if self.there.get(&agent) == Some(&arrival) {
+                    self.left(&agent).await;
+                }
             }
             ControllerEvent::Online(online) => {
                 let arrival = online.arrival;
-                self.arrived(online).await;
+                if arrival > self.called {
+                    self.arrived(online).await;
+                }
                 self.reach(arrival);
             }
         }
     }
 
-    /// Takes down who came while events were lost. Who came and went meanwhile leaves no trace.
+    /// Takes down who came and who went while that was not heard. Who did both meanwhile leaves no trace.
     async fn call_the_roll(&mut self) {
+        self.is_behind = false;
         // Asked first: whoever came up to then is on the roll, or gone.
         let arrivals = self.controller.arrivals();
-        for online in self.controller.online() {
+        let online = self.controller.online();
+        let now_there: HashMap<&EndpointId, u64> = online
+            .iter()
+            .map(|online| (&online.agent, online.arrival))
+            .collect();
+        let is_gone =
+            |(agent, arrival): &(&EndpointId, &u64)| now_there.get(agent) != Some(arrival);
+        let gone = self.there.iter().filter(is_gone);
+        let gone: Vec<EndpointId> = gone.map(|(agent, _)| agent.clone()).collect();
+        for agent in gone {
+            self.left(&agent).await;
+        }
+        for online in online {
             self.arrived(online).await;
         }
+        self.called = arrivals;
         self.reach(arrivals);
+    }
+
+    async fn left(&mut self, agent: &EndpointId) {
+        told(agent, self.inventory.left(agent.as_str()).await);
+        match self.tell(agent, |presences| presences.offline(agent.as_str())) {
+            true => drop(self.there.remove(agent)),
+            false => self.is_behind = true,
+        }
     }
 
     /// Takes down an arrival, unless that was done: the device may have been removed since.
     async fn arrived(&mut self, online: OnlineAgent) {
-        if online.arrival <= *self.reached.borrow() {
+        if self.there.get(&online.agent) == Some(&online.arrival) {
             return;
         }
         let state = match self.onboarding.arrived(&online).await {
@@ -132,17 +225,39 @@ impl Tracker {
         }
         let seen = self.inventory.seen(agent.as_str(), online.remote, state);
         told(&agent, seen.await);
-        self.tell(&agent, |presences| {
-            presences.online(agent.as_str(), online.remote);
-        });
+        let remote = online.remote;
+        match self.tell(&agent, |presences| presences.online(agent.as_str(), remote)) {
+            true => drop(self.there.insert(agent.clone(), online.arrival)),
+            false => self.is_behind = true,
+        }
         self.onboarding.check(agent);
     }
 
-    /// That a device comes and goes which nobody has let in is no event of it: the contact tells it.
-    fn tell(&self, agent: &EndpointId, tell: impl FnOnce(&Presences)) {
+    /// Whether there was room to tell it. That a device comes and goes which nobody has let in is no event of it: the
+    /// contact tells it.
+    fn tell(&self, agent: &EndpointId, tell: impl FnOnce(&Presences) -> bool) -> bool {
         let presences = self.presences.as_ref();
-        if let Some(presences) = presences.filter(|_| !self.onboarding.is_pending(agent.as_str())) {
-            tell(presences);
+        presences
+            .filter(|_| !self.onboarding.is_pending(agent.as_str()))
+            .is_none_or(tell)
+    }
+
+    /// Nobody is there any more.
+    async fn all_left(self) {
+        let gone: Vec<String> = self
+            .there
+            .keys()
+            .map(|agent| agent.as_str().to_owned())
+            .collect();
+        if let Err(error) = self.inventory.all_left(gone.clone()).await {
+            health::not_kept(&error, "until when devices were there");
+        }
+        for agent in gone {
+            if let Some(presences) = &self.presences
+                && !self.onboarding.is_pending(&agent)
+            {
+                presences.gone(&agent).await;
+            }
         }
     }
 
@@ -203,7 +318,9 @@ mod tests {
         let store = Store::open(&folder.join("db")).unwrap();
         let (controller, us) = (host.handle().clone(), id("self::controller"));
         let config = OnboardingConfig::default();
-        let (onboarding, _) = Onboarding::start(config, store.clone(), controller, &us).unwrap();
+        let counts = crate::metrics::Counts::default();
+        let (onboarding, _) =
+            Onboarding::start(config, store.clone(), controller, &us, counts).unwrap();
         (Inventory::new(store), onboarding)
     }
 
@@ -273,7 +390,8 @@ mod tests {
             () = write_often(&inventory) => {}
         }
 
-        let running = tokio::spawn(tracker.run());
+        let (_end, ended) = watch::channel(false);
+        let running = tokio::spawn(tracker.run(ended));
         timeout(PATIENCE, removal).await.unwrap().unwrap();
         // All that was told before this Agent came has been heard once it is known.
         let _other = arrive(&host, "self::other").await;
@@ -294,19 +412,67 @@ mod tests {
         let handle = host.handle().clone();
         let (mut tracker, progress) = Tracker::new(handle.clone(), inventory.clone(), onboarding);
         let _link = arrive(&host, "self::agent").await;
-        tracker.call_the_roll().await;
+        tracker.follower.call_the_roll().await;
         write_often(&inventory).await;
         assert_eq!(inventory.count().await.unwrap(), 1);
         inventory
             .remove_after("self::agent".into(), progress, handle.arrivals())
             .await
             .unwrap();
-        tracker.call_the_roll().await;
+        tracker.follower.call_the_roll().await;
         // What was told of it and not yet heard does not either.
         while let Ok(Some(event)) = timeout(Duration::ZERO, tracker.events.next()).await {
-            tracker.happened(event).await;
+            tracker.follower.happened(event).await;
         }
         write_often(&inventory).await;
         assert_eq!(inventory.count().await.unwrap(), 0);
+    }
+
+    /// Who went while events were lost, and what there was no room to tell, is told when the roll is called.
+    #[tokio::test]
+    async fn calling_the_roll_tells_who_went_and_what_could_not_be_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let host = controller().await;
+        let (inventory, onboarding) = kept(&host, folder.path());
+        let handle = host.handle().clone();
+        let (tracker, _progress) = Tracker::new(handle.clone(), inventory, onboarding);
+        let (waiting, mut told) = mpsc::channel(1);
+        let mut follower = tracker.telling(Presences::new(waiting)).follower;
+        let mut next = move || {
+            let event = told.try_recv().ok()?;
+            let kind = if event.content.contains("Online") {
+                "Online"
+            } else {
+                "Offline"
+            };
+            Some((event.device, kind))
+        };
+        let event = |name: &str, kind| Some((name.to_owned(), kind));
+
+        let one = arrive(&host, "self::1").await;
+        let _two = arrive(&host, "self::2").await;
+        follower.call_the_roll().await;
+        assert!(follower.is_behind, "there is room for one");
+        assert_eq!(next(), event("self::1", "Online"));
+        follower.call_the_roll().await;
+        assert!(!follower.is_behind);
+        assert_eq!(next(), event("self::2", "Online"));
+        assert_eq!(next(), None);
+
+        drop(one);
+        until(async || !handle.is_online(&id("self::1"))).await;
+        follower.call_the_roll().await;
+        assert_eq!(next(), event("self::1", "Offline"));
+        // It comes back; then only its first going is heard of, which is old.
+        let _one = arrive(&host, "self::1").await;
+        follower.call_the_roll().await;
+        assert_eq!(next(), event("self::1", "Online"));
+        let old = ControllerEvent::Offline {
+            agent: id("self::1"),
+            arrival: 1,
+            reason: usphere_runtime::controller_host::OfflineReason::Dismissed,
+        };
+        follower.happened(old).await;
+        assert_eq!(next(), None);
     }
 }

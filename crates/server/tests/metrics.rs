@@ -50,6 +50,8 @@ async fn what_happens_is_counted() {
         ("usphere_links", 1.0),
         ("usphere_links_opened_total", 1.0),
         ("usphere_arrivals_total", 1.0),
+        ("usphere_presences_total{type=\"Online\"}", 1.0),
+        ("usphere_checks_total{result=\"well\"}", 1.0),
         ("usphere_requests_waiting", 0.0),
         ("usphere_operations_open", 0.0),
         ("usphere_store_writable", 1.0),

@@ -183,14 +183,20 @@ impl Store {
     }
 
     /// Records that a device was there without waiting for the disk: never blocks, and what a power
-    /// cut takes is seen again.
+    /// cut takes is seen again. Where it cannot be written, `lost` is called, by the thread that writes and before
+    /// any later write is answered; it must not wait for anything.
     ///
     /// # Errors
-    /// [`StoreError::Busy`] when too much waits; [`StoreError::Invalid`] as with [`Store::seen`].
-    pub fn seen_soon(&self, sighting: Sighting) -> Result<(), StoreError> {
+    /// [`StoreError::Busy`] when too much waits; [`StoreError::Invalid`] as with [`Store::seen`]. `lost` is not
+    /// called then.
+    pub fn seen_soon(
+        &self,
+        sighting: Sighting,
+        lost: impl FnOnce() + Send + 'static,
+    ) -> Result<(), StoreError> {
         let sighting = sighting.checked()?;
         match &self.backend {
-            Backend::Sqlite(sqlite) => sqlite.seen_soon(sighting),
+            Backend::Sqlite(sqlite) => sqlite.seen_soon(sighting, lost),
         }
     }
 
@@ -205,13 +211,19 @@ impl Store {
         }
     }
 
-    /// As [`Store::left`] for one device, without waiting for the disk: never blocks.
+    /// As [`Store::left`] for one device, without waiting for the disk: never blocks. `lost` as with
+    /// [`Store::seen_soon`].
     ///
     /// # Errors
     /// [`StoreError::Busy`] when too much waits.
-    pub fn left_soon(&self, endpoint_id: &str, at: Milliseconds) -> Result<(), StoreError> {
+    pub fn left_soon(
+        &self,
+        endpoint_id: &str,
+        at: Milliseconds,
+        lost: impl FnOnce() + Send + 'static,
+    ) -> Result<(), StoreError> {
         match &self.backend {
-            Backend::Sqlite(sqlite) => sqlite.left_soon(endpoint_id.to_owned(), at),
+            Backend::Sqlite(sqlite) => sqlite.left_soon(endpoint_id.to_owned(), at, lost),
         }
     }
 

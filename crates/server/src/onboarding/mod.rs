@@ -38,6 +38,7 @@ use crate::limits::{
     CHECKS_MAX, CHECKS_READING_MAX, DESCRIBED_TOGETHER_MAX, PENDING_FULL_INTERVAL,
     PENDING_GIVE_WAY, RETENTION_INTERVAL, SWEEP_INTERVAL,
 };
+use crate::metrics::Counts;
 use crate::tracker::Progress;
 
 pub use config::{FirstContact, OnboardingConfig};
@@ -69,6 +70,7 @@ struct Shared {
     recipient: String,
     queue: Queue,
     told: mpsc::Sender<Described>,
+    counts: Counts,
 }
 
 /// A Subscription that every device is to have.
@@ -89,6 +91,7 @@ impl Onboarding {
         store: Store,
         controller: ControllerHandle,
         server: &EndpointId,
+        counts: Counts,
     ) -> Result<(Self, [JoinHandle<()>; 2]), StoreError> {
         let inventory = Inventory::new(store.clone());
         let (told, hearing) = mpsc::channel(DESCRIBED_TOGETHER_MAX);
@@ -110,9 +113,10 @@ impl Onboarding {
             controller,
             inventory,
             told,
+            counts,
         });
         let checking = tokio::spawn(check_all(Arc::clone(&shared)));
-        let writing = tokio::spawn(write(store, hearing));
+        let writing = tokio::spawn(write(store, Arc::clone(&shared), hearing));
         Ok((Self { shared }, [checking, writing]))
     }
 
@@ -190,12 +194,17 @@ impl Onboarding {
     /// Lets a device in, durably.
     pub(crate) async fn approve(&self, endpoint_id: &str) -> Result<(), StoreError> {
         self.shared.gate.approve(endpoint_id).await?;
+        self.check_if_there(endpoint_id);
+        Ok(())
+    }
+
+    /// Has a device checked, if it is there.
+    pub(crate) fn check_if_there(&self, endpoint_id: &str) {
         if let Ok(agent) = EndpointId::from_wire(endpoint_id)
             && self.shared.controller.is_online(&agent)
         {
             self.check(agent);
         }
-        Ok(())
     }
 
     /// A device was taken out of the inventory.
@@ -395,6 +404,7 @@ async fn check_all(shared: Arc<Shared>) {
 
 async fn check_one(shared: Arc<Shared>, agent: EndpointId) {
     let is_well = check::check(&shared, &agent).await;
+    shared.counts.checked(is_well);
     shared.queue.done(agent, is_well, Instant::now());
 }
 
@@ -407,14 +417,24 @@ fn sweep_up(shared: &Shared) {
     shared.queue.sweep(most, Instant::now(), is_online);
 }
 
-/// Writes what checks have brought to light, together what came together.
-async fn write(store: Store, mut hearing: mpsc::Receiver<Described>) {
+/// Writes what checks have brought to light, together what came together. Who said what cannot be written is asked again.
+async fn write(store: Store, shared: Arc<Shared>, mut hearing: mpsc::Receiver<Described>) {
     let mut said = Vec::new();
     while hearing.recv_many(&mut said, DESCRIBED_TOGETHER_MAX).await > 0 {
         let together = std::mem::take(&mut said);
+        let devices: Vec<String> = together
+            .iter()
+            .map(|described| described.endpoint_id.clone())
+            .collect();
         let written = call(&store, move |store| store.describe(together)).await;
         if let Err(error) = written {
             health::not_kept(&error, "what devices say about themselves");
+            let agents = devices
+                .iter()
+                .filter_map(|device| EndpointId::from_wire(device).ok());
+            for agent in agents {
+                shared.queue.unkept(agent, Instant::now());
+            }
         }
     }
 }

@@ -123,6 +123,16 @@ impl Queue {
         }
     }
 
+    /// What a check has brought to light could not be written: it failed after all.
+    pub(super) fn unkept(&self, agent: EndpointId, now: Instant) {
+        let failed = Checked {
+            at: now,
+            due: now + CHECK_RETRY,
+            failures: 1,
+        };
+        self.lock().checked.insert(agent, failed);
+    }
+
     /// Pushes those that are due, at most `most`, and forgets those that are gone.
     pub(super) fn sweep(&self, most: usize, now: Instant, is_online: impl Fn(&EndpointId) -> bool) {
         let mut state = self.lock();

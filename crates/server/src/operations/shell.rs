@@ -27,7 +27,8 @@ use super::writer::{self, Job, Queue, Written};
 use crate::blocking::call;
 use crate::inventory::now;
 use crate::limits::{
-    CLOCK_INTERVAL, READ_OUTCOME_BYTES_MAX, RECOVERED_TOGETHER_MAX, SHUTDOWN_PATIENCE,
+    CLOCK_INTERVAL, READ_OUTCOME_BYTES_MAX, RECOVERED_TOGETHER_MAX, SETTLE_INTERVAL,
+    SHUTDOWN_PATIENCE,
 };
 use crate::metrics::Counts;
 
@@ -45,8 +46,6 @@ pub(super) struct Shared {
     queue: Queue,
     /// Rung when the deadline may have changed.
     timer: Notify,
-    /// Rung when nothing is under way any more, once nothing more is taken.
-    settled: Notify,
     counts: Counts,
 }
 
@@ -119,19 +118,19 @@ impl Operations {
         counts: Counts,
     ) -> Result<(Self, [JoinHandle<()>; 2]), StoreError> {
         let (queue, writer) = writer::queue();
+        // First of all: whoever comes from now on is told of.
+        let events = controller.events();
         let last = call(&store, |store| store.last_operation()).await?;
         let state = State {
             last: Number(last),
             ..State::default()
         };
-        let events = controller.events();
         let shared = Arc::new(Shared {
             state: Mutex::new(state),
             controller,
             store,
             queue,
             timer: Notify::new(),
-            settled: Notify::new(),
             counts,
         });
         shared.recover().await?;
@@ -296,18 +295,34 @@ impl Operations {
         !is_ours || self.shared.queue.flush().await
     }
 
-    /// Takes nothing more, and waits until what was asked is written, but not for long. To be called when no device
-    /// can be asked any more.
+    /// Takes and sends nothing more, and waits until what was asked is answered and written, but not for long. To be
+    /// called while the devices are there.
+    pub(crate) async fn settle(&self) {
+        {
+            let mut state = self.shared.lock();
+            state.is_shut = true;
+            state.core.hold();
+        }
+        if timeout(SHUTDOWN_PATIENCE, self.settled()).await.is_err() {
+            tracing::warn!(
+                "not all that was asked of devices is answered; of that it will not be known whether it was done"
+            );
+        }
+    }
+
+    async fn settled(&self) {
+        while self.shared.lock().core.in_flight() > 0 {
+            sleep(SETTLE_INTERVAL).await;
+        }
+    }
+
+    /// To be called after that, when no device can be asked any more, so that all that was asked has an answer.
     pub(crate) async fn shutdown(&self) {
-        self.shared.lock().is_shut = true;
-        let settled = async {
-            // It is rung also when that was so before anybody waited.
-            if self.shared.lock().core.in_flight() > 0 {
-                self.shared.settled.notified().await;
-            }
+        let written = async {
+            self.settled().await;
             self.shared.queue.flush().await
         };
-        if timeout(SHUTDOWN_PATIENCE, settled).await != Ok(true) {
+        if timeout(SHUTDOWN_PATIENCE, written).await != Ok(true) {
             tracing::warn!("not all that came of operations is written");
         }
     }
@@ -386,9 +401,6 @@ impl Shared {
         }
         if state.core.deadline() != before {
             self.timer.notify_one();
-        }
-        if state.is_shut && state.core.in_flight() == 0 {
-            self.settled.notify_one();
         }
     }
 

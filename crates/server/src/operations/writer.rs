@@ -41,7 +41,7 @@ pub(super) struct Writer {
 pub(super) type Written = Result<OperationWritten, StoreError>;
 
 pub(super) fn queue() -> (Queue, Writer) {
-    // Bounded by the Operations that live.
+    // Bounded by the Operations that live: `OPERATION_WRITES_MAX`.
     let (jobs, jobs_receiver) = mpsc::unbounded_channel();
     let (records, records_receiver) = mpsc::channel(READS_WAITING_MAX);
     let writer = Writer {

@@ -113,9 +113,13 @@ impl Sqlite {
         })
     }
 
-    pub(crate) fn seen_soon(&self, sighting: Sighting) -> Result<(), StoreError> {
-        self.writer
-            .write_soon(move |connection| statements::seen(connection, &sighting))
+    pub(crate) fn seen_soon(
+        &self,
+        sighting: Sighting,
+        lost: impl FnOnce() + Send + 'static,
+    ) -> Result<(), StoreError> {
+        let work = move |connection: &Connection| statements::seen(connection, &sighting);
+        self.writer.write_soon_or(work, lost)
     }
 
     pub(crate) fn left(&self, ids: Vec<String>, at: Milliseconds) -> Result<(), StoreError> {
@@ -125,9 +129,14 @@ impl Sqlite {
         })
     }
 
-    pub(crate) fn left_soon(&self, id: String, at: Milliseconds) -> Result<(), StoreError> {
-        self.writer
-            .write_soon(move |connection| statements::left(connection, &id, at))
+    pub(crate) fn left_soon(
+        &self,
+        id: String,
+        at: Milliseconds,
+        lost: impl FnOnce() + Send + 'static,
+    ) -> Result<(), StoreError> {
+        let work = move |connection: &Connection| statements::left(connection, &id, at);
+        self.writer.write_soon_or(work, lost)
     }
 
     pub(crate) fn change_device(

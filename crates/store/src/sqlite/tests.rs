@@ -206,8 +206,8 @@ fn leaving_adds_nobody_and_changes_only_the_time() {
         .unwrap();
     let before = store.find("os::1").unwrap();
     store.remove("os::2").unwrap();
-    store.left_soon("os::1", 150).unwrap();
-    store.left_soon("os::2", 150).unwrap();
+    store.left_soon("os::1", 150, || ()).unwrap();
+    store.left_soon("os::2", 150, || ()).unwrap();
     let all = ["os::1", "os::2", "os::3"].map(str::to_owned);
     store.left(all.to_vec(), 140).unwrap();
     let left = Device {
@@ -553,7 +553,7 @@ fn sightings_that_nobody_waits_for_are_written_in_groups() {
     let store = store(&folder);
     let mut busy = 0;
     for n in 0..20_000 {
-        while let Err(error) = store.seen_soon(sighting(&format!("os::{}", n % 5000), n)) {
+        while let Err(error) = store.seen_soon(sighting(&format!("os::{}", n % 5000), n), || ()) {
             assert!(matches!(error, StoreError::Busy), "{error}");
             busy += 1;
             thread::yield_now();
@@ -570,7 +570,11 @@ fn sightings_that_nobody_waits_for_are_written_in_groups() {
 fn dropping_the_store_finishes_what_was_left() {
     let folder = folder();
     let store = store(&folder);
-    (0..100).for_each(|n| store.seen_soon(sighting(&format!("os::{n}"), n)).unwrap());
+    (0..100).for_each(|n| {
+        store
+            .seen_soon(sighting(&format!("os::{n}"), n), || ())
+            .unwrap()
+    });
     drop(store);
     assert_eq!(self::store(&folder).count().unwrap(), 100);
 }

@@ -93,16 +93,31 @@ impl Writer {
         &self,
         work: impl FnOnce(&Connection) -> Result<(), Refusal> + Send + 'static,
     ) -> Result<(), StoreError> {
+        // It was promised to nobody.
+        self.write_soon_or(work, || ())
+    }
+
+    /// As [`write_soon`](Self::write_soon), and calls `lost` where nothing comes of it: before what is given to be
+    /// written later is answered.
+    pub(super) fn write_soon_or(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<(), Refusal> + Send + 'static,
+        lost: impl FnOnce() + Send + 'static,
+    ) -> Result<(), StoreError> {
         let place = self.place.clone();
         let counts = Arc::clone(&self.counts);
         let job: Job = Box::new(move |connection| {
             counts.taken();
-            // It was promised to nobody.
             let done = connection.map(|connection| in_savepoint(connection, work));
             if let Some(Err(Refusal::Database(error))) = &done {
                 counts.failed(&place.database(ACTION, error));
             }
-            Box::new(|_| ())
+            let is_done = matches!(done, Some(Ok(())));
+            Box::new(move |committed| {
+                if !is_done || committed.is_err() {
+                    lost();
+                }
+            })
         });
         let ended = || self.place.failed(ACTION, "its thread has ended");
         let jobs = self.jobs.as_ref().ok_or_else(ended)?;

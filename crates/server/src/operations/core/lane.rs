@@ -78,6 +78,9 @@ impl Core {
 
     /// Takes the one out of the queue that is to be sent next.
     fn next(&mut self, device: &Arc<str>) -> Option<Number> {
+        if self.is_held {
+            return None;
+        }
         let lane = self.lanes.get_mut(device)?;
         let front = *lane.queue.front()?;
         let live = self.live.get(&front)?;

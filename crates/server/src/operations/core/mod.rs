@@ -39,6 +39,8 @@ pub(super) struct Core {
     timers: BTreeSet<(Milliseconds, Number)>,
     /// Of the requests of all that live.
     bytes: usize,
+    /// Whether nothing more is sent.
+    is_held: bool,
     outputs: VecDeque<Output>,
 }
 
@@ -233,12 +235,19 @@ impl Core {
         live.is_some_and(|live| !live.is_told)
     }
 
-    /// How many may have reached their devices and have no answer.
+    /// From now on nothing is sent but what is being marked as sent.
+    pub(super) fn hold(&mut self) {
+        self.is_held = true;
+    }
+
+    /// How many may have reached their devices and have no answer that is kept. Looks at all that live.
     pub(super) fn in_flight(&self) -> usize {
-        let mut live = self.live.values();
-        live.by_ref()
-            .filter(|live| matches!(live.phase, Phase::Sent | Phase::Ending { .. }))
-            .count()
+        let is_under_way = |live: &&Live| match live.phase {
+            Phase::Adding { is_direct } => is_direct,
+            Phase::Ending { .. } | Phase::Marking | Phase::Sent => true,
+            Phase::Queued | Phase::Waiting { .. } => false,
+        };
+        self.live.values().filter(is_under_way).count()
     }
 
     /// How many have not ended.
