@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process;
 use std::sync::Arc;
 
 use clap::Args;
@@ -91,9 +92,10 @@ async fn serve(config: Config, around: Around) -> Result<Exit, Failure> {
     let mut signals = Signals::listen()?;
     let mut reloads = Reloads::listen(true)?;
     let around = Arc::new(around);
-    let server = Server::start_in(config, Some(Arc::clone(&around) as _))
-        .await
-        .map_err(|error| match error {
+    let mut supervisor = Supervisor::find();
+    let start = Server::start_in(config, Some(Arc::clone(&around) as _));
+    let server = tokio::select! {
+        started = supervisor.starting(start) => started.map_err(|error| match error {
             StartError::EndpointId(_)
             | StartError::NoIdentity { .. }
             | StartError::NotLoopback { .. } => Failure::usage(error),
@@ -101,14 +103,16 @@ async fn serve(config: Config, around: Around) -> Result<Exit, Failure> {
             | StartError::Data(_)
             | StartError::Store(_)
             | StartError::Tls(_) => Failure::local(error),
-        })?;
+        })?,
+        // Nobody has been answered yet, and the store stands a cut at any moment.
+        () = signals.wait() => process::exit(Exit::Done.code().into()),
+    };
     tracing::info!(
         "an Agent comes with: usphere agent --controller {}={}",
         server.endpoint_id(),
         server.ws_url()
     );
     around.log.hide(server.token());
-    let mut supervisor = Supervisor::find();
     supervisor.ready();
     loop {
         tokio::select! {

@@ -257,6 +257,8 @@ fn whoever_started_the_server_is_told_how_it_is() {
         .env("NOTIFY_SOCKET", &socket)
         .env("WATCHDOG_USEC", "200000");
     let running = Program::start(&mut command, folder.path().join("server.log"));
+    // A start may take longer than systemd waits for one.
+    wait_for("EXTEND_TIMEOUT_USEC=60000000");
     wait_for("READY=1");
     wait_for("WATCHDOG=1");
     wait_for("WATCHDOG=1");
