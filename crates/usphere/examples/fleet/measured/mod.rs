@@ -49,7 +49,7 @@ pub(crate) async fn aboard(
         if online == u64::from(count) && connected.is_none() {
             connected = Some(began.elapsed());
         }
-        if connected.is_some() && api.described().await? == count {
+        if connected.is_some() && api.described().await? >= count {
             break;
         }
         if began.elapsed() > PATIENCE {
