@@ -36,6 +36,7 @@ pub(crate) struct Counts {
     answer_seconds: Family<KindLabels, Histogram, fn() -> Histogram>,
     notifications: Family<NotificationLabels, Counter>,
     unkept: Counter,
+    contacts: Family<ReasonLabels, Counter>,
 }
 
 /// All that is told, and where it comes from.
@@ -72,6 +73,11 @@ struct NotificationLabels {
     r#type: &'static str,
 }
 
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct ReasonLabels {
+    reason: &'static str,
+}
+
 fn seconds() -> Histogram {
     Histogram::new(SECONDS)
 }
@@ -85,6 +91,7 @@ impl Default for Counts {
             answer_seconds: Family::new_with_constructor(seconds),
             notifications: Family::default(),
             unkept: Counter::default(),
+            contacts: Family::default(),
         }
     }
 }
@@ -141,6 +148,13 @@ impl Counts {
         self.notifications.get_or_create_owned(&labels).inc();
     }
 
+    /// A contact failed, for one of the reasons that the doctor knows.
+    pub(crate) fn contact_failed(&self, reason: &'static str) {
+        self.contacts
+            .get_or_create_owned(&ReasonLabels { reason })
+            .inc();
+    }
+
     /// Devices told something that could not be kept.
     pub(crate) fn not_kept(&self, count: usize) {
         self.unkept.inc_by(count as u64);
@@ -179,6 +193,11 @@ impl Exposition {
             "notifications_unkept",
             "Notifications of devices that could not be kept and stay unanswered",
             counts.unkept.clone(),
+        );
+        registry.register(
+            "contacts_failed",
+            "Contacts that failed, by reason",
+            counts.contacts.clone(),
         );
         registry.register_collector(Box::new(sources));
         Self { registry }

@@ -184,7 +184,7 @@ impl Server {
         let inventory = Inventory::new(store.clone());
         let (tracker, progress) =
             Tracker::new(handle.clone(), inventory.clone(), onboarding.clone());
-        let (doctor, recorder) = Doctor::new(store.clone(), failed);
+        let (doctor, recorder) = Doctor::new(store.clone(), failed, counts.clone());
         let examining = tokio::spawn(recorder.record());
         let events = Events::new(
             store.clone(),
@@ -204,10 +204,14 @@ impl Server {
         ];
         let tracking = tokio::spawn(tracker.telling(presences.clone()).run());
         let (stop, stopped) = watch::channel(false);
+        let streams = Arc::new(Semaphore::new(STREAMS_MAX));
         let exposition = Arc::new(Exposition::new(
             &counts,
             Sources {
                 controller: controller.handle().clone(),
+                door: controller.door().cloned(),
+                onboarding: onboarding.clone(),
+                streams: Arc::clone(&streams),
                 operations: operations.clone(),
                 store: store.clone(),
                 database: data.database(),
@@ -231,7 +235,7 @@ impl Server {
             operations: operations.clone(),
             doctor,
             onboarding,
-            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+            streams,
             fleets: Arc::new(Semaphore::new(FLEET_READS_MAX)),
             stopped: stopped.clone(),
             progress,
