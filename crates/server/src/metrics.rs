@@ -38,6 +38,7 @@ pub(crate) struct Counts {
     unkept: Counter,
     presences: Family<NotificationLabels, Counter>,
     checks: Family<ResultLabels, Counter>,
+    contacts: Family<ReasonLabels, Counter>,
 }
 
 /// All that is told, and where it comes from.
@@ -79,6 +80,11 @@ struct ResultLabels {
     result: &'static str,
 }
 
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct ReasonLabels {
+    reason: &'static str,
+}
+
 fn seconds() -> Histogram {
     Histogram::new(SECONDS)
 }
@@ -94,6 +100,7 @@ impl Default for Counts {
             unkept: Counter::default(),
             presences: Family::default(),
             checks: Family::default(),
+            contacts: Family::default(),
         }
     }
 }
@@ -163,6 +170,13 @@ impl Counts {
         self.checks.get_or_create_owned(&labels).inc();
     }
 
+    /// A contact failed, for one of the reasons that the doctor knows.
+    pub(crate) fn contact_failed(&self, reason: &'static str) {
+        self.contacts
+            .get_or_create_owned(&ReasonLabels { reason })
+            .inc();
+    }
+
     /// Devices told something that could not be kept.
     pub(crate) fn not_kept(&self, count: usize) {
         self.unkept.inc_by(count as u64);
@@ -211,6 +225,11 @@ impl Exposition {
             "checks",
             "Checks of devices since the server started: who they are, and what it keeps on them",
             counts.checks.clone(),
+        );
+        registry.register(
+            "contacts_failed",
+            "Contacts that failed, by reason",
+            counts.contacts.clone(),
         );
         registry.register_collector(Box::new(sources));
         Self { registry }

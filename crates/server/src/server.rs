@@ -184,7 +184,7 @@ impl Server {
         let inventory = Inventory::new(store.clone());
         let (tracker, progress) =
             Tracker::new(handle.clone(), inventory.clone(), onboarding.clone());
-        let (doctor, recorder) = Doctor::new(store.clone(), failed);
+        let (doctor, recorder) = Doctor::new(store.clone(), failed, counts.clone());
         working.spawn(recorder.record());
         let events = Events::new(
             store.clone(),
@@ -203,22 +203,26 @@ impl Server {
         let (retention, keeping) = watch::channel(config.retention);
         working.spawn(retention::keep(store.clone(), keeping));
         let (stop, stopped) = watch::channel(false);
-        let exposition = Arc::new(Exposition::new(
-            &counts,
-            Sources {
-                controller: controller.handle().clone(),
-                operations: operations.clone(),
-                store: store.clone(),
-                database: data.database(),
-            },
-        ));
-        let health = HealthWatch::new(store, data.database(), stopped.clone());
+        let streams = Arc::new(Semaphore::new(STREAMS_MAX));
+        let health = HealthWatch::new(store.clone(), data.database(), stopped.clone());
         working.spawn(Arc::clone(&health).watch());
         let rates = Arc::new(Rates::new(config.rate));
         controller.open(door, limits).await.map_err(closed_door)?;
         let ws = controller.local_addr().unwrap_or(config.ws);
         let scheme = if config.tls.is_some() { "wss" } else { "ws" };
         let ws_url = format!("{scheme}://{ws}{}", config.ws_path);
+        let exposition = Arc::new(Exposition::new(
+            &counts,
+            Sources {
+                controller: controller.handle().clone(),
+                door: controller.door().cloned(),
+                onboarding: onboarding.clone(),
+                streams: Arc::clone(&streams),
+                operations: operations.clone(),
+                store,
+                database: data.database(),
+            },
+        ));
         let live = Live {
             door: controller.door().cloned(),
             onboarding: onboarding.clone(),
@@ -234,7 +238,7 @@ impl Server {
             operations: operations.clone(),
             doctor,
             onboarding,
-            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+            streams,
             fleets: Arc::new(Semaphore::new(FLEET_READS_MAX)),
             stopped: stopped.clone(),
             progress,

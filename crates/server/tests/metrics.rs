@@ -5,7 +5,11 @@ mod support;
 use serde_json::json;
 use usphere_server::{Config, Server};
 
-use crate::support::{Answer, Played, config, get, polite, post, raw, request};
+use crate::support::{Answer, Played, config, get, polite, post, raw, request, until};
+
+/// What a WebSocket client begins with, beside what is in every request.
+const UPGRADE: &str = "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: v1.usp\r\n";
 
 /// The value of a series; none where it is not there.
 fn value(metrics: &Answer, series: &str) -> Option<f64> {
@@ -40,6 +44,12 @@ async fn what_happens_is_counted() {
     let answer = post(&server, "/api/v1/devices/agent-1/get", body).await;
     assert_eq!(answer.status, 200);
     get(&server, "/api/v1/devices/nobody").await;
+    let knock = raw(server.ws_addr(), "GET", "/nowhere", UPGRADE, "").await;
+    assert_eq!(knock.status, 404);
+    until(&server, "/api/v1/contacts", |page| {
+        page["contacts"] != json!([])
+    })
+    .await;
     get(&server, "/some/thing/that/a/client/chose").await;
     request(&server, "BREW", "/api/v1/devices", "").await;
 
@@ -54,6 +64,12 @@ async fn what_happens_is_counted() {
         ("usphere_checks_total{result=\"well\"}", 1.0),
         ("usphere_requests_waiting", 0.0),
         ("usphere_operations_open", 0.0),
+        ("usphere_door_turned_away_total", 0.0),
+        ("usphere_door_evicted_total", 0.0),
+        ("usphere_devices_pending", 0.0),
+        ("usphere_checks_waiting", 0.0),
+        ("usphere_streams_open", 0.0),
+        ("usphere_contacts_failed_total{reason=\"wrong_path\"}", 1.0),
         ("usphere_store_writable", 1.0),
         (
             "usphere_device_answers_total{kind=\"get\",result=\"done\"}",
@@ -82,6 +98,8 @@ async fn what_happens_is_counted() {
     }
     for series in [
         "usphere_records_received_total",
+        "usphere_door_connections",
+        "usphere_door_failed_total",
         "usphere_records_sent_total",
         "usphere_store_writes_total",
         "usphere_store_commit_seconds_count",

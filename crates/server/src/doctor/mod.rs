@@ -23,6 +23,7 @@ use utoipa::ToSchema;
 
 use crate::inventory::{self, Inventory};
 use crate::limits::{CONTACTS_GATHER, CONTACTS_TOGETHER_MAX};
+use crate::metrics::Counts;
 use crate::rate::network;
 
 pub use self::reason::Reason;
@@ -94,11 +95,16 @@ struct Gathered {
 
 impl Doctor {
     /// The contacts in this store. The second is what [`record`](Recorder::record)s them.
-    pub(crate) fn new(store: Store, contacts: FailedContacts) -> (Self, Recorder) {
+    pub(crate) fn new(store: Store, contacts: FailedContacts, counts: Counts) -> (Self, Recorder) {
         let doctor = Self {
             store: store.clone(),
         };
-        (doctor, Recorder { store, contacts })
+        let recorder = Recorder {
+            store,
+            contacts,
+            counts,
+        };
+        (doctor, recorder)
     }
 
     /// A page of the contacts of a device, or of all. The device is given as everywhere; one that the
@@ -185,6 +191,7 @@ impl From<Contact> for Shown {
 pub(crate) struct Recorder {
     store: Store,
     contacts: FailedContacts,
+    counts: Counts,
 }
 
 impl Recorder {
@@ -201,7 +208,10 @@ impl Recorder {
     /// Takes in the next; whether there was one. Cancelling loses nothing.
     async fn take(&mut self, gathered: &mut Gathered) -> bool {
         match self.contacts.next().await {
-            Some(NextContact::Failed(contact)) => gathered.add(contact),
+            Some(NextContact::Failed(contact)) => {
+                let reason = gathered.add(contact);
+                self.counts.contact_failed(reason.name());
+            }
             Some(NextContact::Missed(count)) => gathered.lost += count,
             None => return false,
         }
@@ -228,7 +238,8 @@ impl Recorder {
 }
 
 impl Gathered {
-    fn add(&mut self, contact: FailedContact) {
+    /// Counts one in, and says why it failed.
+    fn add(&mut self, contact: FailedContact) -> Reason {
         let FailedContact {
             remote,
             claimed: endpoint_id,
@@ -262,6 +273,7 @@ impl Gathered {
         } else {
             self.lost += 1;
         }
+        reason
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet};
@@ -10,15 +11,24 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::info::Info;
+use tokio::sync::Semaphore;
+use usphere_mtp::websocket::DoorWatch;
 use usphere_runtime::controller_host::ControllerHandle;
 use usphere_store::{COMMIT_SECONDS, Store};
 
 use super::process::Process;
+use crate::limits::STREAMS_MAX;
+use crate::onboarding::Onboarding;
 use crate::operations::Operations;
 
 /// Where it is looked up.
 pub(crate) struct Sources {
     pub(crate) controller: ControllerHandle,
+    /// The door of Agents; none where there is none.
+    pub(crate) door: Option<DoorWatch>,
+    pub(crate) onboarding: Onboarding,
+    /// The places of live streams that are free.
+    pub(crate) streams: Arc<Semaphore>,
     pub(crate) operations: Operations,
     pub(crate) store: Store,
     /// The file of the store.
@@ -36,6 +46,8 @@ impl Collector for Sources {
         let mut told = Told(encoder);
         told.info()?;
         self.links(&mut told)?;
+        self.door(&mut told)?;
+        self.boarding(&mut told)?;
         self.store(&mut told)?;
         process(&mut told)
     }
@@ -78,6 +90,71 @@ impl Sources {
         told.gauge("requests_waiting", help, traffic.waiting as f64)?;
         let help = "Operations that have not ended";
         told.gauge("operations_open", help, self.operations.count() as f64)
+    }
+
+    fn door(&self, told: &mut Told<'_>) -> fmt::Result {
+        let Some(counts) = self.door.as_ref().map(DoorWatch::counts) else {
+            return Ok(());
+        };
+        for (name, help, now) in [
+            (
+                "door_connections",
+                "Connections at the door of Agents, those in handshake included",
+                counts.connections,
+            ),
+            (
+                "door_handshakes",
+                "Handshakes that are under way",
+                counts.handshakes,
+            ),
+        ] {
+            told.gauge(name, help, now as f64)?;
+        }
+        for (name, help, count) in [
+            (
+                "door_turned_away",
+                "Connections that were told to come back, or closed, since there were too many",
+                counts.turned_away,
+            ),
+            (
+                "door_evicted",
+                "Handshakes that took long and had to make room for others",
+                counts.evicted,
+            ),
+            (
+                "door_failed",
+                "Handshakes that failed or took too long",
+                counts.failed,
+            ),
+        ] {
+            told.counter(name, help, count)?;
+        }
+        Ok(())
+    }
+
+    fn boarding(&self, told: &mut Told<'_>) -> fmt::Result {
+        let waiting = self.onboarding.counts();
+        let open = STREAMS_MAX.saturating_sub(self.streams.available_permits());
+        for (name, help, now) in [
+            (
+                "devices_pending",
+                "Devices that wait to be approved",
+                waiting.pending,
+            ),
+            (
+                "checks_waiting",
+                "Devices that wait to be checked",
+                waiting.checks,
+            ),
+            (
+                "streams_open",
+                "Live streams of the API that are open",
+                open,
+            ),
+        ] {
+            told.gauge(name, help, now as f64)?;
+        }
+        Ok(())
     }
 
     fn store(&self, told: &mut Told<'_>) -> fmt::Result {

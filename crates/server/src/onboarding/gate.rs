@@ -88,7 +88,12 @@ impl Gate {
 
     /// Whether so many wait that those who come on top are sent away.
     pub(super) fn is_full(&self) -> bool {
-        self.lock().len() >= PENDING_MAX
+        self.count() >= PENDING_MAX
+    }
+
+    /// How many wait.
+    pub(super) fn count(&self) -> usize {
+        self.lock().len()
     }
 
     /// All that wait.

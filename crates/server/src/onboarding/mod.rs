@@ -73,6 +73,15 @@ struct Shared {
     counts: Counts,
 }
 
+/// How many devices wait for what.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Waiting {
+    /// To be approved.
+    pub(crate) pending: usize,
+    /// To be checked.
+    pub(crate) checks: usize,
+}
+
 /// A Subscription that every device is to have.
 #[derive(Debug)]
 pub(crate) struct Kept {
@@ -179,6 +188,14 @@ impl Onboarding {
     /// Whether a device waits to be approved.
     pub(crate) fn is_pending(&self, endpoint_id: &str) -> bool {
         self.shared.gate.is_pending(endpoint_id)
+    }
+
+    /// How many devices wait.
+    pub(crate) fn counts(&self) -> Waiting {
+        Waiting {
+            pending: self.shared.gate.count(),
+            checks: self.shared.queue.waiting(),
+        }
     }
 
     /// All devices that wait to be approved.

@@ -94,6 +94,11 @@ impl Queue {
         Some(agent)
     }
 
+    /// How many wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.lock().waiting.len()
+    }
+
     /// Waits until something was pushed.
     pub(super) async fn pushed(&self) {
         self.pushed.notified().await;
