@@ -130,6 +130,10 @@ async fn what_makes_no_sense_is_refused() {
         json!({"paths": [SERIAL], "timeout": 0}),
         json!({"paths": [SERIAL], "devices": {"tags": vec!["a"; 9]}}),
         json!({"paths": [SERIAL], "devices": {"colour": "red"}}),
+        json!({"paths": [SERIAL], "devices": [null, null]}),
+        json!({"paths": [SERIAL], "max_depth": 0.5}),
+        json!({"paths": [SERIAL], "together": null}),
+        json!([null, [SERIAL]]),
     ] {
         let answer = post(&server, "/api/v1/fleet/get", &wanted.to_string()).await;
         assert_eq!(answer.status, 400, "{wanted}: {}", answer.body);

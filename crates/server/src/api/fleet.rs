@@ -25,7 +25,7 @@ use utoipa::ToSchema;
 
 use super::devices::is_online;
 use super::problem::{Answer, Problem};
-use super::{Platform, body_of, given_whole, read};
+use super::{Platform, body_of, given_whole, object, read};
 use crate::http::{Endless, stopped};
 use crate::inventory::{Inventory, Wanted};
 use crate::limits::{
@@ -43,7 +43,7 @@ const LINES_TOGETHER: usize = 64;
 #[serde(deny_unknown_fields)]
 pub(super) struct FleetGet {
     /// Which devices; all that are approved where nothing is said of them.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     devices: Devices,
     /// Paths of objects and parameters; searches, wildcards and references are followed.
     #[schema(min_items = 1)]

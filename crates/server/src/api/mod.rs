@@ -30,6 +30,8 @@ mod problem;
 mod tokens;
 mod upkeep;
 
+use std::fmt;
+use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -40,7 +42,8 @@ use axum::response::Response;
 use axum::routing::post;
 use axum::{Json, Router, middleware};
 
-use serde::de::DeserializeOwned;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
@@ -267,4 +270,27 @@ where
     T: TryFrom<u64>,
 {
     whole(deserializer).map(Some)
+}
+
+/// An object and no list, which would be taken for the values of its fields.
+fn object<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    struct Fields<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<T, A::Error> {
+            T::deserialize(MapAccessDeserializer::new(fields))
+        }
+    }
+
+    deserializer.deserialize_map(Fields(PhantomData))
 }
