@@ -49,7 +49,7 @@ async fn a_fleet_within_the_process_of_its_server_answers() -> Done {
     fleet("a Get to all in one", &api, &house, DEVICES).await?;
     let wanted = "Device.DeviceInfo.SerialNumber";
     let ran = Command::new(binary)
-        .args(["get", "--all", wanted, "--together", "16"])
+        .args(["get", "--all", wanted])
         .args(["--server", &format!("http://{}", api.address)])
         .args(["--token", &api.token])
         .output()?;

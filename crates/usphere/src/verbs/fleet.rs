@@ -53,9 +53,11 @@ impl Fleet {
         let mut wanted = Map::new();
         wanted.insert("paths".into(), json!(paths));
         wanted.insert("max_depth".into(), json!(max_depth));
-        let seconds = manner.timeout.as_millis().div_ceil(1000);
-        wanted.insert("timeout".into(), json!(u64::try_from(seconds).ok()));
-        wanted.insert("together".into(), json!(self.together));
+        let seconds = manner.timeout.as_secs() + u64::from(manner.timeout.subsec_nanos() > 0);
+        wanted.insert("timeout".into(), json!(seconds));
+        if let Some(together) = self.together {
+            wanted.insert("together".into(), json!(together));
+        }
         wanted.insert("devices".into(), self.devices());
         let wanted = Value::Object(wanted);
         block_on(async {

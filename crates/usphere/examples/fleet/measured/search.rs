@@ -22,7 +22,7 @@ const ASKED: [(&str, &str); 13] = [
         "limit=50&after=os::012345-SIM050000",
     ),
     ("a page of 1,000", "limit=1000"),
-    ("search: a serial number", "search=SIM098765"),
+    ("search: a serial number", "search=SIM000042"),
     ("search: nothing has it", "search=nowhere"),
     (
         "search: two words that every 7th has, 50",
@@ -39,7 +39,7 @@ const ASKED: [(&str, &str); 13] = [
         "limit=50&software_version=4.1.1",
     ),
     ("tag: of 1,000 that have it, 50", "limit=50&tag=ring-7"),
-    ("tag and search: one device", "tag=ring-7&search=SIM098707"),
+    ("tag and search: one device", "tag=ring-7&search=SIM000107"),
     ("online: none is", "online=true"),
 ];
 
@@ -49,8 +49,8 @@ pub(crate) async fn search(api: &Api) -> Done {
         ask(api, name, &format!("/api/v1/devices?{query}")).await?;
     }
     for (name, text) in [
-        ("one device by a part of its Endpoint ID", "SIM098765"),
-        ("one device by its Endpoint ID", "os::012345-SIM098765"),
+        ("one device by a part of its Endpoint ID", "SIM000042"),
+        ("one device by its Endpoint ID", "os::012345-SIM000042"),
     ] {
         ask(api, name, &format!("/api/v1/devices/{text}")).await?;
     }
