@@ -333,9 +333,10 @@ async fn subscriptions_are_kept_on_every_device_and_healed() {
     let put = request(&server, "PUT", path, &wish.to_string()).await;
     assert_eq!(put.status, 200, "{put:?}");
     assert_eq!(put.body["type"], "ValueChange");
-    let audited = get(&server, "/api/v1/audit?action=subscription.put")
-        .await
-        .body;
+    let audited = until(&server, "/api/v1/audit?action=subscription.put", |page| {
+        page["audit"][0]["status"] == 200
+    })
+    .await;
     let entry = &audited["audit"][0];
     assert_eq!(
         (&entry["target"], &entry["what"]),

@@ -93,7 +93,7 @@ fn wrong_command_lines_end_with_2_and_say_what_is_missing() {
         (&["get", "gateway"], "PATH is missing"),
         (
             &["get", "gateway"],
-            "usage: usphere get DEVICE PATH...\n         usphere get --agent URL PATH...\n",
+            "usage: usphere get DEVICE PATH...\n         usphere get --all|--tag TAG|--search WORDS|--online PATH...\n         usphere get --agent URL PATH...\n",
         ),
         (&["operate", "gateway"], "WebSocket.Reset()"),
         (&["set", "gateway", "Device.Time.Enable"], "NAME=VALUE"),

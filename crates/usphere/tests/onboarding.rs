@@ -149,5 +149,5 @@ fn a_device_waits_is_approved_and_gets_its_subscriptions() {
         house.run(&["subscriptions", "remove", name]).ended(0);
     }
     eventually("they are gone", || (house.ids() == own).then_some(()));
-    house.run(&["subscriptions", "remove", "boot"]).ended(2);
+    house.run(&["subscriptions", "remove", "boot"]).ended(3);
 }

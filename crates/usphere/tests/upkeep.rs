@@ -200,7 +200,10 @@ fn a_full_disk_is_told_and_passes() {
     running.wait_for("the disk is full");
     eventually("it is not ready", || (ready().0 == 503).then_some(()));
     let (_, body) = ready();
-    assert_eq!(body, r#"{"ready":false,"store":"full","stopping":false}"#);
+    assert!(
+        body.contains(r#""ready":false"#) && body.contains(r#""store":"full""#),
+        "{body}"
+    );
     // It answers, and tells the truth.
     let (status, body) = asked(port, "GET /api/v1/server", "");
     assert!(
