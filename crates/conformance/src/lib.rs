@@ -14,6 +14,7 @@ pub mod peer;
 pub mod profile;
 pub mod report;
 pub mod run;
+pub mod sockets;
 pub mod tests;
 pub mod virtual_time;
 

@@ -33,3 +33,27 @@ pub const CLEANING: Duration = Duration::from_secs(60);
 
 /// Bytes of a profile.
 pub const PROFILE_BYTES_MAX: u64 = 256 * 1024;
+
+/// How long an opening handshake, ours or the Agent's, may take.
+pub const HANDSHAKE: Duration = Duration::from_secs(5);
+
+/// Connections of the Agent that are being opened at the same time.
+pub const HANDSHAKES_MAX: usize = 32;
+
+/// Bytes of one message that the Agent may send.
+pub const MESSAGE_BYTES_MAX: usize = DECODING.record_bytes_max;
+
+/// How often the Agent's process is looked after.
+pub const PROCESS_CHECK: Duration = Duration::from_millis(200);
+
+/// How long the Agent's process may take to end when it is told to.
+pub const PROCESS_FAREWELL: Duration = Duration::from_secs(5);
+
+/// How long after its end the Agent's process is started again.
+pub const PROCESS_PAUSE: Duration = Duration::from_secs(1);
+
+/// How often in a row the Agent's process may end soon after its start.
+pub const PROCESS_STARTS_MAX: u32 = 5;
+
+/// What counts as soon.
+pub const PROCESS_SOON: Duration = Duration::from_secs(5);

@@ -27,7 +27,7 @@ pub struct Profile {
     pub reboot: Call,
     /// A command that completes by a notification, and its arguments.
     pub asynchronous: Call,
-    /// A command that counts on defaults for its arguments: it is to complete, in this time at the latest.
+    /// A command that counts on defaults for its arguments, and that tells how often it tried.
     pub defaulted: Call,
     /// A parameter of text that can be written, and whose changes are told.
     pub value_change: String,

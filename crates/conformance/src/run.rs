@@ -66,6 +66,10 @@ pub fn run(
                 outcome
             }
         };
+        if !progress.goes_on() {
+            // It was not let run to its end.
+            break;
+        }
         progress.ended(&outcome);
         report.outcomes.push(outcome);
     }

@@ -466,7 +466,7 @@ impl Bench {
     fn await_answer(&mut self, to: MsgType, msg_id: &str) -> Result<Msg, Stop> {
         let until = self.until(self.profile.answer_patience());
         let seat = self.speaker;
-        let answer = self.find(seat, until, |said| match said {
+        let answer = self.find(seat, until, |heard| match &heard.said {
             Said::Message(message) if message.1.msg_id() == msg_id => Some(Ok(message.1.clone())),
             Said::Closed(code) => Some(Err(
                 code.map_or(String::new(), |code| format!(" with code {code}"))

@@ -139,7 +139,7 @@ impl Bench {
     /// It does not do so in time.
     pub fn await_return(&mut self) -> Done {
         let until = self.until(self.profile.connect_patience());
-        let has_ended = |said: &Said| match said {
+        let has_ended = |heard: &Heard| match heard.said {
             Said::Closed(_) | Said::Lost => Some(()),
             _ => None,
         };
@@ -160,7 +160,7 @@ impl Bench {
     /// None comes in time.
     pub fn await_connect_record(&mut self, patience: Duration) -> Done {
         let until = self.until(patience);
-        let is_connect = |said: &Said| match said {
+        let is_connect = |heard: &Heard| match &heard.said {
             Said::Record(record) if record.is_connect() => Some(()),
             _ => None,
         };
@@ -184,7 +184,7 @@ impl Bench {
         &mut self,
         seat: Seat,
         until: Duration,
-        mut pick: impl FnMut(&Said) -> Option<T>,
+        mut pick: impl FnMut(&Heard) -> Option<T>,
     ) -> Option<T> {
         let mut looked = 0;
         loop {
@@ -193,7 +193,7 @@ impl Bench {
                 .iter()
                 .enumerate()
                 .skip(looked)
-                .find_map(|(at, heard)| Some((at, pick(&heard.said)?)));
+                .find_map(|(at, heard)| Some((at, pick(heard)?)));
             if let Some((at, picked)) = picked {
                 heard.remove(at);
                 return Some(picked);

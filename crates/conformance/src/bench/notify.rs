@@ -149,24 +149,20 @@ impl Bench {
     ) -> Option<Notified> {
         let until = self.until(patience);
         let seat = self.speaker;
-        let found = self.find(seat, until, |said| {
-            let Said::Message(message) = said else {
+        let found = self.find(seat, until, |heard| {
+            let Said::Message(message) = &heard.said else {
                 return None;
             };
             match message.1.as_request()? {
                 RequestType::Notify(notify)
                     if Kind::of(notify) == kind && notify.subscription_id == subscription =>
                 {
-                    Some((message.1.msg_id().to_owned(), notify.clone()))
+                    Some((heard.at, message.1.msg_id().to_owned(), notify.clone()))
                 }
                 _ => None,
             }
         });
-        found.map(|(msg_id, notify)| Notified {
-            at: self.now(),
-            msg_id,
-            notify,
-        })
+        found.map(|(at, msg_id, notify)| Notified { at, msg_id, notify })
     }
 
     /// Answers what comes by itself again, and what has waited for that.

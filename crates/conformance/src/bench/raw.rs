@@ -67,7 +67,7 @@ impl Bench {
     pub fn expect_no_answer(&mut self, msg_id: &str) -> Done {
         let until = self.until(self.profile.silence());
         let seat = self.speaker;
-        let answer = self.find(seat, until, |said| match said {
+        let answer = self.find(seat, until, |heard| match &heard.said {
             Said::Message(message) if message.1.msg_id() == msg_id => Some(title_of(&message.1)),
             _ => None,
         });

@@ -2,7 +2,7 @@
 
 use usphere_proto::msg::{AddSuccess, CreateObject};
 
-use crate::bench::{Bench, SUBSCRIPTIONS, Settings, create, equal, value_in};
+use crate::bench::{AllowPartial, Bench, SUBSCRIPTIONS, Settings, create, equal, only, value_in};
 use crate::stop::{Done, Stop};
 
 /// A parameter that every Agent has.
@@ -74,14 +74,21 @@ pub(super) fn no_subscription(bench: &mut Bench, ids: &[&str]) -> Done {
 
 /// Deletes every Subscription, for tests that want none.
 pub(super) fn without_subscriptions(bench: &mut Bench) -> Done {
-    use crate::bench::AllowPartial;
-    let all = format!("{SUBSCRIPTIONS}*.");
-    bench.delete(AllowPartial::Yes, &[&all])?.response()?;
-    let none = bench.rows(SUBSCRIPTIONS)?;
-    match none.first() {
+    without(bench, "*")
+}
+
+/// Deletes the Subscriptions that the search finds, for tests that want none of them.
+pub(super) fn without(bench: &mut Bench, search: &str) -> Done {
+    let these = format!("{SUBSCRIPTIONS}{search}.");
+    bench.step(format_args!("Delete {these}"));
+    bench.delete(AllowPartial::Yes, &[&these])?.response()?;
+    let left = bench.instances(&[&these], true)?.response()?;
+    let left = only("req_path_results", &left.req_path_results)?;
+    match left.curr_insts.first() {
         None => Ok(()),
         Some(row) => Err(Stop::not_runnable(format_args!(
-            "the test wants an Agent without Subscriptions, and {row} cannot be deleted"
+            "the test wants an Agent without {these}, and {} cannot be deleted",
+            row.instantiated_obj_path
         ))),
     }
 }

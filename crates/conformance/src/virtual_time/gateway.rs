@@ -60,7 +60,15 @@ const TRACE_ROUTE: Command = command("TraceRoute()")
         ("Timeout", TIMEOUT_MILLIS),
         ("MaxHopCount", "30"),
     ])
-    .output(&["Status", "IPAddressUsed", "ResponseTime"]);
+    .output(&[
+        "Status",
+        "IPAddressUsed",
+        "ResponseTime",
+        "RouteHops.{i}.Host",
+        "RouteHops.{i}.HostAddress",
+        "RouteHops.{i}.ErrorCode",
+        "RouteHops.{i}.RTTimes",
+    ]);
 
 const IP_PING: Command = command("IPPing()")
     .asynchronous()
@@ -191,6 +199,10 @@ impl Gateway {
                 ("Status", "Complete".to_owned()),
                 ("IPAddressUsed", host.to_owned()),
                 ("ResponseTime", "1".to_owned()),
+                (
+                    "RouteHops.1.RTTimes",
+                    vec!["1"; tries.min(16) as usize].join(","),
+                ),
             ],
             (false, false) => vec![("Status", "Error_MaxHopCountExceeded".to_owned())],
         };
