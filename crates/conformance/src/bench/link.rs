@@ -100,12 +100,36 @@ impl Bench {
         place.is_told = false;
     }
 
+    /// Tries once to give this Controller a link: whether it has one.
+    ///
+    /// # Errors
+    /// It cannot be tried.
+    pub fn try_to_connect(&mut self, seat: Seat) -> Result<bool, Stop> {
+        match self.peer.connect(seat) {
+            Err(Trouble::Impossible(why)) => return Err(Stop::NotRunnable(why)),
+            Err(Trouble::Gone(why)) => self.note(format_args!("{seat} is not let in: {why}")),
+            Ok(()) => {}
+        }
+        let until = self.until(DIAL_AGAIN);
+        while !self.place(seat).is_open && self.hear(until) {}
+        Ok(self.place(seat).is_open)
+    }
+
     /// Has the Agent start anew: by its power, where that is in our hands, or by its command. It is connected
     /// again afterwards, and has told who it is.
     ///
     /// # Errors
     /// It cannot be restarted, or does not come back.
     pub fn restart_agent(&mut self) -> Done {
+        self.restart_agent_until_connected()?;
+        self.await_connect_record(self.profile.connect_patience())
+    }
+
+    /// As [`Bench::restart_agent`], and it need not have told yet who it is.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn restart_agent_until_connected(&mut self) -> Done {
         match self.peer.restart() {
             Ok(()) => self.note("the Agent's power is cut, and comes back"),
             Err(_) => {
@@ -119,7 +143,7 @@ impl Bench {
                 self.reboot("")?;
             }
         }
-        self.await_return()
+        self.await_link()
     }
 
     /// Asks the Agent to start anew by its own command, without waiting for more than the answer.
@@ -138,6 +162,11 @@ impl Bench {
     /// # Errors
     /// It does not do so in time.
     pub fn await_return(&mut self) -> Done {
+        self.await_link()?;
+        self.await_connect_record(self.profile.connect_patience())
+    }
+
+    fn await_link(&mut self) -> Done {
         let until = self.until(self.profile.connect_patience());
         let has_ended = |heard: &Heard| match heard.said {
             Said::Closed(_) | Said::Lost => Some(()),
@@ -150,8 +179,7 @@ impl Bench {
                 "the Agent was to start anew, and has kept its link for {seconds} s"
             )));
         }
-        self.connect(Seat::Primary)?;
-        self.await_connect_record(self.profile.connect_patience())
+        self.connect(Seat::Primary)
     }
 
     /// Waits for a Connect Record. (R-MTP.6)

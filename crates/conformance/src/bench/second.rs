@@ -63,6 +63,31 @@ impl Bench {
         Ok(second)
     }
 
+    /// The second Controller gets a link although the Agent does not know it.
+    ///
+    /// # Errors
+    /// An Agent that dials us meets nobody whom it does not know; one that we dial may not want to.
+    pub fn meet_as_stranger(&mut self) -> Done {
+        self.forget_second()?;
+        if self.peer.address(Seat::Second).is_some() {
+            let reason = "the Agent dials us, and so meets no Controller that it does not know; --agent dials an Agent that listens";
+            return Err(Stop::not_runnable(reason));
+        }
+        self.undo(|bench| {
+            bench.drop_link(Seat::Second);
+            Ok(())
+        });
+        if self.try_to_connect(Seat::Second)? {
+            self.pass(self.profile.silence());
+        }
+        match self.is_connected(Seat::Second) {
+            true => Ok(()),
+            false => Err(Stop::not_runnable(
+                "the Agent does not let a Controller in that it does not know; over wss, and where it allows TOFU, it may",
+            )),
+        }
+    }
+
     /// Deletes what an earlier test may have left.
     fn forget_second(&mut self) -> Done {
         let id = self.endpoint_id(Seat::Second);

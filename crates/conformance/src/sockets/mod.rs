@@ -350,7 +350,7 @@ impl Peer for Sockets {
             return Err(Trouble::Impossible("the run was ended".to_owned()));
         }
         if let Some(spawned) = &self.spawned {
-            spawned.check().map_err(Trouble::Gone)?;
+            spawned.check().map_err(Trouble::Impossible)?;
         }
         let target = match &self.shared.reach {
             Reach::Listen(_) if seat == Seat::Twin => {

@@ -1,8 +1,10 @@
 //! What many tests begin with.
 
+use std::time::Duration;
+
 use usphere_proto::msg::{AddSuccess, CreateObject};
 
-use crate::bench::{AllowPartial, Bench, SUBSCRIPTIONS, Settings, create, equal, only, value_in};
+use crate::bench::{AllowPartial, Bench, Kind, Notified, SUBSCRIPTIONS, Settings, create, equal, only, value_in};
 use crate::stop::{Done, Stop};
 
 /// A parameter that every Agent has.
@@ -133,4 +135,22 @@ pub(super) fn us_by_key(bench: &mut Bench) -> Result<String, Stop> {
     };
     let table = crate::bench::CONTROLLERS;
     Ok(format!("{table}[EndpointID==\"{id}\"{alias}]."))
+}
+
+/// Waits for the end of a command that was started with this key; others may end meanwhile.
+pub(super) fn completed(
+    bench: &mut Bench,
+    id: &str,
+    key: &str,
+    patience: Duration,
+) -> Result<Notified, Stop> {
+    bench.step("Wait for the command to end");
+    let until = bench.now() + patience;
+    loop {
+        let left = until.saturating_sub(bench.now());
+        let notified = bench.await_notify(Kind::OperationComplete, id, left)?;
+        if notified.completion()?.command_key == key {
+            return Ok(notified);
+        }
+    }
 }

@@ -23,6 +23,11 @@
 
 mod common;
 mod section1;
+mod section2;
+mod section3;
+mod section4;
+mod section7;
+mod section9;
 
 use crate::bench::Bench;
 use crate::catalogue::TestId;
@@ -62,7 +67,16 @@ pub fn standing(id: TestId) -> Standing {
 
 /// Every test that can be run.
 pub fn all() -> impl Iterator<Item = &'static Test> {
-    section1::TESTS.iter().copied().flatten()
+    let sections = [
+        section1::TESTS,
+        section2::TESTS,
+        section3::TESTS,
+        section4::TESTS,
+        section7::TESTS,
+        section9::TESTS,
+    ];
+    let files = sections.into_iter().flatten().copied();
+    files.flatten()
 }
 
 const FIRMWARE: &str = "Device.DeviceInfo.FirmwareImage.{i}.Download()";
