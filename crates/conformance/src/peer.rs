@@ -178,4 +178,16 @@ pub trait WebSocket {
 
     /// Whether the link runs over TLS.
     fn is_tls(&self) -> bool;
+
+    /// Makes a certificate for the Controller that the Agent has not seen and nobody vouches for: PEM.
+    ///
+    /// # Errors
+    /// TLS is not spoken.
+    fn make_certificate(&mut self) -> Result<String, Trouble>;
+
+    /// Presents that certificate from the next handshake on, or the usual one again.
+    ///
+    /// # Errors
+    /// There is none.
+    fn present_made(&mut self, made: bool) -> Result<(), Trouble>;
 }

@@ -32,7 +32,9 @@ fn only() -> String {
             && test["missing"].is_null()
             && !LONG.contains(&id)
     };
-    let ids = all.filter(wanted).map(|test| test["id"].as_str().expect("an ID"));
+    let ids = all
+        .filter(wanted)
+        .map(|test| test["id"].as_str().expect("an ID"));
     ids.collect::<Vec<_>>().join(",")
 }
 
@@ -51,10 +53,16 @@ fn passed(ran: Ran, folder: &Path, untried: &[&str]) {
     let tests = report["tests"].as_array().expect("a list");
     let with = |result: &str| -> BTreeSet<&str> {
         let these = tests.iter().filter(|test| test["result"] == result);
-        these.map(|test| test["id"].as_str().expect("an ID")).collect()
+        these
+            .map(|test| test["id"].as_str().expect("an ID"))
+            .collect()
     };
     assert_eq!(with("failed"), BTreeSet::new(), "{ran:#?}");
-    assert_eq!(with("not-runnable"), untried.iter().copied().collect(), "{ran:#?}");
+    assert_eq!(
+        with("not-runnable"),
+        untried.iter().copied().collect(),
+        "{ran:#?}"
+    );
     assert!(with("passed").len() > 120, "{ran:#?}");
     for name in ["report.xml", "report.html"] {
         assert!(folder.join("report").join(name).exists(), "{name}");
@@ -102,7 +110,9 @@ fn what_is_missing_is_said() {
     run(&["--agent", "ws://127.0.0.1:1/usp", "--only", "99.1"])
         .ended(2)
         .says("99.1");
-    run(&["--listen", "ws://example.org/usp"]).ended(2).says("address");
+    run(&["--listen", "ws://example.org/usp"])
+        .ended(2)
+        .says("address");
     run(&["--spawn", "exit 7", "--only", "1.1"])
         .ended(3)
         .says("soon after its start");

@@ -56,7 +56,7 @@ async fn open(
     let stream: Box<dyn Wire> = match shared.tls.as_ref().filter(|_| is_tls) {
         None => Box::new(stream),
         Some(tls) => {
-            let accepted = tls.accept_bare(stream).await;
+            let accepted = tls.tls().accept_bare(stream).await;
             Box::new(accepted.map_err(|error| error.to_string())?)
         }
     };

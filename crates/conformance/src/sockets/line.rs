@@ -54,7 +54,7 @@ async fn open(target: &Target, seat: Seat, shared: &Shared) -> Result<Socket, St
     let stream: Box<dyn Wire> = match shared.tls.as_ref().filter(|_| target.tls) {
         None => Box::new(stream),
         Some(tls) => {
-            let connected = tls.connect_bare(stream, &target.host, None).await;
+            let connected = tls.tls().connect_bare(stream, &target.host, None).await;
             Box::new(connected.map_err(|error| error.to_string())?)
         }
     };

@@ -13,20 +13,24 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use usphere_mtp::tls::Tls;
+use usphere_mtp::tls::{Issued, Term};
 use usphere_mtp::websocket::Target;
 use usphere_proto::EndpointId;
+use usphere_runtime::ControllerTls;
 
 pub use self::spawned::Spawn;
 use self::spawned::Spawned;
 use crate::limits::PROCESS_CHECK;
 use crate::peer::{Address, Happening, Peer, Seat, Trouble, WebSocket, What};
+
+/// How long before and after its making a certificate of a test is valid.
+const MADE_SECONDS: i64 = 24 * 3600;
 
 /// How the Agent is reached.
 #[derive(Clone, Debug)]
@@ -57,7 +61,7 @@ pub struct Setup {
     /// Who the second Controller is.
     pub second: EndpointId,
     /// What TLS is spoken with, where it is.
-    pub tls: Option<Arc<Tls>>,
+    pub tls: Option<ControllerTls>,
     /// The Agent's process, where it is ours.
     pub spawn: Option<Spawn>,
     /// Set by whoever wants the run to end at once: nothing is waited for any more.
@@ -97,6 +101,8 @@ pub struct Sockets {
     shared: Arc<Shared>,
     happened: Receiver<Happening>,
     spawned: Option<Spawned>,
+    /// A certificate that the Agent has not seen.
+    made: Option<Issued>,
     stop: Arc<AtomicBool>,
 }
 
@@ -106,7 +112,7 @@ struct Shared {
     reach: Reach,
     primary: EndpointId,
     second: EndpointId,
-    tls: Option<Arc<Tls>>,
+    tls: Option<ControllerTls>,
     turns_away: AtomicBool,
     tells_extension: AtomicBool,
     told: Sender<Happening>,
@@ -203,6 +209,7 @@ impl Sockets {
             shared,
             happened,
             spawned: spawned.transpose()?,
+            made: None,
             stop,
         })
     }
@@ -437,6 +444,41 @@ impl WebSocket for Sockets {
     fn is_tls(&self) -> bool {
         self.shared.url().starts_with("wss")
     }
+
+    fn make_certificate(&mut self) -> Result<String, Trouble> {
+        if !self.is_tls() {
+            return Err(without_tls());
+        }
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = since.map_or(0, |since| since.as_secs() as i64);
+        let term = Term {
+            not_before: now - MADE_SECONDS,
+            not_after: now + MADE_SECONDS,
+        };
+        let made = Issued::self_signed(&self.shared.primary, term);
+        let made = made.map_err(|error| Trouble::Impossible(error.to_string()))?;
+        let certificate = made.certificate.clone();
+        self.made = Some(made);
+        Ok(certificate)
+    }
+
+    fn present_made(&mut self, made: bool) -> Result<(), Trouble> {
+        let tls = self.shared.tls.as_ref().ok_or_else(without_tls)?;
+        let outcome = match (made, &self.made) {
+            (true, None) => return Err(without_tls()),
+            (true, Some(made)) => {
+                let identity = made.identity();
+                identity.map(|identity| tls.tls().set_identity(identity))
+            }
+            (false, _) => tls.reload(),
+        };
+        outcome.map_err(|error| Trouble::Impossible(error.to_string()))
+    }
+}
+
+fn without_tls() -> Trouble {
+    let reason = "the Agent is reached without TLS; a URL with wss:// reaches it with TLS";
+    Trouble::Impossible(reason.to_owned())
 }
 
 impl Drop for Sockets {

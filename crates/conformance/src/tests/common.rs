@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use usphere_proto::msg::{AddSuccess, CreateObject};
 
-use crate::bench::{AllowPartial, Bench, Kind, Notified, SUBSCRIPTIONS, Settings, create, equal, only, value_in};
+use crate::bench::{
+    AllowPartial, Bench, Kind, Notified, SUBSCRIPTIONS, Settings, create, equal, only, value_in,
+};
 use crate::stop::{Done, Stop};
 
 /// A parameter that every Agent has.

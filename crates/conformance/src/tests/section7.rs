@@ -58,7 +58,9 @@ fn one_alone(bench: &mut Bench) -> Done {
     bench.step("See that one of the two is closed");
     bench.pass(bench.profile().silence());
     let both = bench.is_connected(Seat::Primary) && bench.is_connected(Seat::Twin);
-    ensure(!both, || "one WebSocket was expected to be closed, both are open".to_owned())?;
+    ensure(!both, || {
+        "one WebSocket was expected to be closed, both are open".to_owned()
+    })?;
     if bench.is_connected(Seat::Twin) {
         bench.speak_as(Seat::Twin);
     }
@@ -70,7 +72,10 @@ fn closed(bench: &mut Bench) -> Done {
     bench.websocket()?;
     bench.connect(Seat::Primary)?;
     bench.step("Send a Close frame");
-    bench.websocket()?.close(Seat::Primary, 1000).map_err(gone)?;
+    bench
+        .websocket()?
+        .close(Seat::Primary, 1000)
+        .map_err(gone)?;
     bench.step("Wait for the Agent's Close frame");
     await_close(bench).map(drop)
 }
@@ -99,12 +104,19 @@ fn ping_and_pong(bench: &mut Bench) -> Done {
         Said::Pong(came) if *came == payload => Some(()),
         _ => None,
     });
-    ensure(pong.is_some(), || "a Pong with the Ping's payload was expected within 60 s, none came".to_owned())?;
+    ensure(pong.is_some(), || {
+        "a Pong with the Ping's payload was expected within 60 s, none came".to_owned()
+    })?;
     bench.step("Send a Pong that nobody has asked for");
-    bench.websocket()?.pong(Seat::Primary, payload).map_err(gone)?;
+    bench
+        .websocket()?
+        .pong(Seat::Primary, payload)
+        .map_err(gone)?;
     bench.pass(bench.profile().silence());
     bench.step("See that the WebSocket is still open");
-    ensure(bench.is_connected(Seat::Primary), || "the WebSocket was to stay open, it is closed".to_owned())?;
+    ensure(bench.is_connected(Seat::Primary), || {
+        "the WebSocket was to stay open, it is closed".to_owned()
+    })?;
     answers(bench)
 }
 
@@ -113,32 +125,57 @@ fn again(bench: &mut Bench) -> Done {
     bench.websocket()?;
     let (min, multiplier) = intervals(bench)?;
     bench.step("Turn the Agent away, and cut its link");
-    bench.undo(|bench| bench.websocket()?.turn_away(false).map_err(Stop::not_runnable));
-    bench.websocket()?.turn_away(true).map_err(Stop::not_runnable)?;
+    bench.undo(|bench| {
+        bench
+            .websocket()?
+            .turn_away(false)
+            .map_err(Stop::not_runnable)
+    });
+    bench
+        .websocket()?
+        .turn_away(true)
+        .map_err(Stop::not_runnable)?;
     let cut = bench.now();
     bench.drop_link(Seat::Primary);
     bench.step("Wait for the first attempt");
     let longest = min.mul_f64(multiplier) + SLACK;
-    let first = bench.find(Seat::Primary, cut + longest, |heard: &Heard| match heard.said {
-        Said::TurnedAway => Some(heard.at),
-        _ => None,
+    let first = bench.find(Seat::Primary, cut + longest, |heard: &Heard| {
+        match heard.said {
+            Said::TurnedAway => Some(heard.at),
+            _ => None,
+        }
     });
     let Some(first) = first else {
-        return Err(Stop::Failed(format!("an attempt was expected within {longest:?}, none came")));
+        return Err(Stop::Failed(format!(
+            "an attempt was expected within {longest:?}, none came"
+        )));
     };
     is_between(first.saturating_sub(cut), min, min.mul_f64(multiplier))?;
     bench.step("Let the Agent in, and wait for the second attempt");
-    bench.websocket()?.turn_away(false).map_err(Stop::not_runnable)?;
+    bench
+        .websocket()?
+        .turn_away(false)
+        .map_err(Stop::not_runnable)?;
     let longest = min.mul_f64(multiplier * multiplier) + SLACK;
-    let second = bench.find(Seat::Primary, first + longest, |heard: &Heard| match heard.said {
-        Said::Opened => Some(heard.at),
-        _ => None,
-    });
+    let second = bench.find(
+        Seat::Primary,
+        first + longest,
+        |heard: &Heard| match heard.said {
+            Said::Opened => Some(heard.at),
+            _ => None,
+        },
+    );
     let Some(second) = second else {
-        return Err(Stop::Failed(format!("a second attempt was expected within {longest:?}, none came")));
+        return Err(Stop::Failed(format!(
+            "a second attempt was expected within {longest:?}, none came"
+        )));
     };
     let passed = second.saturating_sub(first);
-    is_between(passed, min.mul_f64(multiplier), min.mul_f64(multiplier * multiplier))
+    is_between(
+        passed,
+        min.mul_f64(multiplier),
+        min.mul_f64(multiplier * multiplier),
+    )
 }
 
 /// 7.9
@@ -182,7 +219,10 @@ fn fragments(bench: &mut Bench) -> Done {
     let (record, msg_id) = bench.record_of(question)?;
     bench.step("Send a Get in several frames");
     let bytes = record.to_bytes();
-    bench.websocket()?.send_fragmented(Seat::Primary, bytes).map_err(gone)?;
+    bench
+        .websocket()?
+        .send_fragmented(Seat::Primary, bytes)
+        .map_err(gone)?;
     let until = bench.now() + bench.profile().answer_patience();
     let answer = bench.find(Seat::Primary, until, |heard| match &heard.said {
         Said::Message(message) if message.1.msg_id() == msg_id => Some(message.1.is_response()),
@@ -224,7 +264,9 @@ fn intervals(bench: &mut Bench) -> Result<(Duration, f64), Stop> {
     let rows = bench.rows(&table)?;
     let is_used = |row: &&String| {
         let says = |name: &str, value: &str| {
-            values.get(&format!("{row}{name}")).is_some_and(|came| same_value(came, value))
+            values
+                .get(&format!("{row}{name}"))
+                .is_some_and(|came| same_value(came, value))
         };
         says("Enable", "true") && says("Protocol", "WebSocket")
     };
@@ -234,7 +276,9 @@ fn intervals(bench: &mut Bench) -> Result<(Duration, f64), Stop> {
     };
     let number = |name: &str| {
         let path = format!("{row}WebSocket.SessionRetry{name}");
-        let value = values.get(&path).and_then(|value| value.parse::<u32>().ok());
+        let value = values
+            .get(&path)
+            .and_then(|value| value.parse::<u32>().ok());
         value.ok_or_else(|| Stop::Failed(format!("{path}: a number was expected")))
     };
     let min = Duration::from_secs(number("MinimumWaitInterval")?.into());

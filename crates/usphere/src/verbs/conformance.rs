@@ -14,7 +14,6 @@ use usphere_conformance::catalogue::{CATALOGUE, Entry, Selection};
 use usphere_conformance::sockets::{Listen, Reach, Setup, Sockets, SocketsError, Spawn};
 use usphere_conformance::tests::{Standing, standing};
 use usphere_conformance::{Level, Outcome, Profile, Progress, Report, Verdict};
-use usphere_mtp::tls::Tls;
 use usphere_mtp::websocket::Target;
 use usphere_proto::EndpointId;
 use usphere_runtime::ControllerTls;
@@ -195,7 +194,7 @@ impl Run {
         }))
     }
 
-    fn tls(&self, reach: &Reach) -> Result<Option<Arc<Tls>>, Failure> {
+    fn tls(&self, reach: &Reach) -> Result<Option<ControllerTls>, Failure> {
         let is_wanted = match reach {
             Reach::Dial(target) => target.tls,
             Reach::Listen(listen) => listen.tls,
@@ -204,8 +203,7 @@ impl Run {
             return Ok(None);
         }
         let files = self.tls.clone().or_kept(&self.own)?;
-        let tls = ControllerTls::open(files).map_err(Failure::local)?;
-        Ok(Some(tls.tls()))
+        ControllerTls::open(files).map(Some).map_err(Failure::local)
     }
 
     fn conclude(&self, report: &Report) -> Result<Exit, Failure> {

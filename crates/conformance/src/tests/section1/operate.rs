@@ -109,8 +109,7 @@ fn with_default_arguments(bench: &mut Bench) -> Done {
     is_request(operated.response()?.request_of(&call.command)?)?;
     let last = ended(bench, "operate92", &call, "test92")?;
     bench.step("See that it has tried as often as is the default");
-    let Some(CompletionOutcome::ReqOutputArgs(outputs)) = &last.completion()?.operation_resp
-    else {
+    let Some(CompletionOutcome::ReqOutputArgs(outputs)) = &last.completion()?.operation_resp else {
         return Err(Stop::failed(
             "req_output_args was expected, cmd_failure came",
         ));

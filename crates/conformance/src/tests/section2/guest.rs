@@ -28,7 +28,9 @@ impl Guest {
         bench.needs_addable(ROLES)?;
         bench.needs_addable(&format!("{ROLES}{{i}}.Permission."))?;
         bench.step("Introduce a second Controller, with a Role that permits everything");
-        let role = create(ROLES).must("Enable", "true").must("Name", "Conformance");
+        let role = create(ROLES)
+            .must("Enable", "true")
+            .must("Name", "Conformance");
         let role = bench.added(role)?;
         let mut guest = Self {
             role,
@@ -36,6 +38,7 @@ impl Guest {
             order: 0,
         };
         guest.permit(bench, "Device.", ALL)?;
+        bench.speak_as(Seat::Primary);
         guest.path = bench.introduce_second_as(&guest.role)?.path;
         bench.connect(Seat::Second)?;
         bench.speak_as(Seat::Second);

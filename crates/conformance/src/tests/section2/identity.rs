@@ -50,15 +50,26 @@ fn untrusted(bench: &mut Bench) -> Done {
     bench.step("Read the row that the Agent has made for it");
     let values = bench.values(CONTROLLERS)?;
     let id = bench.endpoint_id(Seat::Second);
-    let is_its = |(path, value): &(&String, &String)| path.ends_with(".EndpointID") && *value == id.as_str();
+    let is_its =
+        |(path, value): &(&String, &String)| path.ends_with(".EndpointID") && *value == id.as_str();
     let Some((path, _)) = values.iter().find(is_its) else {
-        return Err(Stop::Failed(format!("a row with the EndpointID {id} was expected, there is none")));
+        return Err(Stop::Failed(format!(
+            "a row with the EndpointID {id} was expected, there is none"
+        )));
     };
     let row = path.trim_end_matches("EndpointID").to_owned();
     let assigned = value_in(&values, &format!("{row}AssignedRole"))?.to_owned();
-    bench.undo(move |bench| bench.delete(crate::bench::AllowPartial::Yes, &[&row]).map(drop));
+    bench.undo(move |bench| {
+        bench
+            .delete(crate::bench::AllowPartial::Yes, &[&row])
+            .map(drop)
+    });
     let untrusted = bench.value(&format!("{TRUST}UntrustedRole"))?;
-    equal("AssignedRole", assigned.trim_end_matches('.'), untrusted.trim_end_matches('.'))
+    equal(
+        "AssignedRole",
+        assigned.trim_end_matches('.'),
+        untrusted.trim_end_matches('.'),
+    )
 }
 
 /// 2.10
@@ -76,9 +87,13 @@ fn secured(bench: &mut Bench) -> Done {
     bench.needs(&roles)?;
     let parameter = secret(bench)?;
     let guest = Guest::arrive(bench)?;
-    bench.step("The second Controller, whose Role is not a secured one, reads the secured parameter");
+    bench.step(
+        "The second Controller, whose Role is not a secured one, reads the secured parameter",
+    );
     let value = read(bench, &parameter)?;
-    ensure(value.is_empty(), || format!("{parameter}: an empty value was expected, another came"))?;
+    ensure(value.is_empty(), || {
+        format!("{parameter}: an empty value was expected, another came")
+    })?;
     bench.step("Make its Role a secured one");
     bench.speak_as(Seat::Primary);
     let before = bench.value(&roles)?;
@@ -123,7 +138,9 @@ fn secret(bench: &mut Bench) -> Result<String, Stop> {
 
 fn read(bench: &mut Bench, path: &str) -> Result<String, Stop> {
     let got = bench.get(&[path])?.response()?;
-    let values = only("req_path_results", &got.req_path_results)?.found()?.values();
+    let values = only("req_path_results", &got.req_path_results)?
+        .found()?
+        .values();
     value_in(&values, path).map(str::to_owned)
 }
 

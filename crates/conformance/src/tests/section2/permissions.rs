@@ -9,8 +9,8 @@ use super::guest::{ALL, Guest};
 use super::{Test, test};
 use crate::bench::{
     AllowPartial, Bench, CONTROLLERS, CreatedResult, DeletedResult, FoundResult, Kind,
-    OperatedResult, SUBSCRIPTIONS, SetResult, Settings, create, ensure, equal, exactly, only, operate,
-    update, value_in,
+    OperatedResult, SUBSCRIPTIONS, SetResult, Settings, create, ensure, equal, exactly, only,
+    operate, update, value_in,
 };
 use crate::limits::NOTIFY_PATIENCE;
 use crate::peer::Seat;
@@ -55,7 +55,9 @@ fn adding_is_not(bench: &mut Bench) -> Done {
     let mut guest = Guest::arrive(bench)?;
     guest.permit(bench, SUBSCRIPTIONS, ["rwxn", "r---", "rwxn", "rwxn"])?;
     bench.step("Add a Subscription, which is refused");
-    let refused = bench.add(AllowPartial::No, [create(SUBSCRIPTIONS)])?.error()?;
+    let refused = bench
+        .add(AllowPartial::No, [create(SUBSCRIPTIONS)])?
+        .error()?;
     is_denied(&refused)
 }
 
@@ -126,7 +128,10 @@ fn operating_is_not(bench: &mut Bench) -> Done {
         Ok(operated) => operated.failure_of(&call.command).map(drop),
         // USP 1.3 and before had an Error here.
         Err(error) => ensure(!speaks_1_4(bench), || {
-            format!("cmd_failure was expected, an Error {} {} came", error.err_code, error.err_msg)
+            format!(
+                "cmd_failure was expected, an Error {} {} came",
+                error.err_code, error.err_msg
+            )
         }),
     }
 }
@@ -136,7 +141,11 @@ fn being_told_is_permitted(bench: &mut Bench) -> Done {
     let path = interval_changes(bench, "told219", "rw-n")?;
     bench.step("Wait for the Notify");
     let notified = bench.await_notify(Kind::ValueChange, "told219", NOTIFY_PATIENCE)?;
-    equal("param_path", notified.value_change()?.param_path.as_str(), &path)
+    equal(
+        "param_path",
+        notified.value_change()?.param_path.as_str(),
+        &path,
+    )
 }
 
 /// 2.20
@@ -161,7 +170,9 @@ fn the_largest_order_counts(bench: &mut Bench) -> Done {
     let got = bench.get(&[&table])?.response()?;
     let values = only("req_path_results", &got.req_path_results)?.values();
     let found = values.keys().find(|path| path.starts_with(&row));
-    ensure(found.is_none(), || format!("nothing of {row} was expected, {found:?} came"))
+    ensure(found.is_none(), || {
+        format!("nothing of {row} was expected, {found:?} came")
+    })
 }
 
 /// 2.22
@@ -169,7 +180,11 @@ fn what_may_not_be_read_is_left_out(bench: &mut Bench) -> Done {
     let mut guest = Guest::arrive(bench)?;
     let (row, key) = inner_row(bench, &guest.path)?;
     guest.permit(bench, &row, ["rw--", "rwxn", "rwxn", "rwxn"])?;
-    guest.permit(bench, &format!("{row}{key}"), ["----", "rwxn", "rwxn", "rwxn"])?;
+    guest.permit(
+        bench,
+        &format!("{row}{key}"),
+        ["----", "rwxn", "rwxn", "rwxn"],
+    )?;
     bench.step("Read the row");
     let values = bench.values(&row)?;
     value_in(&values, &format!("{row}Enable"))?;
@@ -182,7 +197,9 @@ fn what_may_not_be_read_is_left_out(bench: &mut Bench) -> Done {
 fn adding_by_search_in_part(bench: &mut Bench) -> Done {
     let (guest, obj_path, rows) = two_tables(bench)?;
     bench.step("Add a row to each, in part");
-    let added = bench.add(AllowPartial::Yes, [with_key(bench, &obj_path)])?.response()?;
+    let added = bench
+        .add(AllowPartial::Yes, [with_key(bench, &obj_path)])?
+        .response()?;
     exactly("created_obj_results", &added.created_obj_results, rows)?;
     let mut created = 0;
     for result in &added.created_obj_results {
@@ -190,7 +207,10 @@ fn adding_by_search_in_part(bench: &mut Bench) -> Done {
             Ok(success) => {
                 created += 1;
                 ensure(success.instantiated_path.starts_with(&guest.path), || {
-                    format!("a row of {} alone was expected, {} came", guest.path, success.instantiated_path)
+                    format!(
+                        "a row of {} alone was expected, {} came",
+                        guest.path, success.instantiated_path
+                    )
                 })?;
             }
             Err(_) => equal("err_code", &result.failure()?.err_code, &DENIED)?,
@@ -206,21 +226,32 @@ fn adding_by_search_or_nothing(bench: &mut Bench) -> Done {
     let before = bench.get(&[&obj_path])?.response()?;
     bench.speak_as(Seat::Second);
     bench.step("Add a row to each, all or nothing");
-    let refused = bench.add(AllowPartial::No, [with_key(bench, &obj_path)])?.error()?;
+    let refused = bench
+        .add(AllowPartial::No, [with_key(bench, &obj_path)])?
+        .error()?;
     equal("err_code", &refused.err_code, &DENIED)?;
     let wrong = only("param_errs", &refused.param_errs)?;
     equal("err_code of param_errs", &wrong.err_code, &DENIED)?;
-    let table = format!("{}{}", bench.controller_path(), bench.profile().nested.table);
+    let table = format!(
+        "{}{}",
+        bench.controller_path(),
+        bench.profile().nested.table
+    );
     let table = table.trim_end_matches('.');
     ensure(wrong.param_path.starts_with(table), || {
-        format!("param_path: {table} was expected, {} came", wrong.param_path)
+        format!(
+            "param_path: {table} was expected, {} came",
+            wrong.param_path
+        )
     })?;
     bench.step("See that nothing was created");
     bench.speak_as(Seat::Primary);
     let after = bench.get(&[&obj_path])?.response()?;
     let values = |of: &usphere_proto::msg::GetResp| {
         let results = of.req_path_results.iter();
-        results.flat_map(|result| result.values().into_keys()).collect::<Vec<_>>()
+        results
+            .flat_map(|result| result.values().into_keys())
+            .collect::<Vec<_>>()
     };
     equal("the rows", &values(&after), &values(&before))
 }
@@ -260,12 +291,19 @@ fn a_parameter_is_included(bench: &mut Bench) -> Done {
 fn is_denied(error: &Error) -> Done {
     let codes = error.param_errs.iter().map(|wrong| wrong.err_code);
     let codes: Vec<u32> = [error.err_code].into_iter().chain(codes).collect();
-    ensure(codes.contains(&DENIED), || format!("err_code: {DENIED} was expected, {codes:?} came"))
+    ensure(codes.contains(&DENIED), || {
+        format!("err_code: {DENIED} was expected, {codes:?} came")
+    })
 }
 
 fn speaks_1_4(bench: &Bench) -> bool {
     let minor = |version: &str| version.trim().split_once('.')?.1.parse::<u16>().ok();
-    bench.features().versions.split(',').filter_map(minor).any(|minor| minor >= 4)
+    bench
+        .features()
+        .versions
+        .split(',')
+        .filter_map(minor)
+        .any(|minor| minor >= 4)
 }
 
 /// A guest, and a Subscription of the first Controller that it may do something with.
@@ -303,7 +341,9 @@ fn inner_row(bench: &mut Bench, controller: &str) -> Result<(String, String), St
 fn with_key(bench: &Bench, table: &str) -> usphere_proto::msg::CreateObject {
     let nested = &bench.profile().nested;
     let value = nested.values.first().map_or("", String::as_str);
-    create(table).must("Enable", "false").with(&nested.key, value)
+    create(table)
+        .must("Enable", "false")
+        .with(&nested.key, value)
 }
 
 /// A guest that may write the rows of a table of its own and not those of other Controllers, the path that
