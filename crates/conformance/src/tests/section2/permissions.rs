@@ -198,7 +198,10 @@ fn adding_by_search_in_part(bench: &mut Bench) -> Done {
     let (guest, obj_path, rows) = two_tables(bench)?;
     bench.step("Add a row to each, in part");
     let added = bench
-        .add(AllowPartial::Yes, [with_key(bench, &obj_path)])?
+        .add(
+            AllowPartial::Yes,
+            [create(&obj_path).must("Enable", "false")],
+        )?
         .response()?;
     exactly("created_obj_results", &added.created_obj_results, rows)?;
     let mut created = 0;
@@ -227,7 +230,10 @@ fn adding_by_search_or_nothing(bench: &mut Bench) -> Done {
     bench.speak_as(Seat::Second);
     bench.step("Add a row to each, all or nothing");
     let refused = bench
-        .add(AllowPartial::No, [with_key(bench, &obj_path)])?
+        .add(
+            AllowPartial::No,
+            [create(&obj_path).must("Enable", "false")],
+        )?
         .error()?;
     equal("err_code", &refused.err_code, &DENIED)?;
     let wrong = only("param_errs", &refused.param_errs)?;
