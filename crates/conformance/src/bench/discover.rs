@@ -10,25 +10,37 @@ use crate::peer::Seat;
 use crate::profile::{Call, Nested, Profile};
 use crate::stop::Stop;
 
-/// Asynchronous commands that do no harm, what they need, and how long they take at most.
-const HARMLESS: [(&str, &[(&str, &str)], u64); 3] = [
-    (
-        "Device.IP.Diagnostics.IPPing()",
-        &[
+/// An asynchronous command that does no harm.
+struct Harmless {
+    command: &'static str,
+    /// What it needs.
+    arguments: &'static [(&'static str, &'static str)],
+    /// How long it takes at most.
+    seconds: u64,
+}
+
+const HARMLESS: [Harmless; 3] = [
+    Harmless {
+        command: "Device.IP.Diagnostics.IPPing()",
+        arguments: &[
             ("Host", "127.0.0.1"),
             ("ProtocolVersion", "Any"),
             ("NumberOfRepetitions", "1"),
             ("Timeout", "1000"),
             ("DataBlockSize", "64"),
         ],
-        60,
-    ),
-    (
-        "Device.IP.Diagnostics.TraceRoute()",
-        &[("Host", "127.0.0.1"), ("ProtocolVersion", "Any")],
-        60,
-    ),
-    ("Device.ScheduleTimer()", &[("DelaySeconds", "5")], 30),
+        seconds: 60,
+    },
+    Harmless {
+        command: "Device.IP.Diagnostics.TraceRoute()",
+        arguments: &[("Host", "127.0.0.1"), ("ProtocolVersion", "Any")],
+        seconds: 60,
+    },
+    Harmless {
+        command: "Device.ScheduleTimer()",
+        arguments: &[("DelaySeconds", "5")],
+        seconds: 30,
+    },
 ];
 
 /// Parameters that TR-181 calls secured.
@@ -122,16 +134,15 @@ impl Bench {
 fn chosen(profile: &Profile, features: &Features) -> Profile {
     let mut profile = profile.clone();
     if profile.asynchronous.command.is_empty() {
-        let there =
-            |(command, _, _): &&(&str, _, _)| features.command(command) == Some(CmdType::Async);
-        if let Some((command, arguments, seconds)) = HARMLESS.iter().find(there) {
-            let arguments = arguments.iter();
+        let there = |one: &&Harmless| features.command(one.command) == Some(CmdType::Async);
+        if let Some(one) = HARMLESS.iter().find(there) {
+            let arguments = one.arguments.iter();
             let arguments =
                 arguments.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
             profile.asynchronous = Call {
-                command: (*command).to_owned(),
+                command: one.command.to_owned(),
                 arguments: arguments.collect(),
-                seconds: *seconds,
+                seconds: one.seconds,
             };
         }
     }

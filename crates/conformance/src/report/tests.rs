@@ -1,5 +1,4 @@
 use super::samples::report;
-use super::*;
 
 #[test]
 fn json_has_what_its_readers_count_on() {

@@ -46,6 +46,10 @@ pub(super) async fn keep(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
+#[expect(
+    clippy::result_large_err,
+    reason = "the type of the answer is tungstenite's"
+)]
 async fn open(
     stream: TcpStream,
     shared: &Shared,
