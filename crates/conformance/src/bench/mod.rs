@@ -43,7 +43,7 @@ pub const SUBSCRIPTIONS: &str = "Device.LocalAgent.Subscription.";
 /// The table of Controllers.
 pub const CONTROLLERS: &str = "Device.LocalAgent.Controller.";
 
-type Undo = Box<dyn FnOnce(&mut Bench) -> Done + Send>;
+type Undo = Box<dyn Fn(&mut Bench) -> Done + Send>;
 
 /// What a test works with.
 pub struct Bench {
@@ -162,6 +162,12 @@ impl Bench {
         Ok(table)
     }
 
+    /// A number that nothing else has had.
+    pub fn fresh(&mut self) -> u64 {
+        self.asked += 1;
+        self.asked
+    }
+
     /// Who the Agent is.
     ///
     /// # Errors
@@ -182,8 +188,9 @@ impl Bench {
         self.peer.now()
     }
 
-    /// Has something done when the test ends, however it ends; what was asked for last is done first.
-    pub fn undo(&mut self, what: impl FnOnce(&mut Bench) -> Done + Send + 'static) {
+    /// Has something done when the test ends, however it ends; what was asked for last is done first. What fails
+    /// because the Agent is away is tried once more when it is back.
+    pub fn undo(&mut self, what: impl Fn(&mut Bench) -> Done + Send + 'static) {
         self.undo.push(Box::new(what));
     }
 
@@ -210,7 +217,12 @@ impl Bench {
         self.answer_again();
         while let Some(undo) = self.undo.pop() {
             self.speak_as(Seat::Primary);
-            if let Err(stop) = undo(self) {
+            let mut undone = undo(self);
+            if undone.is_err() && !self.is_connected(Seat::Primary) {
+                self.speak_as(Seat::Primary);
+                undone = self.connect(Seat::Primary).and_then(|()| undo(self));
+            }
+            if let Err(stop) = undone {
                 self.note(format_args!("not cleaned up: {}", stop.reason()));
             }
         }

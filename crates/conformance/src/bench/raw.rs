@@ -18,8 +18,7 @@ impl Bench {
     /// # Errors
     /// The Agent has not said who it is.
     pub fn record_of(&mut self, request: impl Into<RequestType>) -> Result<(Record, String), Stop> {
-        self.asked += 1;
-        let msg_id = format!("conformance-{}", self.asked);
+        let msg_id = format!("conformance-{}", self.fresh());
         let own = self.endpoint_id(self.speaker);
         let payload = Msg::request(msg_id.clone(), request).into_payload();
         Ok((Record::no_session(&self.agent()?, &own, payload), msg_id))

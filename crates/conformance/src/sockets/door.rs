@@ -1,7 +1,7 @@
 //! Where the Agent dials us.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -19,9 +19,9 @@ use crate::limits::{HANDSHAKE, HANDSHAKES_MAX};
 use crate::peer::{Seat, What};
 
 /// Lets in whoever dials, for as long as the bench is there.
-pub(super) async fn keep(listener: TcpListener, shared: Arc<Shared>) {
-    let seats = Arc::new(Semaphore::new(HANDSHAKES_MAX));
-    while let Ok(permit) = Arc::clone(&seats).acquire_owned().await {
+pub(super) async fn keep(listener: TcpListener, seat: Seat, shared: Arc<Shared>) {
+    let handshakes = Arc::new(Semaphore::new(HANDSHAKES_MAX));
+    while let Ok(permit) = Arc::clone(&handshakes).acquire_owned().await {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
@@ -32,10 +32,10 @@ pub(super) async fn keep(listener: TcpListener, shared: Arc<Shared>) {
         };
         let shared = Arc::clone(&shared);
         tokio::spawn(async move {
-            let opened = timeout(HANDSHAKE, open(stream, &shared)).await;
+            let opened = timeout(HANDSHAKE, open(stream, seat, &shared)).await;
             drop(permit);
             match opened {
-                Ok(Ok((socket, seat))) => {
+                Ok(Ok(socket)) => {
                     let (number, orders) = shared.opened(seat);
                     line::run(socket, seat, number, orders, shared).await;
                 }
@@ -52,27 +52,25 @@ pub(super) async fn keep(listener: TcpListener, shared: Arc<Shared>) {
 )]
 async fn open(
     stream: TcpStream,
+    seat: Seat,
     shared: &Shared,
-) -> Result<(WebSocketStream<Box<dyn Wire>>, Seat), String> {
+) -> Result<WebSocketStream<Box<dyn Wire>>, String> {
     // Small answers should not wait for more.
     drop(stream.set_nodelay(true));
     let is_tls = matches!(&shared.reach, Reach::Listen(listen) if listen.tls);
-    let stream: Box<dyn Wire> = match shared.tls.as_ref().filter(|_| is_tls) {
+    let stream: Box<dyn Wire> = match shared.tls(seat).filter(|_| is_tls) {
         None => Box::new(stream),
         Some(tls) => {
-            let accepted = tls.tls().accept_bare(stream).await;
+            let accepted = tls.accept_bare(stream).await;
             Box::new(accepted.map_err(|error| error.to_string())?)
         }
     };
-    let seat = Mutex::new(Seat::Primary);
-    let judge = |request: &Request, response: Response| judge(request, response, shared, &seat);
+    let judge = |request: &Request, response: Response| judge(request, response, seat, shared);
     let accepted = accept_hdr_async_with_config(stream, judge, Some(line::config())).await;
-    let socket = accepted.map_err(|error| error.to_string())?;
-    let seat = *seat.lock().unwrap_or_else(PoisonError::into_inner);
-    Ok((socket, seat))
+    accepted.map_err(|error| error.to_string())
 }
 
-/// Says whom a request is for, and answers it. (R-WS.9, R-WS.11)
+/// Answers a request. (R-WS.9, R-WS.11)
 #[expect(
     clippy::result_large_err,
     reason = "the type of the answer is tungstenite's"
@@ -80,19 +78,15 @@ async fn open(
 fn judge(
     request: &Request,
     mut response: Response,
+    seat: Seat,
     shared: &Shared,
-    seat: &Mutex<Seat>,
 ) -> Result<Response, ErrorResponse> {
     let path = request.uri().path();
-    let seats = [Seat::Primary, Seat::Second];
-    let whose = seats
-        .into_iter()
-        .find(|seat| shared.path(*seat).as_deref() == Some(path));
-    let Some(whose) = whose else {
+    if !matches!(&shared.reach, Reach::Listen(listen) if listen.path == path) {
         return Err(refusal(StatusCode::NOT_FOUND));
-    };
+    }
     if shared.turns_away.load(Ordering::Relaxed) {
-        shared.happen(whose, What::TurnedAway);
+        shared.happen(seat, What::TurnedAway);
         return Err(refusal(StatusCode::SERVICE_UNAVAILABLE));
     }
     let offers = |name, wanted: &str| {
@@ -110,13 +104,12 @@ fn judge(
     );
     let told = shared.tells_extension.load(Ordering::Relaxed);
     if told && offers(SEC_WEBSOCKET_EXTENSIONS, LEGACY_EXTENSION) {
-        let own = shared.endpoint_id(whose);
+        let own = shared.endpoint_id(seat);
         let value = HeaderValue::try_from(format!("{LEGACY_EXTENSION}; eid=\"{own}\""));
         if let Ok(value) = value {
             headers.insert(SEC_WEBSOCKET_EXTENSIONS, value);
         }
     }
-    *seat.lock().unwrap_or_else(PoisonError::into_inner) = whose;
     Ok(response)
 }
 

@@ -51,10 +51,10 @@ async fn open(target: &Target, seat: Seat, shared: &Shared) -> Result<Socket, St
     let stream = stream.map_err(|error| format!("cannot connect: {error}"))?;
     // Small messages should not wait for more.
     drop(stream.set_nodelay(true));
-    let stream: Box<dyn Wire> = match shared.tls.as_ref().filter(|_| target.tls) {
+    let stream: Box<dyn Wire> = match shared.tls(seat).filter(|_| target.tls) {
         None => Box::new(stream),
         Some(tls) => {
-            let connected = tls.tls().connect_bare(stream, &target.host, None).await;
+            let connected = tls.connect_bare(stream, &target.host, None).await;
             Box::new(connected.map_err(|error| error.to_string())?)
         }
     };

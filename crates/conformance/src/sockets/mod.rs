@@ -17,9 +17,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use usphere_mtp::tls::{Issued, Term};
+use usphere_mtp::tls::{Issued, Term, Tls};
 use usphere_mtp::websocket::Target;
 use usphere_proto::EndpointId;
 use usphere_runtime::ControllerTls;
@@ -44,7 +45,7 @@ pub enum Reach {
 /// Where the Agent dials us.
 #[derive(Clone, Debug)]
 pub struct Listen {
-    /// Where to listen; port 0 takes any that is free.
+    /// Where to listen; port 0 takes any that is free. The second Controller is at the next port.
     pub address: SocketAddr,
     /// The path.
     pub path: String,
@@ -60,8 +61,10 @@ pub struct Setup {
     pub primary: EndpointId,
     /// Who the second Controller is.
     pub second: EndpointId,
-    /// What TLS is spoken with, where it is.
+    /// What the Controller speaks TLS with, where it is spoken.
     pub tls: Option<ControllerTls>,
+    /// What the second Controller speaks TLS with.
+    pub second_tls: Option<ControllerTls>,
     /// The Agent's process, where it is ours.
     pub spawn: Option<Spawn>,
     /// Set by whoever wants the run to end at once: nothing is waited for any more.
@@ -113,6 +116,9 @@ struct Shared {
     primary: EndpointId,
     second: EndpointId,
     tls: Option<ControllerTls>,
+    second_tls: Option<ControllerTls>,
+    /// Where each Controller is dialled.
+    doors: BTreeMap<Seat, SocketAddr>,
     turns_away: AtomicBool,
     tells_extension: AtomicBool,
     told: Sender<Happening>,
@@ -158,6 +164,7 @@ impl Sockets {
             primary,
             second,
             tls,
+            second_tls,
             spawn,
             stop,
         } = setup;
@@ -170,20 +177,24 @@ impl Sockets {
             Reach::Dial(target) => target.tls,
             Reach::Listen(listen) => listen.tls,
         };
-        if wants_tls && tls.is_none() {
+        if wants_tls && (tls.is_none() || second_tls.is_none()) {
             return Err(SocketsError::NoTls);
         }
-        let listener = match &mut reach {
-            Reach::Dial(_) => None,
-            Reach::Listen(listen) => {
-                let address = listen.address;
-                let bound = runtime.block_on(tokio::net::TcpListener::bind(address));
+        let mut listeners = Vec::new();
+        if let Reach::Listen(listen) = &mut reach {
+            for seat in [Seat::Primary, Seat::Second] {
+                let mut address = listen.address;
+                if seat == Seat::Second && address.port() != 0 {
+                    address.set_port(address.port().wrapping_add(1));
+                }
                 let bind = |source| SocketsError::Bind { address, source };
+                let bound = runtime.block_on(TcpListener::bind(address));
                 let bound = bound.map_err(bind)?;
-                listen.address = bound.local_addr().map_err(bind)?;
-                Some(bound)
+                let address = bound.local_addr().map_err(bind)?;
+                listeners.push((seat, address, bound));
             }
-        };
+            listen.address = listeners[0].1;
+        }
         let (told, happened) = channel();
         let shared = Arc::new(Shared {
             began: Instant::now(),
@@ -191,13 +202,18 @@ impl Sockets {
             primary,
             second,
             tls,
+            second_tls,
+            doors: listeners
+                .iter()
+                .map(|(seat, address, _)| (*seat, *address))
+                .collect(),
             turns_away: AtomicBool::new(false),
             tells_extension: AtomicBool::new(true),
             told,
             links: Mutex::default(),
         });
-        if let Some(listener) = listener {
-            runtime.spawn(door::keep(listener, Arc::clone(&shared)));
+        for (seat, _, listener) in listeners {
+            runtime.spawn(door::keep(listener, seat, Arc::clone(&shared)));
         }
         let spawned = spawn.map(|spawn| {
             let filled = spawn.filled_in(shared.primary.as_str(), &shared.url());
@@ -255,15 +271,13 @@ impl Shared {
         }
     }
 
-    /// Where a seat is dialled; paths tell them apart.
-    fn path(&self, seat: Seat) -> Option<String> {
-        match (&self.reach, seat) {
-            (Reach::Dial(_), _) | (_, Seat::Twin) => None,
-            (Reach::Listen(listen), Seat::Primary) => Some(listen.path.clone()),
-            (Reach::Listen(listen), Seat::Second) => {
-                Some(format!("{}-2", listen.path.trim_end_matches('/')))
-            }
-        }
+    /// What the Controller of a seat speaks TLS with.
+    fn tls(&self, seat: Seat) -> Option<Arc<Tls>> {
+        let tls = match seat {
+            Seat::Primary | Seat::Twin => self.tls.as_ref(),
+            Seat::Second => self.second_tls.as_ref(),
+        };
+        tls.map(ControllerTls::tls)
     }
 
     fn happen(&self, seat: Seat, what: What) {
@@ -319,10 +333,11 @@ impl Peer for Sockets {
         let Reach::Listen(listen) = &self.shared.reach else {
             return None;
         };
+        let address = self.shared.doors.get(&seat)?;
         Some(Address {
-            host: listen.address.ip().to_string(),
-            port: listen.address.port(),
-            path: self.shared.path(seat)?,
+            host: address.ip().to_string(),
+            port: address.port(),
+            path: listen.path.clone(),
             encryption: listen.tls,
         })
     }

@@ -36,7 +36,7 @@ fn another_certificate(bench: &mut Bench) -> Done {
     let row = certificate_row(bench)?;
     bench.undo({
         let delete = operate(&format!("{row}Delete()"), "", &BTreeMap::new());
-        move |bench| bench.operate(delete).map(drop)
+        move |bench| bench.operate(delete.clone()).map(drop)
     });
     bench.step("Make it a credential of ours, and connect with it");
     let credential = format!("{}Credential", bench.controller_path());

@@ -36,6 +36,10 @@ enum What {
     /// List the tests: ID, level, transport, title, and of which Agents they are asked
     List(List),
     /// Run tests against one Agent that knows us as a Controller with full access
+    ///
+    /// The Agent has to know the endpoint ID of --as as a Controller with full access. Some tests add a second Controller,
+    /// whose endpoint ID ends with -2. Tests delete Subscriptions, change their own Controller's row and restart the Agent: do
+    /// not use one that somebody needs. docs/conformance.md tells more.
     Run(Box<Run>),
 }
 
@@ -49,9 +53,6 @@ struct List {
     json: bool,
 }
 
-/// The Agent has to know --as as a Controller with full access. Some tests add a second Controller, whose
-/// endpoint ID ends with -2. Tests delete Subscriptions, change their own Controller's row and restart the Agent: do
-/// not use one that somebody needs.
 #[derive(Args, Debug)]
 struct Run {
     /// Start the Agent by this command of the shell, and again whenever a test needs it; {controller} in it stands
@@ -59,7 +60,7 @@ struct Run {
     /// restarts is the command's business
     #[arg(long, value_name = "COMMAND")]
     spawn: Option<String>,
-    /// Wait here for the Agent to dial in: ws://HOST:PORT/PATH or wss://…; the second Controller is at PATH-2
+    /// Wait here for the Agent to dial in: ws://HOST:PORT/PATH or wss://…; the second Controller is at the next port
     /// [default with --spawn alone: ws://127.0.0.1/usp at a port that is free]
     #[arg(long, value_name = "URL", conflicts_with = "agent")]
     listen: Option<Target>,
@@ -139,18 +140,21 @@ impl Run {
             Some(path) => Profile::read(path).map_err(Failure::usage)?,
         };
         let reach = self.reach()?;
-        let tls = self.tls(&reach)?;
+        let second = format!("{}-2", self.own);
+        let second = EndpointId::parse(&second).map_err(Failure::usage)?;
+        let tls = self.tls(&reach, &self.own)?;
+        let second_tls = self.tls(&reach, &second)?;
         if let Some(folder) = &self.report {
             std::fs::create_dir_all(folder)
                 .map_err(|error| Failure::local(format_args!("{}: {error}", folder.display())))?;
         }
         let stop = Arc::new(AtomicBool::new(false));
-        let second = format!("{}-2", self.own);
         let setup = Setup {
             reach,
             primary: self.own.clone(),
-            second: EndpointId::parse(&second).map_err(Failure::usage)?,
+            second,
             tls,
+            second_tls,
             spawn: self.spawn.clone().map(|command| Spawn {
                 command,
                 log: self.report.as_ref().map(|folder| folder.join("agent.log")),
@@ -194,7 +198,7 @@ impl Run {
         }))
     }
 
-    fn tls(&self, reach: &Reach) -> Result<Option<ControllerTls>, Failure> {
+    fn tls(&self, reach: &Reach, own: &EndpointId) -> Result<Option<ControllerTls>, Failure> {
         let is_wanted = match reach {
             Reach::Dial(target) => target.tls,
             Reach::Listen(listen) => listen.tls,
@@ -202,7 +206,7 @@ impl Run {
         if !is_wanted {
             return Ok(None);
         }
-        let files = self.tls.clone().or_kept(&self.own)?;
+        let files = self.tls.clone().or_kept(own)?;
         ControllerTls::open(files).map(Some).map_err(Failure::local)
     }
 

@@ -52,7 +52,6 @@ fn on_request(bench: &mut Bench) -> Done {
 fn not_complete(bench: &mut Bench) -> Done {
     needs_both(bench)?;
     let us = bench.controller_path();
-    restored(bench, COMPLETE)?;
     requested(bench, "test101")?;
     bench.step("See that it is not complete");
     bench.expect_values(&us, &[(COMPLETE, "false")])?;
@@ -64,7 +63,6 @@ fn not_complete(bench: &mut Bench) -> Done {
 fn again_until_complete(bench: &mut Bench) -> Done {
     needs_both(bench)?;
     let us = bench.controller_path();
-    restored(bench, COMPLETE)?;
     bench.step("Have it sent again after a minute, as long as it is not complete");
     bench.changed(&format!("{us}{RESTART_TIME}"), "60")?;
     let first = requested(bench, "test102")?;
@@ -83,7 +81,6 @@ fn again_until_complete(bench: &mut Bench) -> Done {
 fn once(bench: &mut Bench) -> Done {
     needs_both(bench)?;
     let us = bench.controller_path();
-    restored(bench, COMPLETE)?;
     bench.step("Do not have it sent again");
     bench.changed(&format!("{us}{RESTART_TIME}"), "0")?;
     requested(bench, "test103")?;
@@ -95,6 +92,7 @@ fn once(bench: &mut Bench) -> Done {
 fn requested(bench: &mut Bench, key: &str) -> Result<Notified, Stop> {
     let command = format!("{}SendOnBoardRequest()", bench.controller_path());
     bench.needs(&command)?;
+    settled(bench)?;
     bench.step("Ask for an OnBoardRequest");
     bench.operate_unanswered(operate(&command, key, &Default::default()))?;
     bench.await_notify(Kind::OnBoardRequest, "", NOTIFY_PATIENCE)
@@ -106,10 +104,23 @@ fn needs_both(bench: &Bench) -> Done {
     bench.needs(&format!("{us}{RESTART_TIME}"))
 }
 
-/// What the parameter of our row is, it will be again.
-fn restored(bench: &mut Bench, name: &str) -> Done {
-    let path = format!("{}{name}", bench.controller_path());
-    let before = bench.value(&path)?;
-    bench.undo(move |bench| bench.write(&path, &before));
+/// We have taken the Agent on board, and it wants nothing any more. It does so again when the test ends: as long
+/// as it is not on board, an Agent asks of its own accord.
+fn settled(bench: &mut Bench) -> Done {
+    let path = format!("{}{COMPLETE}", bench.controller_path());
+    if !bench.features().has(&path) {
+        return Ok(());
+    }
+    bench.step("Say that the Agent is on board, and let it settle");
+    bench.undo({
+        let path = path.clone();
+        move |bench| bench.write(&path, "true")
+    });
+    bench.write(&path, "true")?;
+    bench.pass(Duration::from_secs(1));
+    while bench
+        .notified(Kind::OnBoardRequest, "", Duration::ZERO)
+        .is_some()
+    {}
     Ok(())
 }
