@@ -83,7 +83,7 @@ fn our_agent_conforms_where_it_dials() {
     );
     let ran = ran(&mut suite(folder.path(), &["--spawn", &agent]));
     // Without TLS, and with an Agent that dials.
-    passed(ran, folder.path(), &["2.9", "4.1", "7.2", "7.9"]);
+    passed(ran, folder.path(), &["2.9", "4.1", "7.2", "7.9", "9.2"]);
 }
 
 /// The suite dials the Agent.
@@ -99,7 +99,53 @@ fn our_agent_conforms_where_it_listens() {
     agent.arg(folder.path().join("agent"));
     let _agent = Program::start(&mut agent, folder.path().join("agent.log"));
     let ran = ran(&mut suite(folder.path(), &["--agent", &url]));
-    passed(ran, folder.path(), &["2.9", "4.1", "7.8", "7.9"]);
+    passed(ran, folder.path(), &["2.9", "4.1", "7.8", "7.9", "9.2"]);
+}
+
+/// The Agent dials the suite over TLS, with certificates on both ends.
+///
+/// Proves: TP-469 4.1, TP-469 7.9, TP-469 9.2
+#[test]
+fn our_agent_conforms_over_tls() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let certs = folder.path().join("certs");
+    let make = |arguments: &[&str]| {
+        let mut command = usphere();
+        command.arg("certs").args(arguments).arg("--dir");
+        ran(command.arg(&certs)).ended(0);
+    };
+    make(&["ca"]);
+    let ids = [
+        "self::usphere-conformance",
+        "self::usphere-conformance-2",
+        "self::agent",
+    ];
+    make(&[&["issue", "--dns", "127.0.0.1"], &ids[..]].concat());
+    let file = |name: &str| certs.join(name).display().to_string();
+    let agent = format!(
+        "exec {} agent --data {} --endpoint-id self::agent --controller {{controller}}={{url}} \
+         --tls-cert {} --tls-key {} --tls-ca {}",
+        env!("CARGO_BIN_EXE_usphere"),
+        folder.path().join("agent").display(),
+        file("self__agent.pem"),
+        file("self__agent.key"),
+        file("ca.pem"),
+    );
+    let url = format!("wss://127.0.0.1:{}/usp", free_port());
+    let mut run = usphere();
+    run.args([
+        "conformance",
+        "run",
+        "--json",
+        "--only",
+        "1.1,2.11-2.18,4.1,7.9,9.2,9.9",
+    ]);
+    run.args(["--listen", &url, "--spawn", &agent, "--certs"])
+        .arg(&certs);
+    let report = ran(&mut run).ended(0).json();
+    let tests = report["tests"].as_array().expect("a list").iter();
+    let others: Vec<&Value> = tests.filter(|test| test["result"] != "passed").collect();
+    assert!(others.is_empty(), "{others:#?}");
 }
 
 /// What a new user may get wrong is said.

@@ -20,7 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use usphere_mtp::tls::{Issued, Term, Tls};
+use usphere_mtp::tls::{Holder, Issued, Term, Tls};
 use usphere_mtp::websocket::Target;
 use usphere_proto::EndpointId;
 use usphere_runtime::ControllerTls;
@@ -470,7 +470,17 @@ impl WebSocket for Sockets {
             not_before: now - MADE_SECONDS,
             not_after: now + MADE_SECONDS,
         };
-        let made = Issued::self_signed(&self.shared.primary, term);
+        let id = &self.shared.primary;
+        let addresses = match &self.shared.reach {
+            Reach::Dial(_) => Vec::new(),
+            Reach::Listen(listen) => vec![listen.address.ip()],
+        };
+        let holder = Holder {
+            endpoints: vec![id.clone()],
+            addresses,
+            ..Holder::default()
+        };
+        let made = Issued::self_signed_by(id, &holder, term);
         let made = made.map_err(|error| Trouble::Impossible(error.to_string()))?;
         let certificate = made.certificate.clone();
         self.made = Some(made);

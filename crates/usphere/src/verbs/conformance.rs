@@ -16,9 +16,9 @@ use usphere_conformance::tests::{Standing, standing};
 use usphere_conformance::{Level, Outcome, Profile, Progress, Report, Verdict};
 use usphere_mtp::websocket::Target;
 use usphere_proto::EndpointId;
-use usphere_runtime::ControllerTls;
+use usphere_runtime::{ControllerTls, TlsFiles};
 
-use super::block_on;
+use super::{block_on, certs};
 use crate::defaults::{CONFORMANCE_ID, CONFORMANCE_PATH};
 use crate::failure::{Exit, Failure};
 use crate::print;
@@ -82,6 +82,10 @@ struct Run {
     /// Who we are to that Agent
     #[arg(long = "as", value_name = "ENDPOINT-ID", default_value = CONFORMANCE_ID)]
     own: EndpointId,
+    /// A folder of `usphere certs` with a certificate for us and one for the second Controller. For wss://, instead of
+    /// --tls-cert, --tls-key and --tls-ca, which are the same for both
+    #[arg(long, value_name = "DIR", help_heading = "TLS (wss://)", conflicts_with_all = ["certificate", "key", "authorities"])]
+    certs: Option<PathBuf>,
     #[command(flatten)]
     tls: TlsOptions,
 }
@@ -206,7 +210,17 @@ impl Run {
         if !is_wanted {
             return Ok(None);
         }
-        let files = self.tls.clone().or_kept(own)?;
+        let files = match &self.certs {
+            None => self.tls.clone().or_kept(own)?,
+            Some(folder) => {
+                let (certificate, key) = certs::files(folder, own);
+                TlsFiles {
+                    certificate,
+                    key,
+                    authorities: certs::ca_certificate(folder),
+                }
+            }
+        };
         ControllerTls::open(files).map(Some).map_err(Failure::local)
     }
 

@@ -45,7 +45,9 @@ fn untrusted(bench: &mut Bench) -> Done {
     bench.step("Connect as a Controller that the Agent does not know, and ask it something");
     bench.meet_as_stranger()?;
     bench.speak_as(Seat::Second);
-    bench.get(&[ENDPOINT_ID])?;
+    let (record, _) = bench.record_of(question())?;
+    bench.send_record(Seat::Second, &record)?;
+    bench.pass(bench.profile().silence());
     bench.speak_as(Seat::Primary);
     bench.step("Read the row that the Agent has made for it");
     let values = bench.values(CONTROLLERS)?;
