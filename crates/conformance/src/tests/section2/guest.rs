@@ -32,7 +32,10 @@ impl Guest {
         let role = bench.added(role)?;
         give(bench, &role, "Device.", ALL)?;
         let path = bench.introduce_second_as(&role)?.path;
-        bench.connect(Seat::Second)?;
+        // Some Agents find out only by a Message which Roles they give somebody.
+        bench.speak_as(Seat::Second);
+        bench.supported_protocol()?.response()?;
+        bench.speak_as(Seat::Primary);
         let inherited = inherited(bench, &path)?;
         let others = inherited.into_iter().filter(|other| *other != role);
         let roles = [role.clone()].into_iter().chain(others).collect();
