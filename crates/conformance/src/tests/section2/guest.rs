@@ -2,9 +2,11 @@
 //!
 //! So the first Controller keeps its own rights, and can clean up whatever a test has forbidden.
 
-use crate::bench::{Bench, Settings, create};
+use crate::bench::{Bench, FoundResult, Settings, create};
 use crate::peer::Seat;
 use crate::stop::{Done, Stop};
+use crate::tests::common::ENDPOINT_ID;
+use usphere_proto::msg::GetResp;
 
 /// The table of Roles.
 pub(super) const ROLES: &str = "Device.LocalAgent.ControllerTrust.Role.";
@@ -30,13 +32,25 @@ impl Guest {
         let name = format!("Conformance-{}", bench.fresh());
         let role = create(ROLES).must("Enable", "true").must("Name", &name);
         let role = bench.added(role)?;
-        give(bench, &role, "Device.", ALL)?;
         let path = bench.introduce_second_as(&role)?.path;
+        bench.connect(Seat::Second)?;
         // Some Agents find out only by a Message which Roles they give somebody.
         bench.speak_as(Seat::Second);
-        bench.supported_protocol()?.response()?;
+        let read = bench.get(&[ENDPOINT_ID])?.either();
         bench.speak_as(Seat::Primary);
         let inherited = inherited(bench, &path)?;
+        let values = |response: GetResp| {
+            response
+                .req_path_results
+                .iter()
+                .any(|one| !one.values().is_empty())
+        };
+        if inherited.is_empty() && read.is_ok_and(values) {
+            return Err(Stop::not_runnable(
+                "the Agent gives the second Controller rights beside those of its Role, and its InheritedRole does not say by which Role",
+            ));
+        }
+        give(bench, &role, "Device.", ALL)?;
         let others = inherited.into_iter().filter(|other| *other != role);
         let roles = [role.clone()].into_iter().chain(others).collect();
         bench.speak_as(Seat::Second);
