@@ -41,6 +41,12 @@ pub const CERTIFICATE_DAYS: u32 = 730;
 /// Who a verb is to an Agent that it asks without a server.
 pub const CONTROLLER_ID: &str = "self::usphere-cli";
 
+/// Who the Controller of the conformance suite is; the second one's endpoint ID ends with `-2`.
+pub const CONFORMANCE_ID: &str = "self::usphere-conformance";
+
+/// Where an Agent that the conformance suite starts dials it, at a port that is free.
+pub const CONFORMANCE_PATH: &str = "/usp";
+
 /// What the endpoint IDs of simulated devices begin with.
 pub const SIM_PREFIX: &str = "os::012345-SIM";
 

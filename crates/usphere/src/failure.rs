@@ -48,7 +48,7 @@ impl Exit {
         match self {
             Self::Done => "all that was asked for was done",
             Self::Refused => {
-                "the device refused, wholly or in part (an `--optional` parameter that failed counts); or what was to be decoded is broken"
+                "the device refused, wholly or in part (an `--optional` parameter that failed counts); or what was to be decoded is broken; or a conformance test failed"
             }
             Self::Usage => {
                 "the command line, a configuration file or an environment variable is wrong; nothing was asked of anybody"

@@ -17,7 +17,7 @@ const SUBSCRIPTION: &str = "Device.LocalAgent.Subscription.{i}.";
 /// Checks a value that a parameter is to get, where it is one of a Subscription.
 ///
 /// # Errors
-/// [`FaultKind::NotWritable`] for a ReferenceList that is there already, [`FaultKind::ValueInvalid`] for
+/// [`FaultKind::NotWritable`] for an ID or a ReferenceList that is there already, [`FaultKind::ValueInvalid`] for
 /// what makes no sense.
 pub(crate) fn check(
     transaction: &mut Transaction<'_>,
@@ -34,12 +34,18 @@ pub(crate) fn check(
             let references = transaction.text(object, "ReferenceList").to_owned();
             references_fit(transaction, &references, Kind::parse(value))
         }
+        // A key that is not functional. (R-KEY.1)
+        "ID" => {
+            let before = transaction.text(object, "ID");
+            if !before.is_empty() && before != value {
+                return Err(unchangeable(transaction, object, "ID"));
+            }
+            Ok(())
+        }
         "ReferenceList" => {
             let before = transaction.text(object, "ReferenceList");
             if !before.is_empty() && !list::items(before).eq(list::items(value)) {
-                let path = format!("{}ReferenceList", transaction.path(object));
-                let text = "it cannot be changed: delete the Subscription and add another";
-                return Err(Fault::new(FaultKind::NotWritable, path, text));
+                return Err(unchangeable(transaction, object, "ReferenceList"));
             }
             let kind = Kind::parse(transaction.text(object, "NotifType"));
             references_fit(transaction, value, kind)
@@ -54,6 +60,12 @@ pub(crate) fn check(
         let path = format!("{}{name}", transaction.path(object));
         Fault::new(FaultKind::ValueInvalid, path, text)
     })
+}
+
+fn unchangeable(transaction: &Transaction<'_>, object: ObjectId, name: &str) -> Fault {
+    let path = format!("{}{name}", transaction.path(object));
+    let text = "it cannot be changed: delete the Subscription and add another";
+    Fault::new(FaultKind::NotWritable, path, text)
 }
 
 /// Completes a new row with what only the Agent knows.

@@ -133,11 +133,24 @@ impl Issued {
     /// # Errors
     /// [`IdentityError`] when the Endpoint ID cannot stand in a certificate.
     pub fn self_signed(id: &EndpointId, term: Term) -> Result<Self, IdentityError> {
-        let mut params = params(id.as_str(), term)?;
-        params.subject_alt_names = alternative_names(&Holder {
+        let holder = Holder {
             endpoints: vec![id.clone()],
             ..Holder::default()
-        })?;
+        };
+        Self::self_signed_by(id, &holder, term)
+    }
+
+    /// As [`Self::self_signed`], for an Endpoint that is reached where `holder` says.
+    ///
+    /// # Errors
+    /// [`IdentityError`] when something cannot stand in a certificate.
+    pub fn self_signed_by(
+        id: &EndpointId,
+        holder: &Holder,
+        term: Term,
+    ) -> Result<Self, IdentityError> {
+        let mut params = params(id.as_str(), term)?;
+        params.subject_alt_names = alternative_names(holder)?;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![
             ExtendedKeyUsagePurpose::ServerAuth,

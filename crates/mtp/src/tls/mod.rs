@@ -23,7 +23,7 @@ use rustls::pki_types::ServerName;
 use rustls::server::{NoServerSessionStorage, ProducesTickets};
 use rustls::sign::SingleCertAndKey;
 use rustls::{ClientConfig, CommonState, ServerConfig};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
@@ -163,6 +163,35 @@ impl Tls {
                 Err(Unwelcome { error, claimed })
             }
         }
+    }
+
+    /// The client's handshake on a socket, for testers who speak something else on it than links do.
+    ///
+    /// # Errors
+    /// There is no TLS with the peer.
+    pub async fn connect_bare(
+        &self,
+        stream: TcpStream,
+        host: &str,
+        endpoint_id: Option<&EndpointId>,
+    ) -> Result<impl AsyncRead + AsyncWrite + Send + Unpin + use<>, TlsError> {
+        let connecting = self.connect(Metered::new(stream), host, endpoint_id);
+        connecting.await.map(|(stream, _)| stream)
+    }
+
+    /// The server's handshake on a socket, for testers who speak something else on it than links do. The
+    /// time it may take is the caller's to bound.
+    ///
+    /// # Errors
+    /// There is no TLS with the peer.
+    pub async fn accept_bare(
+        &self,
+        stream: TcpStream,
+    ) -> Result<impl AsyncRead + AsyncWrite + Send + Unpin + use<>, TlsError> {
+        let accepted = self.accept(Metered::new(stream)).await;
+        accepted
+            .map(|(stream, _)| stream)
+            .map_err(|unwelcome| unwelcome.error)
     }
 
     fn state(&self) -> Arc<State> {

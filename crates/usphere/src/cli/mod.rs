@@ -85,6 +85,8 @@ enum Verb {
     Service(verbs::service::Options),
     /// Simulate many devices, to see how a server bears them
     Sim(verbs::sim::Options),
+    /// Test an Agent against TP-469, the test plan that USP Agents are certified by
+    Conformance(verbs::conformance::Options),
 }
 
 pub(crate) fn run() -> ExitCode {
@@ -123,6 +125,7 @@ impl Verb {
             Self::Backup(options) => options.run(),
             Self::Audit(options) => options.run(),
             Self::Certs(options) => options.run(),
+            Self::Conformance(options) => options.run(),
             Self::Decode(options) => options.run(),
             Self::Delete(options) => options.run(),
             Self::Devices(options) => options.run(),

@@ -4,6 +4,7 @@ pub(crate) mod add;
 mod assignment;
 pub(crate) mod audit;
 pub(crate) mod certs;
+pub(crate) mod conformance;
 pub(crate) mod decode;
 pub(crate) mod delete;
 pub(crate) mod devices;

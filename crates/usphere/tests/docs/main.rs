@@ -59,6 +59,9 @@ const COMMANDS: &[&[&str]] = &[
     &["service"],
     &["sim"],
     &["sim", "usp"],
+    &["conformance"],
+    &["conformance", "list"],
+    &["conformance", "run"],
 ];
 
 #[test]

@@ -138,6 +138,24 @@ pub(crate) fn all() -> String {
         simulated(),
     );
     section(
+        "conformance list --json",
+        "`level` is `mandatory`, `conditional`, `deprecated` or `placeholder`; `mtp` is `null` where any will do; `missing` says why a test cannot be run yet, and is `null` where it can.",
+        json!([json!({
+            "id": "1.10",
+            "title": "Add message with unique key addressing in path",
+            "section": "1 Messages and Path Names",
+            "level": "conditional",
+            "condition": "Product supports at least one nested multi-instance object",
+            "mtp": null,
+            "missing": null,
+        })]),
+    );
+    section(
+        "conformance run --json, report.json",
+        "`result` is `passed`, `failed`, `not-applicable` or `not-runnable`, with a `reason` for all but the first. `direction` is `sent`, `came` or `note`; times are in seconds since the test began. `profile` is as in conformance.md.",
+        conformance(),
+    );
+    section(
         "what the device refused whole",
         "With `--json` any verb on a device prints this to stdout when nothing came of it; `error` is one of `disconnected`, `invalid_answer`, `not_connected`, `overloaded`, `refused`, `timed_out`, `unsupported`.",
         json(refused()),
@@ -576,5 +594,37 @@ fn refused() -> OperationError {
             parameter: "Device.X.1.Port".into(),
             ..parameter_failure()
         }],
+    })
+}
+
+fn conformance() -> Value {
+    json!({
+        "plan": "TP-469 1.4.0",
+        "agent": "os::012345-6789AB",
+        "software": "2.1",
+        "versions": "1.3,1.4",
+        "way": "WebSocket, which the Agent dials at ws://127.0.0.1:9001/usp",
+        "summary": { "passed": 0, "failed": 1, "not-applicable": 0, "not-runnable": 0 },
+        "profile": {},
+        "tests": [{
+            "id": "1.41",
+            "title": "Get message with invalid parameter",
+            "result": "failed",
+            "reason": "Device.LocalAgent.InvalidParameter: an error was expected, none came",
+            "section": "1 Messages and Path Names",
+            "level": "mandatory",
+            "condition": "",
+            "seconds": 0.004,
+            "steps": [{
+                "text": "Get a parameter that there is not",
+                "at": 0.0,
+                "exchanges": [{
+                    "at": 0.0,
+                    "direction": "sent",
+                    "title": "Get",
+                    "text": "Record\n  version: \"1.4\"\n"
+                }]
+            }]
+        }]
     })
 }

@@ -197,6 +197,25 @@ fn a_reference_list_is_given_once_and_fits() {
     }
 }
 
+/// The ID belongs to a unique key that is not functional: given or made, it stays.
+///
+/// Proves: R-KEY.1, TP-469 1.96
+#[test]
+fn an_id_is_given_once() {
+    let mut live = Scene::new().controller("a").agent();
+    live.connect("a");
+    let given = subscribe(&mut live, "a", &[("ID", "add96")]);
+    let made = subscribe(&mut live, "a", &[]);
+    for row in [given, made] {
+        let path = format!("{row}ID");
+        let id = live.value("a", &path);
+        live.response("a", set(&row, &[("ID", &id)]));
+        let error = live.error("a", set(&row, &[("ID", "add96-NEW")]));
+        assert_eq!(error.param_errs[0].err_code, 7013, "{error:?}");
+        assert_eq!(live.value("a", &path), id);
+    }
+}
+
 /// A ReferenceList has 64 entries at the most.
 #[test]
 fn a_reference_list_is_bounded() {

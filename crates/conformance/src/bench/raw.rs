@@ -1,0 +1,80 @@
+//! Records as they are, right or wrong.
+
+use bytes::Bytes;
+use usphere_proto::msg::RequestType;
+use usphere_proto::{Msg, Record};
+
+use super::link::{title_of, type_name};
+use super::{Bench, Said};
+use crate::limits::DECODING;
+use crate::peer::Seat;
+use crate::stop::{Done, Stop};
+use crate::transcript::Direction;
+
+impl Bench {
+    /// The Record by which the Controller asks for something: right in all, for a test to spoil. With it the
+    /// msg_id of the request.
+    ///
+    /// # Errors
+    /// The Agent has not said who it is.
+    pub fn record_of(&mut self, request: impl Into<RequestType>) -> Result<(Record, String), Stop> {
+        let msg_id = format!("conformance-{}", self.fresh());
+        let own = self.endpoint_id(self.speaker);
+        let payload = Msg::request(msg_id.clone(), request).into_payload();
+        Ok((Record::no_session(&self.agent()?, &own, payload), msg_id))
+    }
+
+    /// Sends a Record as it is.
+    ///
+    /// # Errors
+    /// There is no link.
+    pub fn send_record(&mut self, seat: Seat, record: &Record) -> Done {
+        let payload = record.payload().cloned();
+        let msg = payload.and_then(|payload| Msg::decode_bounded(payload, &DECODING).ok());
+        let title = match msg {
+            Some(msg) => title_of(&msg),
+            None => format!("Record: {}", type_name(record)),
+        };
+        let now = self.now();
+        self.transcript
+            .add(Direction::Sent, title, || record.to_text(), now);
+        self.put(seat, record.to_bytes())
+    }
+
+    /// Sends bytes as one message, whatever they are.
+    ///
+    /// # Errors
+    /// There is no link.
+    pub fn send_bytes(&mut self, seat: Seat, bytes: &[u8]) -> Done {
+        let now = self.now();
+        let title = format!("{} bytes that are no Record", bytes.len());
+        let text = || format!("{bytes:02x?}");
+        self.transcript.add(Direction::Sent, title, text, now);
+        self.put(seat, Bytes::copy_from_slice(bytes))
+    }
+
+    fn put(&mut self, seat: Seat, bytes: Bytes) -> Done {
+        self.peer
+            .send(seat, bytes)
+            .map_err(|trouble| Stop::failed(format_args!("nothing could be sent: {trouble}")))
+    }
+
+    /// The answer to the request with this msg_id must not come.
+    ///
+    /// # Errors
+    /// It came.
+    pub fn expect_no_answer(&mut self, msg_id: &str) -> Done {
+        let until = self.until(self.profile.silence());
+        let seat = self.speaker;
+        let answer = self.find(seat, until, |heard| match &heard.said {
+            Said::Message(message) if message.1.msg_id() == msg_id => Some(title_of(&message.1)),
+            _ => None,
+        });
+        match answer {
+            None => Ok(()),
+            Some(answer) => Err(Stop::Failed(format!(
+                "this must not be answered, and {answer} came"
+            ))),
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! A second Controller.
+
+use super::{AllowPartial, Bench, CONTROLLERS, Settings, create, update};
+use crate::peer::Seat;
+use crate::stop::{Done, Stop};
+
+/// A second Controller that the Agent knows.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SecondController {
+    /// The path of its row.
+    pub path: String,
+}
+
+impl Bench {
+    /// Has the Agent know a second Controller with the same role as ours, until the test ends. It has no link
+    /// yet: [`Bench::connect`] waits for it.
+    ///
+    /// # Errors
+    /// The Agent does not take it; the test does not apply where no Controllers can be added.
+    pub fn introduce_second(&mut self) -> Result<SecondController, Stop> {
+        let role = self.value(&format!("{}AssignedRole", self.controller_path()))?;
+        self.introduce_second_as(&role)
+    }
+
+    /// As [`Bench::introduce_second`], with these roles.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn introduce_second_as(&mut self, roles: &str) -> Result<SecondController, Stop> {
+        self.needs_addable(CONTROLLERS)?;
+        let id = self.endpoint_id(Seat::Second);
+        self.forget_second()?;
+        let row = create(CONTROLLERS)
+            .must("EndpointID", id.as_str())
+            .must("AssignedRole", roles)
+            .must("Enable", "true");
+        let path = self.added(row)?;
+        // Opened before the Agent dials.
+        let opened = self.peer.connect(Seat::Second);
+        if let Some(address) = self.peer.address(Seat::Second) {
+            opened.map_err(Stop::not_runnable)?;
+            let host = self.profile.host.clone().unwrap_or(address.host);
+            let table = format!("{path}MTP.");
+            let mtp = self.added(create(&table).must("Protocol", "WebSocket"))?;
+            let reached = update(&format!("{mtp}WebSocket."))
+                .must("Host", &host)
+                .must("Port", &address.port.to_string())
+                .must("Path", &address.path)
+                .must("EnableEncryption", &address.encryption.to_string());
+            self.set(AllowPartial::No, [reached])?.response()?;
+            self.write(&format!("{mtp}Enable"), "true")?;
+        }
+        Ok(SecondController { path })
+    }
+
+    /// As [`Bench::introduce_second`]; it is connected when this returns.
+    ///
+    /// # Errors
+    /// As there, or the Agent does not connect.
+    pub fn meet_second(&mut self) -> Result<SecondController, Stop> {
+        let second = self.introduce_second()?;
+        self.connect(Seat::Second)?;
+        Ok(second)
+    }
+
+    /// The second Controller gets a link although the Agent does not know it.
+    ///
+    /// # Errors
+    /// An Agent that dials us meets nobody whom it does not know; one that we dial may not want to.
+    pub fn meet_as_stranger(&mut self) -> Done {
+        self.forget_second()?;
+        if self.peer.address(Seat::Second).is_some() {
+            let reason = "the Agent dials us, and so meets no Controller that it does not know; --agent dials an Agent that listens";
+            return Err(Stop::not_runnable(reason));
+        }
+        self.undo(|bench| {
+            bench.drop_link(Seat::Second);
+            Ok(())
+        });
+        if self.try_to_connect(Seat::Second)? {
+            self.pass(self.profile.silence());
+        }
+        match self.is_connected(Seat::Second) {
+            true => Ok(()),
+            false => Err(Stop::not_runnable(
+                "the Agent does not let a Controller in that it does not know; over wss, and where it allows TOFU, it may",
+            )),
+        }
+    }
+
+    /// Deletes what an earlier test may have left.
+    fn forget_second(&mut self) -> Done {
+        let id = self.endpoint_id(Seat::Second);
+        let path = format!("{CONTROLLERS}[EndpointID==\"{id}\"].");
+        self.delete_quietly(&path)
+    }
+}

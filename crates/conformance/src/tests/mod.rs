@@ -1,0 +1,116 @@
+//! The tests themselves, and how one is written.
+//!
+//! Each test of the plan is one function, `fn(&mut Bench) -> Done`, in the file of its section and Message. It is
+//! registered by a line of the `TESTS` of that file; title, level and condition come from the catalogue
+//! (`docs/tp469.tsv`). A test
+//!
+//! - begins with what it needs of the Agent: [`Bench::needs`] and its relatives end it as *not applicable*;
+//! - says each step in a few words of our own ([`Bench::step`]), never in those of the plan;
+//! - asks by typed requests ([`Bench::add`], [`Bench::get`], …), whose [`Answer`](crate::bench::Answer) is told to
+//!   be a response or an Error, which also checks that the error code is an appropriate one;
+//! - looks at what came by the helpers of [`crate::bench`] (`only`, `equal`, `created`, `found`, …), which say
+//!   what was expected and what came: no `if` without a reason in words;
+//! - sets up by [`Bench::added`] and [`Bench::changed`], which undo themselves when the test ends, and
+//!   registers whatever else is to be undone with [`Bench::undo`] *before* it does it;
+//! - waits by [`Bench::pass`], [`Bench::await_notify`] and [`Bench::expect_silence`], never by sleeping, so that
+//!   it takes no time in virtual time;
+//! - ends with [`Stop::NotRunnable`](crate::Stop) where the bench lacks what it takes, such as a real WebSocket;
+//! - relies on no other test, and on no order.
+//!
+//! What the plan lets a tester choose (a parameter, a command, a table) comes from the
+//! [`Profile`](crate::Profile). What holds for all that an Agent says is checked of every Message by itself
+//! (`universal`). A test that is not written yet stands in [`standing`] with its reason.
+
+mod common;
+mod section1;
+mod section2;
+mod section3;
+mod section4;
+mod section7;
+mod section9;
+
+use crate::bench::Bench;
+use crate::catalogue::TestId;
+use crate::stop::Done;
+
+/// What a test does.
+pub type Procedure = fn(&mut Bench) -> Done;
+
+/// A test that can be run.
+#[derive(Clone, Copy, Debug)]
+pub struct Test {
+    /// What the plan calls it.
+    pub id: TestId,
+    /// What it does.
+    pub run: Procedure,
+}
+
+/// How far a test is.
+#[derive(Clone, Copy, Debug)]
+pub enum Standing {
+    /// It is not written, or lacks what would carry it.
+    NotYet {
+        /// An Agent that lacks one of these is not asked anyway.
+        needs: &'static [&'static str],
+        /// What is missing.
+        reason: &'static str,
+    },
+    /// It can be run.
+    Run(Procedure),
+}
+
+/// How far the test is. Deprecated tests and placeholders have no procedure and need none.
+pub fn standing(id: TestId) -> Standing {
+    let registered = all().find(|test| test.id == id);
+    registered.map_or_else(|| missing(id), |test| Standing::Run(test.run))
+}
+
+/// Every test that can be run.
+pub fn all() -> impl Iterator<Item = &'static Test> {
+    let sections = [
+        section1::TESTS,
+        section2::TESTS,
+        section3::TESTS,
+        section4::TESTS,
+        section7::TESTS,
+        section9::TESTS,
+    ];
+    let files = sections.into_iter().flatten().copied();
+    files.flatten()
+}
+
+const FIRMWARE: &str = "Device.DeviceInfo.FirmwareImage.{i}.Download()";
+
+/// Why a test cannot be run yet.
+fn missing(id: TestId) -> Standing {
+    let (needs, reason): (&[&str], &str) = match (id.section, id.number) {
+        (2, 6..=8) | (3, 2..=15) => (
+            &["Device.LocalAgent.Controller.{i}.E2ESession."],
+            "this suite has no session contexts yet",
+        ),
+        (6, _) => (&[], "this suite does not speak STOMP yet"),
+        (8, _) => (&[], "this suite does not listen to DHCP, DNS and mDNS yet"),
+        (9, 3..=8) => (&[FIRMWARE], "this suite has no firmware images to give yet"),
+        (9, 10) => (
+            &["Device.DeviceInfo.BootFirmwareImage"],
+            "this suite has no firmware images to give yet",
+        ),
+        (10, _) => (
+            &["Device.BulkData."],
+            "this suite does not collect bulk data yet",
+        ),
+        (11, _) => (&[], "this suite does not speak MQTT yet"),
+        _ => (&[], "the test is not written yet"),
+    };
+    Standing::NotYet { needs, reason }
+}
+
+const fn test(section: u16, number: u16, run: Procedure) -> Test {
+    Test {
+        id: TestId::new(section, number),
+        run,
+    }
+}
+
+#[cfg(test)]
+mod registry;

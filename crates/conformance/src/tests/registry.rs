@@ -1,0 +1,35 @@
+//! The registry against the catalogue.
+
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::catalogue::{CATALOGUE, Level};
+
+#[test]
+fn every_registered_test_is_one_of_the_plan_and_registered_once() {
+    let mut seen = BTreeSet::new();
+    for test in all() {
+        let entry = test
+            .id
+            .entry()
+            .unwrap_or_else(|| panic!("{} is not in the plan", test.id));
+        let live = matches!(entry.level, Level::Conditional | Level::Mandatory);
+        assert!(live, "{} is {:?}", test.id, entry.level);
+        assert!(seen.insert(test.id), "{} is registered twice", test.id);
+    }
+}
+
+#[test]
+fn every_test_of_the_plan_is_registered_or_has_a_reason() {
+    let mut unwritten = Vec::new();
+    for entry in CATALOGUE.iter() {
+        let live = matches!(entry.level, Level::Conditional | Level::Mandatory);
+        if let (true, Standing::NotYet { reason, .. }) = (live, standing(entry.id)) {
+            assert!(!reason.is_empty());
+            if reason.contains("not written") {
+                unwritten.push(entry.id.to_string());
+            }
+        }
+    }
+    eprintln!("not written yet: {unwritten:?}");
+}

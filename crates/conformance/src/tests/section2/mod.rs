@@ -1,0 +1,10 @@
+//! Section 2: Authentication and access control.
+
+mod guest;
+mod identity;
+mod permissions;
+
+use super::{Test, test};
+
+/// The tests of this section.
+pub(super) const TESTS: &[&[Test]] = &[identity::TESTS, permissions::TESTS];

@@ -1,0 +1,265 @@
+//! The suite against Agents that are not as they should be: it has to notice, and to go on.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use usphere_conformance::peer::{Address, Happening, Peer, Seat, Trouble, What};
+use usphere_conformance::virtual_time::VirtualTime;
+use usphere_conformance::{Outcome, Profile, Report, Verdict, run};
+use usphere_proto::msg::{AddOutcome, MsgBody, ResponseType};
+use usphere_proto::record::RecordType;
+use usphere_proto::{EndpointId, Msg, Record};
+
+/// Changes what the Agent says.
+type Spoil = fn(&mut Msg);
+
+/// Our Agent, with a fault.
+struct Spoiled {
+    inner: VirtualTime,
+    spoil: Spoil,
+    /// It hangs when it hears this text, until it is restarted.
+    deadly: &'static str,
+    hangs: bool,
+    restarts: u32,
+    /// Whether anybody can restart it.
+    is_ours: bool,
+}
+
+impl Spoiled {
+    fn new() -> Self {
+        Self {
+            inner: VirtualTime::new().expect("the Agent starts"),
+            spoil: |_| {},
+            deadly: "never said",
+            hangs: false,
+            restarts: 0,
+            is_ours: true,
+        }
+    }
+
+    fn spoiled(&self, message: Bytes) -> Bytes {
+        let mut record = Record::decode_bounded(message, &Default::default()).expect("a Record");
+        let Some(RecordType::NoSessionContext(context)) = &mut record.record_type else {
+            return record.to_bytes();
+        };
+        let payload = context.payload.clone();
+        let mut msg = Msg::decode_bounded(payload, &Default::default()).expect("a Message");
+        (self.spoil)(&mut msg);
+        context.payload = msg.into_payload();
+        record.to_bytes()
+    }
+}
+
+impl Peer for Spoiled {
+    fn way(&self) -> String {
+        "a spoiled Agent in virtual time".to_owned()
+    }
+
+    fn endpoint_id(&self, seat: Seat) -> EndpointId {
+        self.inner.endpoint_id(seat)
+    }
+
+    fn address(&self, seat: Seat) -> Option<Address> {
+        self.inner.address(seat)
+    }
+
+    fn now(&self) -> Duration {
+        self.inner.now()
+    }
+
+    fn next(&mut self, until: Duration) -> Option<Happening> {
+        loop {
+            let mut happening = self.inner.next(until)?;
+            if self.hangs {
+                continue;
+            }
+            if let What::Message(message) = &happening.what {
+                happening.what = What::Message(self.spoiled(message.clone()));
+            }
+            return Some(happening);
+        }
+    }
+
+    fn send(&mut self, seat: Seat, message: Bytes) -> Result<(), Trouble> {
+        let said = message.windows(self.deadly.len());
+        self.hangs |= said.into_iter().any(|part| part == self.deadly.as_bytes());
+        match self.hangs {
+            true => Ok(()),
+            false => self.inner.send(seat, message),
+        }
+    }
+
+    fn connect(&mut self, seat: Seat) -> Result<(), Trouble> {
+        self.inner.connect(seat)
+    }
+
+    fn drop_link(&mut self, seat: Seat) {
+        self.inner.drop_link(seat);
+    }
+
+    fn restart(&mut self) -> Result<(), Trouble> {
+        if !self.is_ours {
+            return Err(Trouble::Impossible("it is not ours".to_owned()));
+        }
+        self.hangs = false;
+        self.restarts += 1;
+        self.inner.restart()
+    }
+
+    fn can_restart(&self) -> bool {
+        self.is_ours
+    }
+}
+
+fn report(peer: Spoiled, only: &str) -> Report {
+    let only = only.parse().expect("tests");
+    run(Box::new(peer), Profile::default(), &only, &mut ()).expect("the Agent is there")
+}
+
+fn verdicts(report: &Report) -> Vec<Verdict> {
+    report
+        .outcomes
+        .iter()
+        .map(|outcome| outcome.result)
+        .collect()
+}
+
+fn only(spoil: Spoil, id: &str) -> Outcome {
+    let peer = Spoiled {
+        spoil,
+        ..Spoiled::new()
+    };
+    report(peer, id).outcomes.remove(0)
+}
+
+/// An Agent that hangs fails the test in which it does, and is started again for the next.
+#[test]
+fn an_agent_that_hangs_fails_one_test() {
+    use Verdict::{Failed, Passed};
+    let peer = Spoiled {
+        deadly: "add52",
+        ..Spoiled::new()
+    };
+    let report = report(peer, "1.4-1.7");
+    assert_eq!(verdicts(&report), [Passed, Failed, Passed, Passed]);
+    let reason = &report.outcomes[1].reason;
+    assert!(reason.contains("not answered within"), "{reason}");
+}
+
+/// An Agent that hangs and that nobody can restart fails one test; the others say why they were not run.
+#[test]
+fn an_agent_that_is_gone_for_good_fails_one_test() {
+    use Verdict::{Failed, NotRunnable, Passed};
+    let peer = Spoiled {
+        deadly: "add52",
+        is_ours: false,
+        ..Spoiled::new()
+    };
+    let report = report(peer, "1.4-1.7");
+    assert_eq!(
+        verdicts(&report),
+        [Passed, Failed, NotRunnable, NotRunnable]
+    );
+    let reason = &report.outcomes[3].reason;
+    assert!(reason.contains("gone since 1.5"), "{reason}");
+}
+
+fn in_response(msg: &mut Msg, change: impl FnOnce(&mut ResponseType)) {
+    let body = msg.body.as_mut().and_then(|body| body.msg_body.as_mut());
+    if let Some(MsgBody::Response(response)) = body
+        && let Some(response) = &mut response.resp_type
+    {
+        change(response);
+    }
+}
+
+/// What is wrong with an answer is noticed, and said.
+#[test]
+fn wrong_answers_are_noticed() {
+    let cases: [(&str, Spoil, &str); 6] = [
+        (
+            "1.1",
+            |msg| {
+                in_response(msg, |response| {
+                    if let ResponseType::AddResp(response) = response {
+                        let status = response.created_obj_results[0].oper_status.as_mut();
+                        if let Some(AddOutcome::OperSuccess(success)) =
+                            status.and_then(|status| status.oper_status.as_mut())
+                        {
+                            success.unique_keys.remove("ID");
+                        }
+                    }
+                });
+            },
+            "unique_keys",
+        ),
+        (
+            "1.3",
+            |msg| {
+                let body = msg.body.as_mut().and_then(|body| body.msg_body.as_mut());
+                if let Some(MsgBody::Error(error)) = body {
+                    error.param_errs.clear();
+                }
+            },
+            "param_errs: 1 were expected, 0 came",
+        ),
+        (
+            "1.4",
+            |msg| {
+                let body = msg.body.as_mut().and_then(|body| body.msg_body.as_mut());
+                if let Some(MsgBody::Error(error)) = body {
+                    error.err_code = 7027;
+                }
+            },
+            "7027",
+        ),
+        (
+            "1.36",
+            |msg| {
+                in_response(msg, |response| {
+                    if let ResponseType::GetResp(response) = response {
+                        for result in &mut response.req_path_results {
+                            result.requested_path.push('x');
+                        }
+                    }
+                });
+            },
+            "requested_path",
+        ),
+        (
+            "1.44",
+            |msg| {
+                in_response(msg, |response| {
+                    if let ResponseType::SetResp(_) | ResponseType::GetInstancesResp(_) = response {
+                        return;
+                    }
+                    if let ResponseType::GetResp(response) = response {
+                        for result in &mut response.req_path_results {
+                            result.resolved_path_results.truncate(1);
+                        }
+                    }
+                });
+            },
+            "resolved_path",
+        ),
+        (
+            "1.80",
+            |msg| {
+                if msg.is_response() {
+                    msg.header.as_mut().expect("a header").msg_type = 1;
+                }
+            },
+            "universal test metrics",
+        ),
+    ];
+    for (id, spoil, expected) in cases {
+        assert_eq!(only(|_| {}, id).result, Verdict::Passed, "{id} unspoiled");
+        let outcome = only(spoil, id);
+        assert_eq!(outcome.result, Verdict::Failed, "{id}");
+        assert!(
+            outcome.reason.contains(expected),
+            "{id}: {}",
+            outcome.reason
+        );
+    }
+}

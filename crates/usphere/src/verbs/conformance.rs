@@ -1,0 +1,321 @@
+//! `usphere conformance`: the certification tests of USP Agents, listed and run.
+
+use std::io::{self, IsTerminal, Write as _};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+use usphere_conformance::catalogue::{CATALOGUE, Entry, Selection};
+use usphere_conformance::sockets::{Listen, Reach, Setup, Sockets, SocketsError, Spawn};
+use usphere_conformance::tests::{Standing, standing};
+use usphere_conformance::{Level, Outcome, Profile, Progress, Report, Verdict};
+use usphere_mtp::websocket::Target;
+use usphere_proto::EndpointId;
+use usphere_runtime::{ControllerTls, TlsFiles};
+
+use super::{block_on, certs};
+use crate::defaults::{CONFORMANCE_ID, CONFORMANCE_PATH};
+use crate::failure::{Exit, Failure};
+use crate::print;
+use crate::signals::Signals;
+use crate::tls::TlsOptions;
+
+#[derive(Args, Debug)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// List the tests: ID, level, transport, title, and of which Agents they are asked
+    List(List),
+    /// Run tests against one Agent that knows us as a Controller with full access
+    ///
+    /// The Agent has to know the endpoint ID of --as as a Controller with full access. Some tests add a second Controller,
+    /// whose endpoint ID ends with -2. Tests delete Subscriptions, change their own Controller's row and restart the Agent: do
+    /// not use one that somebody needs. docs/conformance.md tells more.
+    Run(Box<Run>),
+}
+
+#[derive(Args, Debug)]
+struct List {
+    /// Only these: IDs, ranges and sections, such as 1.1-1.20,7.*
+    #[arg(long, value_name = "TESTS")]
+    only: Option<Selection>,
+    /// Print JSON; the shapes stand in docs/cli.md
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args, Debug)]
+struct Run {
+    /// Start the Agent by this command of the shell, and again whenever a test needs it; {controller} in it stands
+    /// for our endpoint ID and {url} for the address at which the Agent is to dial us. What is kept across its
+    /// restarts is the command's business
+    #[arg(long, value_name = "COMMAND")]
+    spawn: Option<String>,
+    /// Wait here for the Agent to dial in: ws://HOST:PORT/PATH or wss://…; the second Controller is at the next port
+    /// [default with --spawn alone: ws://127.0.0.1/usp at a port that is free]
+    #[arg(long, value_name = "URL", conflicts_with = "agent")]
+    listen: Option<Target>,
+    /// Dial the Agent here: ws://HOST:PORT/PATH or wss://…
+    #[arg(long, value_name = "URL")]
+    agent: Option<Target>,
+    /// Only these tests: IDs, ranges and sections, such as 1.1-1.20,7.*
+    #[arg(long, value_name = "TESTS")]
+    only: Option<Selection>,
+    /// Write report.json, report.xml (JUnit) and report.html into this folder, and agent.log with --spawn
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
+    /// What of the Agent to use where the plan leaves a choice; see docs/conformance.md
+    #[arg(long, value_name = "FILE")]
+    profile: Option<PathBuf>,
+    /// Print the report in JSON instead of the summary; its shape stands in docs/cli.md
+    #[arg(long)]
+    json: bool,
+    /// Who we are to that Agent
+    #[arg(long = "as", value_name = "ENDPOINT-ID", default_value = CONFORMANCE_ID)]
+    own: EndpointId,
+    /// A folder of `usphere certs` with a certificate for us and one for the second Controller. For wss://, instead of
+    /// --tls-cert, --tls-key and --tls-ca, which are the same for both
+    #[arg(long, value_name = "DIR", help_heading = "TLS (wss://)", conflicts_with_all = ["certificate", "key", "authorities"])]
+    certs: Option<PathBuf>,
+    #[command(flatten)]
+    tls: TlsOptions,
+}
+
+impl Options {
+    pub(crate) fn run(self) -> Result<Exit, Failure> {
+        match self.what {
+            What::List(list) => list.run(),
+            What::Run(run) => run.run(),
+        }
+    }
+}
+
+impl List {
+    fn run(self) -> Result<Exit, Failure> {
+        let only = self.only.unwrap_or_else(Selection::all);
+        let chosen = CATALOGUE.iter().filter(|entry| only.has(entry.id));
+        if self.json {
+            let all: Vec<Value> = chosen.map(listed).collect();
+            return print::json(&all);
+        }
+        let rows = chosen.map(|entry| {
+            let level = entry.level.name().to_owned();
+            let transport = entry.transport().unwrap_or("any").to_owned();
+            let (title, condition) = (entry.title.to_owned(), entry.condition.to_owned());
+            vec![entry.id.to_string(), level, transport, title, condition]
+        });
+        print::text(&print::columns(
+            &["TEST", "LEVEL", "MTP", "TITLE", "CONDITION"],
+            rows,
+        ))
+    }
+}
+
+/// A test as JSON.
+fn listed(entry: &Entry) -> Value {
+    let missing = match (entry.level, standing(entry.id)) {
+        (Level::Deprecated | Level::Placeholder, _) | (_, Standing::Run(_)) => None,
+        (_, Standing::NotYet { reason, .. }) => Some(reason),
+    };
+    json!({
+        "id": entry.id.to_string(),
+        "title": entry.title,
+        "section": entry.section,
+        "level": entry.level.name(),
+        "condition": entry.condition,
+        "mtp": entry.transport(),
+        "missing": missing,
+    })
+}
+
+impl Run {
+    fn run(self) -> Result<Exit, Failure> {
+        let profile = match &self.profile {
+            None => Profile::default(),
+            Some(path) => Profile::read(path).map_err(Failure::usage)?,
+        };
+        let reach = self.reach()?;
+        let second = format!("{}-2", self.own);
+        let second = EndpointId::parse(&second).map_err(Failure::usage)?;
+        let tls = self.tls(&reach, &self.own)?;
+        let second_tls = self.tls(&reach, &second)?;
+        if let Some(folder) = &self.report {
+            std::fs::create_dir_all(folder)
+                .map_err(|error| Failure::local(format_args!("{}: {error}", folder.display())))?;
+        }
+        let stop = Arc::new(AtomicBool::new(false));
+        let setup = Setup {
+            reach,
+            primary: self.own.clone(),
+            second,
+            tls,
+            second_tls,
+            spawn: self.spawn.clone().map(|command| Spawn {
+                command,
+                log: self.report.as_ref().map(|folder| folder.join("agent.log")),
+            }),
+            stop: Arc::clone(&stop),
+        };
+        let only = self.only.clone().unwrap_or_else(Selection::all);
+        let report = block_on(ran(setup, profile, only, stop))?;
+        self.conclude(&report)
+    }
+
+    fn reach(&self) -> Result<Reach, Failure> {
+        let (target, spawn) = match (&self.agent, &self.listen, &self.spawn) {
+            (Some(target), ..) => return Ok(Reach::Dial(target.clone())),
+            (None, Some(target), _) => (Some(target), None),
+            (None, None, spawn) => (None, spawn.as_ref()),
+        };
+        let Some(target) = target else {
+            let loopback = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+            return match spawn {
+                Some(_) => Ok(Reach::Listen(Listen {
+                    address: loopback,
+                    path: CONFORMANCE_PATH.to_owned(),
+                    tls: false,
+                })),
+                None => Err(Failure::usage("--spawn, --listen or --agent is needed").advise(
+                    "--spawn COMMAND starts an Agent that dials us, --listen URL waits for one, --agent URL dials one",
+                )),
+            };
+        };
+        let host: IpAddr = target.host.parse().map_err(|_| {
+            Failure::usage(format_args!(
+                "--listen {target}: an address of this host is expected"
+            ))
+            .advise("such as ws://127.0.0.1:9001/usp")
+        })?;
+        Ok(Reach::Listen(Listen {
+            address: SocketAddr::new(host, target.port),
+            path: target.path.clone(),
+            tls: target.tls,
+        }))
+    }
+
+    fn tls(&self, reach: &Reach, own: &EndpointId) -> Result<Option<ControllerTls>, Failure> {
+        let is_wanted = match reach {
+            Reach::Dial(target) => target.tls,
+            Reach::Listen(listen) => listen.tls,
+        };
+        if !is_wanted {
+            return Ok(None);
+        }
+        let files = match &self.certs {
+            None => self.tls.clone().or_kept(own)?,
+            Some(folder) => {
+                let (certificate, key) = certs::files(folder, own);
+                TlsFiles {
+                    certificate,
+                    key,
+                    authorities: certs::ca_certificate(folder),
+                }
+            }
+        };
+        ControllerTls::open(files).map(Some).map_err(Failure::local)
+    }
+
+    fn conclude(&self, report: &Report) -> Result<Exit, Failure> {
+        if let Some(folder) = &self.report {
+            let written = report.write(folder);
+            written
+                .map_err(|error| Failure::local(format_args!("{}: {error}", folder.display())))?;
+        }
+        if self.json {
+            print::json(&report.to_json())?;
+        } else {
+            print::text(&report.to_text())?;
+        }
+        Ok(match report.count(Verdict::Failed) {
+            0 => Exit::Done,
+            _ => Exit::Refused,
+        })
+    }
+}
+
+/// Runs the suite on a thread of its own, until its end or a signal.
+async fn ran(
+    setup: Setup,
+    profile: Profile,
+    only: Selection,
+    stop: Arc<AtomicBool>,
+) -> Result<Report, Failure> {
+    let mut signals = Signals::listen()?;
+    let (told, mut end) = oneshot::channel();
+    let mut shown = Shown {
+        stop: Arc::clone(&stop),
+        is_terminal: io::stderr().is_terminal(),
+    };
+    thread::spawn(move || {
+        let report = start(setup, profile, &only, &mut shown);
+        // Nobody is told who has gone already.
+        drop(told.send(report));
+    });
+    let report = tokio::select! {
+        report = &mut end => report,
+        () = signals.wait() => {
+            stop.store(true, Ordering::Relaxed);
+            drop(signals.say_farewell(end).await);
+            return Err(Failure::new(Exit::Interrupted, "ended by a signal"));
+        }
+    };
+    report.unwrap_or_else(|_| Err(Failure::local("the suite has ended by a fault of its own")))
+}
+
+fn start(
+    setup: Setup,
+    profile: Profile,
+    only: &Selection,
+    shown: &mut Shown,
+) -> Result<Report, Failure> {
+    let peer = Sockets::start(setup).map_err(|error| match error {
+        SocketsError::NoTls => Failure::usage(error),
+        error => Failure::local(error),
+    })?;
+    let report = usphere_conformance::run(Box::new(peer), profile, only, shown);
+    report.map_err(|error| {
+        Failure::new(Exit::Absent, error).advise(
+            "the Agent has to reach us or be reached by us, and to know us as a Controller with full access; see docs/conformance.md",
+        )
+    })
+}
+
+/// Says how far the run is.
+struct Shown {
+    stop: Arc<AtomicBool>,
+    is_terminal: bool,
+}
+
+impl Progress for Shown {
+    fn begins(&mut self, entry: &Entry, number: usize, of: usize) {
+        if self.is_terminal {
+            let mut stderr = io::stderr();
+            // A terminal that is gone needs no progress.
+            let _ = write!(stderr, "\r\x1b[K{number}/{of} {} {}", entry.id, entry.title)
+                .and_then(|()| stderr.flush());
+        }
+    }
+
+    fn ended(&mut self, outcome: &Outcome) {
+        let clear = if self.is_terminal { "\r\x1b[K" } else { "" };
+        let reason = match outcome.reason.as_str() {
+            "" => String::new(),
+            reason => format!(": {}", print::clean(reason)),
+        };
+        let (id, result) = (outcome.id.to_string(), outcome.result.name());
+        eprintln!("{clear}{id:<6} {result:<14} {}{reason}", outcome.title);
+    }
+
+    fn goes_on(&self) -> bool {
+        !self.stop.load(Ordering::Relaxed)
+    }
+}

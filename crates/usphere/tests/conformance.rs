@@ -1,0 +1,165 @@
+//! The conformance suite as its users run it: against our own Agent over real WebSockets, in both directions.
+//!
+//! In virtual time all tests are run (`crates/conformance`); here those that do not wait for minutes, and those that
+//! need a socket.
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::common::{Program, Ran, free_port, ran, usphere};
+
+/// What takes long, and is run in virtual time.
+const LONG: [&str; 11] = [
+    "1.53", "1.54", "1.55", "1.56", "1.59", "1.79", "1.100", "1.102", "1.103", "2.20", "9.11",
+];
+
+/// Every live test of these sections that does not take long.
+fn only() -> String {
+    let all = ran(usphere().args(["conformance", "list", "--json"])).ended(0);
+    let all = all.json();
+    let all = all.as_array().expect("a list").iter();
+    let wanted = |test: &&Value| {
+        let id = test["id"].as_str().expect("an ID");
+        let section = id.split('.').next().expect("a section");
+        let level = test["level"].as_str().expect("a level");
+        ["1", "2", "3", "4", "7", "9"].contains(&section)
+            && ["mandatory", "conditional"].contains(&level)
+            && test["missing"].is_null()
+            && !LONG.contains(&id)
+    };
+    let ids = all
+        .filter(wanted)
+        .map(|test| test["id"].as_str().expect("an ID"));
+    ids.collect::<Vec<_>>().join(",")
+}
+
+fn suite(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = usphere();
+    command.args(["conformance", "run", "--only", &only(), "--report"]);
+    command.arg(folder.join("report")).args(arguments);
+    command
+}
+
+/// Nothing has failed, and what could not be tried is just this.
+#[track_caller]
+fn passed(ran: Ran, folder: &Path, untried: &[&str]) {
+    let report = std::fs::read_to_string(folder.join("report/report.json"));
+    let report: Value = serde_json::from_str(&report.expect("a report")).expect("JSON");
+    let tests = report["tests"].as_array().expect("a list");
+    let with = |result: &str| -> BTreeSet<&str> {
+        let these = tests.iter().filter(|test| test["result"] == result);
+        these
+            .map(|test| test["id"].as_str().expect("an ID"))
+            .collect()
+    };
+    assert_eq!(with("failed"), BTreeSet::new(), "{ran:#?}");
+    assert_eq!(
+        with("not-runnable"),
+        untried.iter().copied().collect(),
+        "{ran:#?}"
+    );
+    assert!(with("passed").len() > 120, "{ran:#?}");
+    for name in ["report.xml", "report.html"] {
+        assert!(folder.join("report").join(name).exists(), "{name}");
+    }
+    ran.ended(0);
+}
+
+/// The Agent dials the suite, which starts it and restarts it.
+///
+/// Proves: TP-469 7.1, TP-469 7.4, TP-469 7.6, TP-469 7.7, TP-469 7.8, TP-469 7.10, TP-469 7.11, TP-469 7.12
+#[test]
+fn our_agent_conforms_where_it_dials() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let agent = format!(
+        "exec {} agent --data {} --endpoint-id self::agent --controller {{controller}}={{url}}",
+        env!("CARGO_BIN_EXE_usphere"),
+        folder.path().join("agent").display(),
+    );
+    let ran = ran(&mut suite(folder.path(), &["--spawn", &agent]));
+    // Without TLS, and with an Agent that dials.
+    passed(ran, folder.path(), &["2.9", "4.1", "7.2", "7.9", "9.2"]);
+}
+
+/// The suite dials the Agent.
+///
+/// Proves: TP-469 7.2
+#[test]
+fn our_agent_conforms_where_it_listens() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let url = format!("ws://127.0.0.1:{}/usp", free_port());
+    let mut agent = usphere();
+    agent.args(["agent", "--endpoint-id", "self::agent", "--listen", &url]);
+    agent.args(["--controller", "self::usphere-conformance", "--data"]);
+    agent.arg(folder.path().join("agent"));
+    let _agent = Program::start(&mut agent, folder.path().join("agent.log"));
+    let ran = ran(&mut suite(folder.path(), &["--agent", &url]));
+    passed(ran, folder.path(), &["2.9", "4.1", "7.8", "7.9", "9.2"]);
+}
+
+/// The Agent dials the suite over TLS, with certificates on both ends.
+///
+/// Proves: TP-469 4.1, TP-469 7.9, TP-469 9.2
+#[test]
+fn our_agent_conforms_over_tls() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let certs = folder.path().join("certs");
+    let make = |arguments: &[&str]| {
+        let mut command = usphere();
+        command.arg("certs").args(arguments).arg("--dir");
+        ran(command.arg(&certs)).ended(0);
+    };
+    make(&["ca"]);
+    let ids = [
+        "self::usphere-conformance",
+        "self::usphere-conformance-2",
+        "self::agent",
+    ];
+    make(&[&["issue", "--dns", "127.0.0.1"], &ids[..]].concat());
+    let file = |name: &str| certs.join(name).display().to_string();
+    let agent = format!(
+        "exec {} agent --data {} --endpoint-id self::agent --controller {{controller}}={{url}} \
+         --tls-cert {} --tls-key {} --tls-ca {}",
+        env!("CARGO_BIN_EXE_usphere"),
+        folder.path().join("agent").display(),
+        file("self__agent.pem"),
+        file("self__agent.key"),
+        file("ca.pem"),
+    );
+    let url = format!("wss://127.0.0.1:{}/usp", free_port());
+    let mut run = usphere();
+    run.args([
+        "conformance",
+        "run",
+        "--json",
+        "--only",
+        "1.1,2.11-2.18,4.1,7.9,9.2,9.9",
+    ]);
+    run.args(["--listen", &url, "--spawn", &agent, "--certs"])
+        .arg(&certs);
+    let report = ran(&mut run).ended(0).json();
+    let tests = report["tests"].as_array().expect("a list").iter();
+    let others: Vec<&Value> = tests.filter(|test| test["result"] != "passed").collect();
+    assert!(others.is_empty(), "{others:#?}");
+}
+
+/// What a new user may get wrong is said.
+#[test]
+fn what_is_missing_is_said() {
+    let run = |arguments: &[&str]| ran(usphere().args(["conformance", "run"]).args(arguments));
+    run(&[]).ended(2).says("--spawn");
+    run(&["--agent", "ws://127.0.0.1:1/usp", "--only", "99.1"])
+        .ended(2)
+        .says("99.1");
+    run(&["--listen", "ws://example.org/usp"])
+        .ended(2)
+        .says("address");
+    run(&["--spawn", "exit 7", "--only", "1.1"])
+        .ended(3)
+        .says("soon after its start");
+}
