@@ -201,7 +201,7 @@ const IP_ADDRESS_ROW: Object = object("Device.IP.Interface.{i}.IPv4Address.{i}."
         parameter("SubnetMask", IPV4_ADDRESS).writable(),
         parameter(
             "AddressingType",
-            one_of(&["DHCP", "IKEv2", "AutoIP", "IPCP", "Static"]),
+            one_of(&["DHCP", "IKEv2", "AutoIP", "IPCP", "Static", "3GPP-NAS"]),
         )
         .default("Static"),
     ]);
