@@ -5,25 +5,14 @@ mod support;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use support::{Answer, Live, PATIENCE, Played, config, get, polite, post, raw, request, server};
+use support::{
+    Live, PATIENCE, Played, config, get, made, polite, post, raw, request, server, with,
+};
 use tokio::time::timeout;
 use usphere_server::{Config, Rate, Server};
 
 const CLOSE: &str = "Connection: close\r\n";
 const DEVICE: &str = "/api/v1/devices/agent-1";
-
-async fn with(server: &Server, token: &str, method: &str, path: &str, body: &str) -> Answer {
-    let token = format!("Authorization: Bearer {token}\r\n");
-    raw(server.api_addr(), method, path, &token, body).await
-}
-
-/// The secret of a new token.
-async fn made(server: &Server, name: &str, scope: &str) -> String {
-    let body = json!({"name": name, "scope": scope}).to_string();
-    let made = post(server, "/api/v1/tokens", &body).await;
-    assert_eq!(made.status, 201, "{:?}", made.body);
-    made.body["token"].as_str().unwrap().to_owned()
-}
 
 #[tokio::test]
 async fn a_token_allows_what_its_scope_says_until_it_is_revoked() {

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use serde_json::json;
 use support::{
-    Answer, Live, PATIENCE, Played, Reply, config, get, polite, post, raw, request, server, until,
+    Live, PATIENCE, Played, Reply, config, get, made, polite, post, raw, request, server, until,
+    with,
 };
 use tokio::time::{sleep, timeout};
 use usphere_proto::msg::{
@@ -20,19 +21,6 @@ use usphere_store::limits::PENDING_MAX;
 use usphere_store::{DeviceState, Protocol, Sighting, Store};
 
 const DEVICE: &str = "/api/v1/devices/self::agent-1";
-
-async fn with(server: &Server, token: &str, method: &str, path: &str, body: &str) -> Answer {
-    let token = format!("Authorization: Bearer {token}\r\n");
-    raw(server.api_addr(), method, path, &token, body).await
-}
-
-/// The secret of a new token.
-async fn made(server: &Server, name: &str, scope: &str) -> String {
-    let body = json!({"name": name, "scope": scope}).to_string();
-    let made = post(server, "/api/v1/tokens", &body).await;
-    assert_eq!(made.status, 201, "{:?}", made.body);
-    made.body["token"].as_str().unwrap().to_owned()
-}
 
 /// A server on which everybody waits to be approved.
 async fn guarded(data: &std::path::Path) -> Server {

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -199,6 +199,26 @@ pub(crate) struct Answer {
 
 pub(crate) async fn get(server: &Server, path: &str) -> Answer {
     request(server, "GET", path, "").await
+}
+
+/// Asks with this token.
+pub(crate) async fn with(
+    server: &Server,
+    token: &str,
+    method: &str,
+    path: &str,
+    body: &str,
+) -> Answer {
+    let token = format!("Authorization: Bearer {token}\r\n");
+    raw(server.api_addr(), method, path, &token, body).await
+}
+
+/// The secret of a new token.
+pub(crate) async fn made(server: &Server, name: &str, scope: &str) -> String {
+    let body = json!({"name": name, "scope": scope}).to_string();
+    let made = post(server, "/api/v1/tokens", &body).await;
+    assert_eq!(made.status, 201, "{:?}", made.body);
+    made.body["token"].as_str().unwrap().to_owned()
 }
 
 pub(crate) async fn post(server: &Server, path: &str, body: &str) -> Answer {
