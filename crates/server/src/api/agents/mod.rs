@@ -245,10 +245,7 @@ pub(super) async fn set(
             SetStatus::Updated(updated) => is_written |= !updated.is_empty(),
         }
     }
-    match is_written {
-        true => Ok(StatusCode::NO_CONTENT),
-        false => Err(nothing(&name)),
-    }
+    something(is_written, &name)
 }
 
 /// Delete a row of a table of an Agent.
@@ -282,10 +279,7 @@ pub(super) async fn delete(
             DeleteStatus::Deleted(deleted) => is_deleted |= !deleted.paths.is_empty(),
         }
     }
-    match is_deleted {
-        true => Ok(StatusCode::NO_CONTENT),
-        false => Err(nothing(&name)),
-    }
+    something(is_deleted, &name)
 }
 
 /// Run a command on an Agent.
@@ -435,6 +429,14 @@ fn given(output_args: Option<Vec<Argument>>) -> Results {
 
 fn refused(code: u32, text: &str) -> Problem {
     Problem::bad_request(format!("the device refused: {text} (code {code})"))
+}
+
+/// That a change is done, where it met anything at all.
+fn something(is_done: bool, name: &str) -> Answer<StatusCode> {
+    match is_done {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(nothing(name)),
+    }
 }
 
 fn nothing(name: &str) -> Problem {
