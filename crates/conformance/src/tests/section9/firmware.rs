@@ -381,9 +381,10 @@ fn told(bench: &mut Bench, kind: Kind, id: &str, patience: Duration) -> Result<N
             return Ok(notified);
         }
     }
-    bench
-        .await_notify(kind, id, Duration::ZERO)
-        .map_err(|stop| stop.of(format_args!("after {} s", patience.as_secs())))
+    let seconds = patience.as_secs();
+    Err(Stop::Failed(format!(
+        "a {kind:?} for the Subscription {id:?} was expected, none came within {seconds} s"
+    )))
 }
 
 /// Waits for a command to end well.
