@@ -2,4 +2,5 @@
 
 mod discovery;
 mod firmware;
+mod publications;
 mod small;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use usphere_conformance::network::Network;
 use usphere_conformance::peer::{Address, Happening, Peer, Seat, Trouble, What};
+use usphere_conformance::publications::Publications;
 use usphere_conformance::web::Web;
 use usphere_conformance::{Outcome, Profile, run};
 use usphere_proto::msg::*;
@@ -48,6 +49,11 @@ pub(crate) trait Role: Send + Sized {
 
     /// The network around it.
     fn network(&mut self) -> Option<&mut dyn Network> {
+        None
+    }
+
+    /// Where it publishes.
+    fn publications(&mut self) -> Option<&mut dyn Publications> {
         None
     }
 }
@@ -468,5 +474,9 @@ impl<R: Role> Peer for Small<R> {
 
     fn network(&mut self) -> Option<&mut dyn Network> {
         self.role.network()
+    }
+
+    fn publications(&mut self) -> Option<&mut dyn Publications> {
+        self.role.publications()
     }
 }
