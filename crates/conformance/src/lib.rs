@@ -10,13 +10,16 @@
 pub mod bench;
 pub mod catalogue;
 pub mod limits;
+pub mod network;
 pub mod peer;
 pub mod profile;
+pub mod publications;
 pub mod report;
 pub mod run;
 pub mod sockets;
 pub mod tests;
 pub mod virtual_time;
+pub mod web;
 
 mod features;
 mod stop;

@@ -57,3 +57,18 @@ pub const PROCESS_STARTS_MAX: u32 = 5;
 
 /// What counts as soon.
 pub const PROCESS_SOON: Duration = Duration::from_secs(5);
+
+/// How long downloading a firmware image, or starting anew with it, may take, unless the profile says otherwise.
+pub const FIRMWARE_PATIENCE: Duration = Duration::from_secs(600);
+
+/// Bytes of one report that is collected.
+pub const REPORT_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// Connections of the Agent to the web server at the same time.
+pub const WEB_CONNECTIONS_MAX: usize = 32;
+
+/// How long a connection to the web server may take for one request.
+pub const WEB_PATIENCE: Duration = Duration::from_secs(60);
+
+/// Bytes of a firmware image that is given to the Agent.
+pub const FIRMWARE_BYTES_MAX: u64 = 1024 * 1024 * 1024;

@@ -6,6 +6,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use usphere_proto::EndpointId;
 
+use crate::network::{Network, Sighting};
+use crate::publications::{Publication, Publications};
+use crate::web::{Web, WebRequest};
+
 /// Which of the bench's Controllers something is about.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Seat {
@@ -70,12 +74,20 @@ pub enum What {
     Lost(String),
     /// One message, which should be a Record.
     Message(Bytes),
+    /// Something that no test looks for and people may want to know.
+    Noted(String),
     /// A link is there.
     Opened,
     /// The Agent has sent a Ping.
     Ping(Bytes),
     /// The Agent has sent a Pong.
     Pong(Bytes),
+    /// The Agent has published something at our MQTT server.
+    Published(Box<Publication>),
+    /// The Agent has asked for something at our web server.
+    Requested(Box<WebRequest>),
+    /// The Agent was seen doing something in the network around it.
+    Sighted(Box<Sighting>),
     /// A text message, which nobody may send.
     Text(String),
     /// The Agent has tried to connect, and was turned away as the test wanted it.
@@ -137,6 +149,21 @@ pub trait Peer: Send {
 
     /// What can only be done with a real WebSocket.
     fn websocket(&mut self) -> Option<&mut dyn WebSocket> {
+        None
+    }
+
+    /// A web server that the Agent can reach.
+    fn web(&mut self) -> Option<&mut dyn Web> {
+        None
+    }
+
+    /// An MQTT server that the Agent can reach.
+    fn publications(&mut self) -> Option<&mut dyn Publications> {
+        None
+    }
+
+    /// The network around the Agent.
+    fn network(&mut self) -> Option<&mut dyn Network> {
         None
     }
 }

@@ -6,12 +6,14 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::limits::{ANSWER_PATIENCE, CONNECT_PATIENCE, PROFILE_BYTES_MAX, SILENCE};
+use crate::limits::{
+    ANSWER_PATIENCE, CONNECT_PATIENCE, FIRMWARE_PATIENCE, PROFILE_BYTES_MAX, SILENCE,
+};
 
 /// What of the Agent the tests use.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -37,6 +39,37 @@ pub struct Profile {
     pub secured: Option<String>,
     /// The host in the paths of Controllers that the Agent is to dial, where it is not the one we listen at.
     pub host: Option<String>,
+    /// A firmware image that the Agent can run, other than the one that it runs.
+    pub firmware: Option<Firmware>,
+    /// How the Agent finds Controllers, where its data model does not say.
+    pub discovery: Discovery,
+}
+
+/// A firmware image.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Firmware {
+    /// The file.
+    pub image: PathBuf,
+    /// What `Device.DeviceInfo.SoftwareVersion` says when it runs.
+    pub version: String,
+    /// How long downloading it, or starting anew with it, may take, in seconds.
+    #[serde(default = "firmware_seconds")]
+    pub seconds: u64,
+}
+
+/// How the Agent finds Controllers, and lets itself be found.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Discovery {
+    /// Whether by options of DHCP.
+    pub dhcp: Option<bool>,
+    /// Whether by mDNS.
+    pub mdns: Option<bool>,
+}
+
+const fn firmware_seconds() -> u64 {
+    FIRMWARE_PATIENCE.as_secs()
 }
 
 /// A command and its arguments.
@@ -103,6 +136,8 @@ impl Default for Profile {
             nested: Nested::default(),
             secured: None,
             host: None,
+            firmware: None,
+            discovery: Discovery::default(),
         }
     }
 }
@@ -174,13 +209,15 @@ mod tests {
         let path = folder.path().join("profile.toml");
         std::fs::write(
             &path,
-            "answer_seconds = 3\n[reboot]\ncommand = \"Device.X_V_Restart()\"\n",
+            "answer_seconds = 3\n[reboot]\ncommand = \"Device.X_V_Restart()\"\n[firmware]\nimage = \"new.img\"\nversion = \"2.0\"\n",
         )
         .unwrap();
         let profile = Profile::read(&path).unwrap();
         assert_eq!(profile.answer_patience(), Duration::from_secs(3));
         assert_eq!(profile.reboot.command, "Device.X_V_Restart()");
         assert_eq!(profile.nested, Nested::default());
+        let firmware = profile.firmware.unwrap();
+        assert_eq!((firmware.version.as_str(), firmware.seconds), ("2.0", 600));
         std::fs::write(&path, "unknown = 1\n").unwrap();
         let error = Profile::read(&path).unwrap_err().to_string();
         assert!(error.contains("unknown"), "{error}");

@@ -6,7 +6,7 @@
 mod common;
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
@@ -102,13 +102,9 @@ fn our_agent_conforms_where_it_listens() {
     passed(ran, folder.path(), &["2.9", "4.1", "7.8", "7.9", "9.2"]);
 }
 
-/// The Agent dials the suite over TLS, with certificates on both ends.
-///
-/// Proves: TP-469 4.1, TP-469 7.9, TP-469 9.2
-#[test]
-fn our_agent_conforms_over_tls() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let certs = folder.path().join("certs");
+/// Certificates for both Controllers and the Agent, in a folder of their own.
+fn certificates(folder: &Path) -> PathBuf {
+    let certs = folder.join("certs");
     let make = |arguments: &[&str]| {
         let mut command = usphere();
         command.arg("certs").args(arguments).arg("--dir");
@@ -121,6 +117,28 @@ fn our_agent_conforms_over_tls() {
         "self::agent",
     ];
     make(&[&["issue", "--dns", "127.0.0.1"], &ids[..]].concat());
+    certs
+}
+
+/// These tests, over TLS, have passed, every one.
+#[track_caller]
+fn all_passed(only: &str, certs: &Path, arguments: &[&str]) {
+    let mut run = usphere();
+    run.args(["conformance", "run", "--json", "--only", only]);
+    run.args(arguments).arg("--certs").arg(certs);
+    let report = ran(&mut run).ended(0).json();
+    let tests = report["tests"].as_array().expect("a list").iter();
+    let others: Vec<&Value> = tests.filter(|test| test["result"] != "passed").collect();
+    assert!(others.is_empty(), "{others:#?}");
+}
+
+/// The Agent dials the suite over TLS, with certificates on both ends.
+///
+/// Proves: TP-469 4.1, TP-469 7.9, TP-469 9.2
+#[test]
+fn our_agent_conforms_over_tls() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let certs = certificates(folder.path());
     let file = |name: &str| certs.join(name).display().to_string();
     let agent = format!(
         "exec {} agent --data {} --endpoint-id self::agent --controller {{controller}}={{url}} \
@@ -132,20 +150,34 @@ fn our_agent_conforms_over_tls() {
         file("ca.pem"),
     );
     let url = format!("wss://127.0.0.1:{}/usp", free_port());
-    let mut run = usphere();
-    run.args([
-        "conformance",
-        "run",
-        "--json",
-        "--only",
+    all_passed(
         "1.1,2.11-2.18,4.1,7.9,9.2,9.9",
-    ]);
-    run.args(["--listen", &url, "--spawn", &agent, "--certs"])
-        .arg(&certs);
-    let report = ran(&mut run).ended(0).json();
-    let tests = report["tests"].as_array().expect("a list").iter();
-    let others: Vec<&Value> = tests.filter(|test| test["result"] != "passed").collect();
-    assert!(others.is_empty(), "{others:#?}");
+        &certs,
+        &["--listen", &url, "--spawn", &agent],
+    );
+}
+
+/// The suite dials the Agent over TLS: only there does it let a Controller in that it does not know.
+///
+/// Proves: TP-469 2.9
+#[test]
+fn our_agent_gives_strangers_the_untrusted_role() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let certs = certificates(folder.path());
+    let url = format!("wss://127.0.0.1:{}/usp", free_port());
+    let mut agent = usphere();
+    agent.args(["agent", "--endpoint-id", "self::agent", "--listen", &url]);
+    agent.args(["--controller", "self::usphere-conformance", "--data"]);
+    agent.arg(folder.path().join("agent"));
+    for (option, name) in [
+        ("--tls-cert", "self__agent.pem"),
+        ("--tls-key", "self__agent.key"),
+        ("--tls-ca", "ca.pem"),
+    ] {
+        agent.arg(option).arg(certs.join(name));
+    }
+    let _agent = Program::start(&mut agent, folder.path().join("agent.log"));
+    all_passed("2.9,4.1,9.2", &certs, &["--agent", &url]);
 }
 
 /// What a new user may get wrong is said.

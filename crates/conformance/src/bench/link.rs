@@ -8,10 +8,13 @@ use usphere_proto::{EndpointId, Msg, Record, RecordType};
 
 use super::{Bench, operate};
 use crate::limits::{DECODING, HEARD_MAX};
+use crate::network::Sighting;
 use crate::peer::{Happening, Seat, Trouble, WebSocket, What};
+use crate::publications::Publication;
 use crate::stop::{Done, Stop};
 use crate::transcript::Direction;
 use crate::universal;
+use crate::web::WebRequest;
 
 /// How long to wait before an Agent is dialled again.
 const DIAL_AGAIN: Duration = Duration::from_secs(1);
@@ -44,6 +47,12 @@ pub enum Said {
     Pong(Bytes),
     /// A Record without a Message.
     Record(Box<Record>),
+    /// The Agent has published something at our MQTT server.
+    Published(Box<Publication>),
+    /// The Agent has asked for something at our web server.
+    Requested(Box<WebRequest>),
+    /// The Agent was seen doing something in the network around it.
+    Sighted(Box<Sighting>),
     /// The Agent has tried to connect, and was turned away.
     TurnedAway,
 }
@@ -271,6 +280,10 @@ impl Bench {
                 self.note(format_args!("the link of {seat} is lost: {reason}"));
                 Said::Lost
             }
+            What::Noted(text) => {
+                self.note(text);
+                return;
+            }
             What::Opened => {
                 let place = self.place(seat);
                 place.is_open = true;
@@ -281,6 +294,22 @@ impl Bench {
             }
             What::Ping(_) => Said::Ping,
             What::Pong(payload) => Said::Pong(payload),
+            What::Published(publication) => {
+                let title = format!("published at {}", publication.topic);
+                let text = || String::from_utf8_lossy(&publication.payload).into_owned();
+                self.transcript.add(Direction::Came, title, text, at);
+                Said::Published(publication)
+            }
+            What::Requested(request) => {
+                let title = format!("{} {}", request.method, request.page);
+                let text = || request.to_string();
+                self.transcript.add(Direction::Came, title, text, at);
+                Said::Requested(request)
+            }
+            What::Sighted(sighting) => {
+                self.note(format_args!("seen: {sighting:?}"));
+                Said::Sighted(sighting)
+            }
             What::Text(text) => {
                 let wrong = format!("a text message came: {text:.100}");
                 self.violations.push(wrong.clone());

@@ -12,6 +12,7 @@ mod link;
 mod notify;
 mod raw;
 mod second;
+mod web;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -36,6 +37,7 @@ pub use discover::NotFound;
 pub use link::{Heard, Said};
 pub use notify::{Kind, Notified};
 pub use second::SecondController;
+pub use web::Requested;
 
 /// The table of Subscriptions.
 pub const SUBSCRIPTIONS: &str = "Device.LocalAgent.Subscription.";

@@ -27,6 +27,20 @@ impl Bench {
     /// # Errors
     /// As there.
     pub fn introduce_second_as(&mut self, roles: &str) -> Result<SecondController, Stop> {
+        let host = self.profile.host.clone();
+        self.introduce(roles, host)
+    }
+
+    /// As [`Bench::introduce_second`]; the Agent is to find it at this host.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn introduce_second_at(&mut self, host: &str) -> Result<SecondController, Stop> {
+        let role = self.value(&format!("{}AssignedRole", self.controller_path()))?;
+        self.introduce(&role, Some(host.to_owned()))
+    }
+
+    fn introduce(&mut self, roles: &str, host: Option<String>) -> Result<SecondController, Stop> {
         self.needs_addable(CONTROLLERS)?;
         let id = self.endpoint_id(Seat::Second);
         self.forget_second()?;
@@ -39,7 +53,7 @@ impl Bench {
         let opened = self.peer.connect(Seat::Second);
         if let Some(address) = self.peer.address(Seat::Second) {
             opened.map_err(Stop::not_runnable)?;
-            let host = self.profile.host.clone().unwrap_or(address.host);
+            let host = host.unwrap_or(address.host);
             let table = format!("{path}MTP.");
             let mtp = self.added(create(&table).must("Protocol", "WebSocket"))?;
             let reached = update(&format!("{mtp}WebSocket."))

@@ -6,6 +6,7 @@
 mod door;
 mod line;
 mod spawned;
+mod web;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -23,12 +24,14 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use usphere_mtp::tls::{Holder, Issued, Term, Tls};
 use usphere_mtp::websocket::Target;
 use usphere_proto::EndpointId;
-use usphere_runtime::ControllerTls;
+use usphere_runtime::{ControllerTls, TlsFiles};
 
 pub use self::spawned::Spawn;
 use self::spawned::Spawned;
+use self::web::Site;
 use crate::limits::PROCESS_CHECK;
 use crate::peer::{Address, Happening, Peer, Seat, Trouble, WebSocket, What};
+use crate::web::Web;
 
 /// How long before and after its making a certificate of a test is valid.
 const MADE_SECONDS: i64 = 24 * 3600;
@@ -65,6 +68,8 @@ pub struct Setup {
     pub tls: Option<ControllerTls>,
     /// What the second Controller speaks TLS with.
     pub second_tls: Option<ControllerTls>,
+    /// The certificate of the web server, and its key; without, there is none over TLS.
+    pub web: Option<TlsFiles>,
     /// The Agent's process, where it is ours.
     pub spawn: Option<Spawn>,
     /// Set by whoever wants the run to end at once: nothing is waited for any more.
@@ -106,6 +111,8 @@ pub struct Sockets {
     spawned: Option<Spawned>,
     /// A certificate that the Agent has not seen.
     made: Option<Issued>,
+    site: Site,
+    web_files: Option<TlsFiles>,
     stop: Arc<AtomicBool>,
 }
 
@@ -165,6 +172,7 @@ impl Sockets {
             second,
             tls,
             second_tls,
+            web,
             spawn,
             stop,
         } = setup;
@@ -226,6 +234,8 @@ impl Sockets {
             happened,
             spawned: spawned.transpose()?,
             made: None,
+            site: Site::default(),
+            web_files: web,
             stop,
         })
     }
@@ -419,6 +429,10 @@ impl Peer for Sockets {
     }
 
     fn websocket(&mut self) -> Option<&mut dyn WebSocket> {
+        Some(self)
+    }
+
+    fn web(&mut self) -> Option<&mut dyn Web> {
         Some(self)
     }
 }

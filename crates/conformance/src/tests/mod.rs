@@ -23,10 +23,12 @@
 
 mod common;
 mod section1;
+mod section10;
 mod section2;
 mod section3;
 mod section4;
 mod section7;
+mod section8;
 mod section9;
 
 use crate::bench::Bench;
@@ -73,13 +75,13 @@ pub fn all() -> impl Iterator<Item = &'static Test> {
         section3::TESTS,
         section4::TESTS,
         section7::TESTS,
+        section8::TESTS,
         section9::TESTS,
+        section10::TESTS,
     ];
     let files = sections.into_iter().flatten().copied();
     files.flatten()
 }
-
-const FIRMWARE: &str = "Device.DeviceInfo.FirmwareImage.{i}.Download()";
 
 /// Why a test cannot be run yet.
 fn missing(id: TestId) -> Standing {
@@ -89,16 +91,6 @@ fn missing(id: TestId) -> Standing {
             "this suite has no session contexts yet",
         ),
         (6, _) => (&[], "this suite does not speak STOMP yet"),
-        (8, _) => (&[], "this suite does not listen to DHCP, DNS and mDNS yet"),
-        (9, 3..=8) => (&[FIRMWARE], "this suite has no firmware images to give yet"),
-        (9, 10) => (
-            &["Device.DeviceInfo.BootFirmwareImage"],
-            "this suite has no firmware images to give yet",
-        ),
-        (10, _) => (
-            &["Device.BulkData."],
-            "this suite does not collect bulk data yet",
-        ),
         (11, _) => (&[], "this suite does not speak MQTT yet"),
         _ => (&[], "the test is not written yet"),
     };

@@ -1,5 +1,8 @@
 //! Section 9: Functionality.
 
+mod boot;
+mod firmware;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -11,11 +14,15 @@ use crate::stop::{Done, Stop};
 use crate::tests::common::{completed, subscription_to};
 
 /// The tests of this section.
-pub(super) const TESTS: &[&[Test]] = &[&[
-    test(9, 2, another_certificate),
-    test(9, 9, a_new_controller),
-    test(9, 11, timer),
-]];
+pub(super) const TESTS: &[&[Test]] = &[
+    &[
+        test(9, 2, another_certificate),
+        test(9, 9, a_new_controller),
+        test(9, 11, timer),
+    ],
+    boot::TESTS,
+    firmware::TESTS,
+];
 
 const LOCAL_AGENT: &str = "Device.LocalAgent.";
 const ALIAS: &str = "addedCert";

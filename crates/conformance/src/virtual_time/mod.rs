@@ -14,6 +14,7 @@ use usphere_agent::{
     Agent, Config, DialId, Input, KnownController, LinkId, Origin, Output, RestartAction, Target,
     TrustConfig, reset_store,
 };
+use usphere_datamodel::declare::Object;
 use usphere_datamodel::{Entry, Moment, Schema, SchemaError};
 use usphere_proto::{EndpointId, EndpointIdError, Record};
 use usphere_trust::{Channel, PeerIdentity};
@@ -72,6 +73,16 @@ impl VirtualTime {
     /// # Errors
     /// There can be no such Agent.
     pub fn new() -> Result<Self, VirtualError> {
+        Self::with(&[])
+    }
+
+    /// As [`VirtualTime::new`], with further objects that nothing stands behind, parents before children: for
+    /// those who pretend that something does.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn with(further: &[&'static Object]) -> Result<Self, VirtualError> {
+        let objects = [&gateway::objects(), further].concat();
         let controllers = [PRIMARY, SECOND].map(str::parse::<EndpointId>);
         let [primary, second] = controllers;
         let controllers = [primary?, second?];
@@ -91,7 +102,7 @@ impl VirtualTime {
             trust: TrustConfig::default(),
         };
         let mut peer = Self {
-            schema: Agent::schema(&gateway::objects())?,
+            schema: Agent::schema(&objects)?,
             config,
             controllers,
             engine: None,

@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -83,7 +83,8 @@ struct Run {
     #[arg(long = "as", value_name = "ENDPOINT-ID", default_value = CONFORMANCE_ID)]
     own: EndpointId,
     /// A folder of `usphere certs` with a certificate for us and one for the second Controller. For wss://, instead of
-    /// --tls-cert, --tls-key and --tls-ca, which are the same for both
+    /// --tls-cert, --tls-key and --tls-ca, which are the same for both. Our certificate is that of the web server too, to
+    /// which bulk data is sent over https://
     #[arg(long, value_name = "DIR", help_heading = "TLS (wss://)", conflicts_with_all = ["certificate", "key", "authorities"])]
     certs: Option<PathBuf>,
     #[command(flatten)]
@@ -159,6 +160,7 @@ impl Run {
             second,
             tls,
             second_tls,
+            web: self.web_files()?,
             spawn: self.spawn.clone().map(|command| Spawn {
                 command,
                 log: self.report.as_ref().map(|folder| folder.join("agent.log")),
@@ -212,16 +214,17 @@ impl Run {
         }
         let files = match &self.certs {
             None => self.tls.clone().or_kept(own)?,
-            Some(folder) => {
-                let (certificate, key) = certs::files(folder, own);
-                TlsFiles {
-                    certificate,
-                    key,
-                    authorities: certs::ca_certificate(folder),
-                }
-            }
+            Some(folder) => files_in(folder, own),
         };
         ControllerTls::open(files).map(Some).map_err(Failure::local)
+    }
+
+    /// What the suite's web server speaks TLS with, also where the Agent is reached without.
+    fn web_files(&self) -> Result<Option<TlsFiles>, Failure> {
+        match &self.certs {
+            None => self.tls.clone().over(certs::kept(&self.own)),
+            Some(folder) => Ok(Some(files_in(folder, &self.own))),
+        }
     }
 
     fn conclude(&self, report: &Report) -> Result<Exit, Failure> {
@@ -239,6 +242,15 @@ impl Run {
             0 => Exit::Done,
             _ => Exit::Refused,
         })
+    }
+}
+
+fn files_in(folder: &Path, own: &EndpointId) -> TlsFiles {
+    let (certificate, key) = certs::files(folder, own);
+    TlsFiles {
+        certificate,
+        key,
+        authorities: certs::ca_certificate(folder),
     }
 }
 
