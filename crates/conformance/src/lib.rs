@@ -9,11 +9,13 @@
 
 pub mod bench;
 pub mod catalogue;
+pub mod credentials;
 pub mod limits;
 pub mod peer;
 pub mod profile;
 pub mod report;
 pub mod run;
+pub mod session;
 pub mod sockets;
 pub mod tests;
 pub mod virtual_time;
@@ -25,6 +27,7 @@ mod universal;
 
 pub use bench::Bench;
 pub use catalogue::{CATALOGUE, Entry, Level, Selection, TestId};
+pub use credentials::Credentials;
 pub use features::Features;
 pub use peer::{Happening, Peer, Seat, Trouble, What};
 pub use profile::Profile;

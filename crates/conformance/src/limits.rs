@@ -57,3 +57,6 @@ pub const PROCESS_STARTS_MAX: u32 = 5;
 
 /// What counts as soon.
 pub const PROCESS_SOON: Duration = Duration::from_secs(5);
+
+/// Records of a session context that are kept, those that came too early and those that were sent.
+pub const SESSION_RECORDS_MAX: usize = 1_000;

@@ -6,6 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use usphere_proto::EndpointId;
 
+use crate::credentials::Credentials;
+
 /// Which of the bench's Controllers something is about.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Seat {
@@ -134,6 +136,16 @@ pub trait Peer: Send {
 
     /// Whether the Agent is as good as dead, and [`Peer::restart`] can help.
     fn can_restart(&self) -> bool;
+
+    /// What the IDs of session contexts begin at: another number in each run.
+    fn sessions_from(&self) -> u64 {
+        1
+    }
+
+    /// What the Controller proves by certificates within Records.
+    fn credentials(&self) -> Option<&Credentials> {
+        None
+    }
 
     /// What can only be done with a real WebSocket.
     fn websocket(&mut self) -> Option<&mut dyn WebSocket> {

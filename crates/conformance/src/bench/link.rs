@@ -300,7 +300,7 @@ impl Bench {
         self.place(seat).heard.retain(|heard| !is_end(&heard.said));
     }
 
-    fn keep(&mut self, seat: Seat, at: Duration, said: Said) {
+    pub(super) fn keep(&mut self, seat: Seat, at: Duration, said: Said) {
         let heard = &mut self.place(seat).heard;
         if heard.len() >= HEARD_MAX {
             heard.pop_front();
@@ -321,6 +321,9 @@ impl Bench {
         let own = self.peer.endpoint_id(seat);
         let wrong = universal::of_record(&record, &own, self.agent.as_ref());
         self.violations.extend(wrong);
+        if super::context_of(&record).is_some() {
+            return self.take_session(seat, at, record);
+        }
         let Some(RecordType::NoSessionContext(context)) = &record.record_type else {
             let title = format!("Record: {}", type_name(&record));
             self.transcript
@@ -330,12 +333,28 @@ impl Bench {
             }
             return self.keep(seat, at, Said::Record(Box::new(record)));
         };
-        match Msg::decode_bounded(context.payload.clone(), &DECODING) {
+        let payload = context.payload.clone();
+        self.take_payload(seat, at, record, payload);
+    }
+
+    /// Takes in a Message, and the Record that it came in.
+    pub(super) fn take_payload(
+        &mut self,
+        seat: Seat,
+        at: Duration,
+        record: Record,
+        payload: Bytes,
+    ) {
+        match Msg::decode_bounded(payload, &DECODING) {
             Err(error) => self.nonsense(seat, at, format!("the payload is no Message: {error}")),
             Ok(msg) => {
                 self.violations.extend(universal::of_msg(&msg));
+                let text = || match super::context_of(&record) {
+                    None => record.to_text(),
+                    Some(_) => msg.to_text(),
+                };
                 self.transcript
-                    .add(Direction::Came, title_of(&msg), || record.to_text(), at);
+                    .add(Direction::Came, title_of(&msg), text, at);
                 self.answer_by_itself(seat, &msg);
                 self.keep(seat, at, Said::Message(Box::new((record, msg))));
             }

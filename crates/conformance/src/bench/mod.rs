@@ -12,6 +12,8 @@ mod link;
 mod notify;
 mod raw;
 mod second;
+mod secure;
+mod session;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -36,6 +38,8 @@ pub use discover::NotFound;
 pub use link::{Heard, Said};
 pub use notify::{Kind, Notified};
 pub use second::SecondController;
+pub use secure::{Handshake, Signature};
+pub use session::{Answered, context_of};
 
 /// The table of Subscriptions.
 pub const SUBSCRIPTIONS: &str = "Device.LocalAgent.Subscription.";
@@ -60,6 +64,14 @@ pub struct Bench {
     /// What was wrong with what came, whatever is tested.
     violations: Vec<String>,
     asked: u64,
+    /// What the IDs of session contexts begin at.
+    sessions_from: u64,
+    /// Whether the Agent takes part in session contexts, once that is known.
+    sessions: Option<bool>,
+    /// Whether the Agent speaks TLS within Records, once that is known.
+    secure_messages: Option<bool>,
+    /// Whether the Agent's handshakes within Records are answered.
+    answers_handshakes: bool,
     /// When nothing more is tried; while cleaning up.
     until: Option<Duration>,
 }
@@ -71,12 +83,15 @@ struct Place {
     /// Whether we have told on this link who we are.
     is_told: bool,
     heard: VecDeque<Heard>,
+    /// The session context, where one has begun.
+    talk: Option<session::Talk>,
 }
 
 impl Bench {
     /// A bench for the Agent behind `peer`. Nothing is said yet.
     pub fn new(peer: Box<dyn Peer>, profile: Profile) -> Self {
         let transcript = Transcript::new(peer.now());
+        let sessions_from = peer.sessions_from();
         Self {
             peer,
             features: Features::default(),
@@ -89,6 +104,10 @@ impl Bench {
             transcript,
             violations: Vec::new(),
             asked: 0,
+            sessions_from,
+            sessions: None,
+            secure_messages: None,
+            answers_handshakes: true,
             until: None,
         }
     }
@@ -209,6 +228,7 @@ impl Bench {
     /// Undoes what the test has done. What cannot be undone is noted.
     pub(crate) fn clean(&mut self) {
         self.speak_as(Seat::Primary);
+        self.answers_handshakes = true;
         if self.undo.is_empty() && self.answering {
             return;
         }

@@ -27,6 +27,7 @@ use usphere_runtime::ControllerTls;
 
 pub use self::spawned::Spawn;
 use self::spawned::Spawned;
+use crate::credentials::Credentials;
 use crate::limits::PROCESS_CHECK;
 use crate::peer::{Address, Happening, Peer, Seat, Trouble, WebSocket, What};
 
@@ -65,6 +66,8 @@ pub struct Setup {
     pub tls: Option<ControllerTls>,
     /// What the second Controller speaks TLS with.
     pub second_tls: Option<ControllerTls>,
+    /// What the Controller proves by certificates within Records.
+    pub credentials: Option<Credentials>,
     /// The Agent's process, where it is ours.
     pub spawn: Option<Spawn>,
     /// Set by whoever wants the run to end at once: nothing is waited for any more.
@@ -106,6 +109,7 @@ pub struct Sockets {
     spawned: Option<Spawned>,
     /// A certificate that the Agent has not seen.
     made: Option<Issued>,
+    credentials: Option<Credentials>,
     stop: Arc<AtomicBool>,
 }
 
@@ -165,6 +169,7 @@ impl Sockets {
             second,
             tls,
             second_tls,
+            credentials,
             spawn,
             stop,
         } = setup;
@@ -226,6 +231,7 @@ impl Sockets {
             happened,
             spawned: spawned.transpose()?,
             made: None,
+            credentials,
             stop,
         })
     }
@@ -418,6 +424,15 @@ impl Peer for Sockets {
         self.spawned.is_some()
     }
 
+    fn sessions_from(&self) -> u64 {
+        // A thousand session contexts a second would be needed for one to come again.
+        unix_seconds().unsigned_abs().saturating_mul(1000)
+    }
+
+    fn credentials(&self) -> Option<&Credentials> {
+        self.credentials.as_ref()
+    }
+
     fn websocket(&mut self) -> Option<&mut dyn WebSocket> {
         Some(self)
     }
@@ -464,8 +479,7 @@ impl WebSocket for Sockets {
         if !self.is_tls() {
             return Err(without_tls());
         }
-        let since = SystemTime::now().duration_since(UNIX_EPOCH);
-        let now = since.map_or(0, |since| since.as_secs() as i64);
+        let now = unix_seconds();
         let term = Term {
             not_before: now - MADE_SECONDS,
             not_after: now + MADE_SECONDS,
@@ -499,6 +513,12 @@ impl WebSocket for Sockets {
         };
         outcome.map_err(|error| Trouble::Impossible(error.to_string()))
     }
+}
+
+/// The time, in seconds since 1970 began in UTC.
+pub fn unix_seconds() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs() as i64)
 }
 
 fn without_tls() -> Trouble {

@@ -84,10 +84,6 @@ const FIRMWARE: &str = "Device.DeviceInfo.FirmwareImage.{i}.Download()";
 /// Why a test cannot be run yet.
 fn missing(id: TestId) -> Standing {
     let (needs, reason): (&[&str], &str) = match (id.section, id.number) {
-        (2, 6..=8) | (3, 2..=15) => (
-            &["Device.LocalAgent.Controller.{i}.E2ESession."],
-            "this suite has no session contexts yet",
-        ),
         (6, _) => (&[], "this suite does not speak STOMP yet"),
         (8, _) => (&[], "this suite does not listen to DHCP, DNS and mDNS yet"),
         (9, 3..=8) => (&[FIRMWARE], "this suite has no firmware images to give yet"),

@@ -11,9 +11,12 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use usphere_conformance::catalogue::{CATALOGUE, Entry, Selection};
-use usphere_conformance::sockets::{Listen, Reach, Setup, Sockets, SocketsError, Spawn};
+use usphere_conformance::sockets::{
+    Listen, Reach, Setup, Sockets, SocketsError, Spawn, unix_seconds,
+};
 use usphere_conformance::tests::{Standing, standing};
-use usphere_conformance::{Level, Outcome, Profile, Progress, Report, Verdict};
+use usphere_conformance::{Credentials, Level, Outcome, Profile, Progress, Report, Verdict};
+use usphere_mtp::tls::Identity;
 use usphere_mtp::websocket::Target;
 use usphere_proto::EndpointId;
 use usphere_runtime::{ControllerTls, TlsFiles};
@@ -82,8 +85,9 @@ struct Run {
     /// Who we are to that Agent
     #[arg(long = "as", value_name = "ENDPOINT-ID", default_value = CONFORMANCE_ID)]
     own: EndpointId,
-    /// A folder of `usphere certs` with a certificate for us and one for the second Controller. For wss://, instead of
-    /// --tls-cert, --tls-key and --tls-ca, which are the same for both
+    /// A folder of `usphere certs` with a certificate for us and one for the second Controller: for wss://, instead of
+    /// --tls-cert, --tls-key and --tls-ca, which are the same for both; and for the tests of TLS within Records, over any
+    /// transport
     #[arg(long, value_name = "DIR", help_heading = "TLS (wss://)", conflicts_with_all = ["certificate", "key", "authorities"])]
     certs: Option<PathBuf>,
     #[command(flatten)]
@@ -159,6 +163,7 @@ impl Run {
             second,
             tls,
             second_tls,
+            credentials: self.credentials()?,
             spawn: self.spawn.clone().map(|command| Spawn {
                 command,
                 log: self.report.as_ref().map(|folder| folder.join("agent.log")),
@@ -222,6 +227,26 @@ impl Run {
             }
         };
         ControllerTls::open(files).map(Some).map_err(Failure::local)
+    }
+
+    /// What we prove by certificates within Records, where a folder of them is named.
+    fn credentials(&self) -> Result<Option<Credentials>, Failure> {
+        let Some(folder) = &self.certs else {
+            return Ok(None);
+        };
+        let (certificate, key) = certs::files(folder, &self.own);
+        let identity = Identity::from_files(&certificate, &key).map_err(Failure::local)?;
+        let shown = std::fs::read_to_string(&certificate)
+            .map_err(|error| Failure::local(format_args!("{}: {error}", certificate.display())))?;
+        let authority = certs::authority(folder)?.map(|(authority, _)| authority);
+        let own = self.own.clone();
+        Ok(Some(Credentials::new(
+            own,
+            identity,
+            shown,
+            authority,
+            unix_seconds(),
+        )))
     }
 
     fn conclude(&self, report: &Report) -> Result<Exit, Failure> {
