@@ -46,7 +46,9 @@ pub enum Broken {
     #[error("Record {0} is to be sent again, and is not kept")]
     NotKept(u64),
     /// Segments do not fit together.
-    #[error("Record {sequence_id} is {state} of its payload's segments, which does not fit what came before")]
+    #[error(
+        "Record {sequence_id} is {state} of its payload's segments, which does not fit what came before"
+    )]
     Segments {
         /// The Record.
         sequence_id: u64,
@@ -86,6 +88,11 @@ impl Session {
     /// The number of the Record that is expected next.
     pub fn expected(&self) -> u64 {
         self.expected
+    }
+
+    /// The number of the first Record that came too early, and waits for those before it.
+    pub fn waiting(&self) -> Option<u64> {
+        self.incoming.keys().next().copied()
     }
 
     /// The number of the last Record that was sent; 0 when none was.

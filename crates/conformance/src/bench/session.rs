@@ -248,12 +248,18 @@ impl Bench {
     /// None comes in time.
     pub fn await_answer_record(&mut self, msg_id: &str) -> Result<Answered, Stop> {
         let patience = self.profile.answer_patience();
-        self.answer_record(msg_id, patience).ok_or_else(|| {
-            Stop::Failed(format!(
-                "an answer was expected within {} s, none came",
-                patience.as_secs()
-            ))
-        })
+        if let Some(answered) = self.answer_record(msg_id, patience) {
+            return Ok(answered);
+        }
+        let seconds = patience.as_secs();
+        let session = self.session(self.speaker).ok();
+        let early = session.and_then(|session| Some((session.expected(), session.waiting()?)));
+        Err(Stop::Failed(match early {
+            None => format!("an answer was expected within {seconds} s, none came"),
+            Some((expected, came)) => {
+                format!("sequence_id: {expected} was expected within {seconds} s, {came} came")
+            }
+        }))
     }
 
     /// The answer to the request with this msg_id, if one comes in time.

@@ -21,7 +21,7 @@ use usphere_trust::Certificate;
 
 /// What is wrong with the Agent.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Fault {
+pub(crate) enum Fault {
     None,
     /// It takes what was not signed by whom it should be.
     AnySignature,
@@ -50,7 +50,7 @@ pub enum Fault {
 const SETTINGS: [(&str, &str); 2] = [("MaxRetransmitTries", "5"), ("SessionExpiration", "60")];
 
 /// An Agent with session contexts.
-pub struct Talking {
+pub(crate) struct Talking {
     inner: VirtualTime,
     fault: Fault,
     settings: BTreeMap<String, String>,
@@ -71,7 +71,7 @@ struct Talk {
 }
 
 impl Talking {
-    pub fn new(fault: Fault) -> Self {
+    pub(crate) fn new(fault: Fault) -> Self {
         let inner = VirtualTime::new().expect("the Agent starts");
         let now = unix_seconds();
         let term = Term {
@@ -103,7 +103,9 @@ impl Talking {
         Self {
             inner,
             fault,
-            settings: SETTINGS.map(|(name, value)| (name.into(), value.into())).into(),
+            settings: SETTINGS
+                .map(|(name, value)| (name.into(), value.into()))
+                .into(),
             talk: None,
             active: Duration::ZERO,
             queue: VecDeque::new(),
@@ -129,7 +131,9 @@ impl Talking {
             record.payload_security = PayloadSecurity::Tls12 as i32;
             if let Ok(keys) = tls.record_keys() {
                 let key = hmac::Key::new(hmac::HMAC_SHA256, &keys.server);
-                let mut mac = hmac::sign(&key, &record.protected_bytes()).as_ref().to_vec();
+                let mut mac = hmac::sign(&key, &record.protected_bytes())
+                    .as_ref()
+                    .to_vec();
                 mac[0] ^= u8::from(self.fault == Fault::WrongMac);
                 record.mac_signature = mac.into();
             }
@@ -197,7 +201,9 @@ impl Talking {
             let talk = self.talk.as_mut().expect("it has begun");
             let times = talk.again.entry(wanted.sequence_id).or_default();
             *times += 1;
-            let most: u32 = self.settings["MaxRetransmitTries"].parse().expect("a number");
+            let most: u32 = self.settings["MaxRetransmitTries"]
+                .parse()
+                .expect("a number");
             if *times > most && self.fault != Fault::Patient {
                 return self.restart(&reply);
             }
@@ -240,8 +246,8 @@ impl Talking {
         let shown = tls.certificate().map(Certificate::from_der);
         if let Some(Ok(certificate)) = shown {
             let from: EndpointId = record.from_id.parse().expect("an ID");
-            let is_good = certificate.authenticates(&from)
-                && certificate.validity().contains(unix_seconds());
+            let is_good =
+                certificate.authenticates(&from) && certificate.validity().contains(unix_seconds());
             talk.is_refused = !is_good && self.fault != Fault::AnyCertificate;
         }
         let is_refused = talk.is_refused;
@@ -270,7 +276,9 @@ impl Talking {
 
     /// Gives a Message of the Agent to the Controller.
     fn pass_on(&mut self, record: &Record, payload: Bytes) {
-        let expiration: u64 = self.settings["SessionExpiration"].parse().expect("a number");
+        let expiration: u64 = self.settings["SessionExpiration"]
+            .parse()
+            .expect("a number");
         let is_over = self.inner.now() > self.active + Duration::from_secs(expiration);
         if is_over && self.talk.is_some() && self.fault != Fault::Endless {
             self.named += 1;
@@ -319,7 +327,8 @@ impl Talking {
                 if !known(&setting.param) {
                     return None;
                 }
-                self.settings.insert(setting.param.clone(), setting.value.clone());
+                self.settings
+                    .insert(setting.param.clone(), setting.value.clone());
                 let updated = UpdatedInstanceResult {
                     affected_path: object.obj_path.clone(),
                     updated_params: [(setting.param.clone(), setting.value.clone())].into(),

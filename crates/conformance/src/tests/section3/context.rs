@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use super::{Test, test};
 use crate::bench::{
-    Answered, Bench, FoundResult, Kind, Notified, Settings, context_of, ensure,
-    equal, only, update,
+    Answered, Bench, FoundResult, Kind, Notified, Settings, context_of, ensure, equal, only, update,
 };
 use crate::limits::NOTIFY_PATIENCE;
 use crate::peer::Seat;
@@ -53,7 +52,9 @@ fn another_id(bench: &mut Bench) -> Done {
     bench.start_session()?;
     bench.step("Send a Get in a session context");
     ask(bench)?;
-    bench.step("Send one in a session context with another ID, its sequence_id and expected_id are 1");
+    bench.step(
+        "Send one in a session context with another ID, its sequence_id and expected_id are 1",
+    );
     let id = bench.start_session()?;
     let (record, msg_id) = bench.numbered(1, get(object(bench)))?;
     let answered = exchange(bench, &record, &msg_id)?;
@@ -163,7 +164,9 @@ fn sent_again(bench: &mut Bench) -> Done {
     let context = answered.context()?.clone();
     equal("session_id", &context.session_id, &id)?;
     for time in 1..=TRIES {
-        bench.step(format_args!("Ask for the SetResp once more, for the {time}. time"));
+        bench.step(format_args!(
+            "Ask for the SetResp once more, for the {time}. time"
+        ));
         bench.ask_again(context.sequence_id)?;
         comes_again(bench, &answered, time)?;
     }
@@ -242,7 +245,9 @@ fn is_numbered(answered: &Answered, id: u64, number: u64) -> Done {
 fn tells(answered: &Answered, id: u64, number: u64, path: &str) -> Done {
     is_numbered(answered, id, number)?;
     let Some(ResponseType::GetResp(got)) = answered.msg.as_response() else {
-        return Err(Stop::failed("a GetResp was expected, another response came"));
+        return Err(Stop::failed(
+            "a GetResp was expected, another response came",
+        ));
     };
     let result = only("req_path_results", &got.req_path_results)?.found()?;
     equal("requested_path", result.requested_path.as_str(), path)

@@ -10,9 +10,4 @@ use super::{Test, test};
 pub(super) use secure::{secured_answer, unanswered};
 
 /// The tests of this section.
-pub(super) const TESTS: &[&[Test]] = &[
-    outside::TESTS,
-    secure::TESTS,
-    retry::TESTS,
-    context::TESTS,
-];
+pub(super) const TESTS: &[&[Test]] = &[outside::TESTS, secure::TESTS, retry::TESTS, context::TESTS];

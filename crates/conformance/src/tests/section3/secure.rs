@@ -7,7 +7,7 @@ use crate::peer::Seat;
 use crate::stop::{Done, Stop};
 use crate::tests::common::ENDPOINT_ID;
 use usphere_proto::msg::{Get, RequestType};
-use usphere_proto::record::{PayloadSecurity, RecordType, SessionContext};
+use usphere_proto::record::{RecordType, SessionContext};
 use usphere_proto::{Msg, Record};
 
 /// The tests of this file.
@@ -24,7 +24,8 @@ pub(super) const TESTS: &[Test] = &[
 fn unprotected(bench: &mut Bench) -> Done {
     bench.needs_secure_messages()?;
     if bench.websocket()?.is_tls() {
-        let reason = "the MTP protects Records here; the test wants one without TLS, a URL with ws://";
+        let reason =
+            "the MTP protects Records here; the test wants one without TLS, a URL with ws://";
         return Err(Stop::not_runnable(reason));
     }
     bench.start_session()?;
@@ -97,11 +98,11 @@ fn another_security(bench: &mut Bench) -> Done {
     secured_answer(bench, ENDPOINT_ID)?;
     bench.step("Send a Get in the same session context, plain");
     let (mut record, msg_id) = bench.record_of(question())?;
-    record.payload_security = PayloadSecurity::Plaintext as i32;
     let payload = Msg::request(msg_id.clone(), question()).into_payload();
     if let Some(RecordType::SessionContext(context)) = &mut record.record_type {
         context.payload = vec![payload];
     }
+    bench.sign(&mut record)?;
     bench.send_record(Seat::Primary, &record)?;
     bench.expect_no_answer(&msg_id)?;
     bench.step("Wait until the Agent begins another session context");
