@@ -8,6 +8,7 @@
 //! This crate must never count a test as passed that was not run, nor leave one out without a reason.
 
 pub mod bench;
+pub mod brokered;
 pub mod catalogue;
 pub mod credentials;
 pub mod limits;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use usphere_proto::EndpointId;
 
+use crate::brokered::{MqttSaid, MqttServer, StompSaid, StompServer};
 use crate::credentials::Credentials;
 
 /// Which of the bench's Controllers something is about.
@@ -72,12 +73,16 @@ pub enum What {
     Lost(String),
     /// One message, which should be a Record.
     Message(Bytes),
+    /// The Agent has said something to its MQTT server, which we are.
+    Mqtt(MqttSaid),
     /// A link is there.
     Opened,
     /// The Agent has sent a Ping.
     Ping(Bytes),
     /// The Agent has sent a Pong.
     Pong(Bytes),
+    /// The Agent has said something to its STOMP server, which we are.
+    Stomp(StompSaid),
     /// A text message, which nobody may send.
     Text(String),
     /// The Agent has tried to connect, and was turned away as the test wanted it.
@@ -149,6 +154,16 @@ pub trait Peer: Send {
 
     /// What can only be done with a real WebSocket.
     fn websocket(&mut self) -> Option<&mut dyn WebSocket> {
+        None
+    }
+
+    /// What can only be done where we are the Agent's MQTT server.
+    fn mqtt(&mut self) -> Option<&mut dyn MqttServer> {
+        None
+    }
+
+    /// What can only be done where we are the Agent's STOMP server.
+    fn stomp(&mut self) -> Option<&mut dyn StompServer> {
         None
     }
 }

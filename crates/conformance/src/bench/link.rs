@@ -7,6 +7,7 @@ use usphere_proto::msg::RequestType;
 use usphere_proto::{EndpointId, Msg, Record, RecordType};
 
 use super::{Bench, operate};
+use crate::brokered::{MqttSaid, StompSaid};
 use crate::limits::{DECODING, HEARD_MAX};
 use crate::peer::{Happening, Seat, Trouble, WebSocket, What};
 use crate::stop::{Done, Stop};
@@ -34,6 +35,8 @@ pub enum Said {
     Lost,
     /// A Message, and the Record that it came in.
     Message(Box<(Record, Msg)>),
+    /// Something to the MQTT server that we are.
+    Mqtt(MqttSaid),
     /// Something that is no Record or holds no Message: what is wrong with it.
     Nonsense(String),
     /// The link is there.
@@ -44,6 +47,8 @@ pub enum Said {
     Pong(Bytes),
     /// A Record without a Message.
     Record(Box<Record>),
+    /// Something to the STOMP server that we are.
+    Stomp(StompSaid),
     /// The Agent has tried to connect, and was turned away.
     TurnedAway,
 }
@@ -130,6 +135,15 @@ impl Bench {
     /// # Errors
     /// As there.
     pub fn restart_agent_until_connected(&mut self) -> Done {
+        self.begin_restart()?;
+        self.await_link()
+    }
+
+    /// Has the Agent start anew as [`Bench::restart_agent`] does, and waits for nothing.
+    ///
+    /// # Errors
+    /// It cannot be restarted.
+    pub fn begin_restart(&mut self) -> Done {
         match self.peer.restart() {
             Ok(()) => self.note("the Agent's power is cut, and comes back"),
             Err(_) => {
@@ -143,7 +157,7 @@ impl Bench {
                 self.reboot("")?;
             }
         }
-        self.await_link()
+        Ok(())
     }
 
     /// Asks the Agent to start anew by its own command, without waiting for more than the answer.
@@ -279,6 +293,16 @@ impl Bench {
                 self.note(format_args!("{seat} and the Agent are connected"));
                 Said::Opened
             }
+            What::Mqtt(said) => {
+                let (title, text) = (said.to_string(), format!("{said:#?}"));
+                self.transcript.add(Direction::Came, title, || text, at);
+                Said::Mqtt(said)
+            }
+            What::Stomp(said) => {
+                let (title, text) = (said.to_string(), format!("{said:#?}"));
+                self.transcript.add(Direction::Came, title, || text, at);
+                Said::Stomp(said)
+            }
             What::Ping(_) => Said::Ping,
             What::Pong(payload) => Said::Pong(payload),
             What::Text(text) => {
@@ -328,7 +352,7 @@ impl Bench {
             let title = format!("Record: {}", type_name(&record));
             self.transcript
                 .add(Direction::Came, title, || record.to_text(), at);
-            if record.is_connect() {
+            if let Some(RecordType::WebSocketConnect(_)) = &record.record_type {
                 self.tell_who_we_are(seat);
             }
             return self.keep(seat, at, Said::Record(Box::new(record)));

@@ -6,6 +6,7 @@
 
 mod answers;
 mod ask;
+mod broker;
 mod codes;
 mod discover;
 mod link;
@@ -33,6 +34,7 @@ pub use answers::{
     equal, exactly, only, same_value, value_in,
 };
 pub use ask::{AllowPartial, Answer, Settings, SupportedDmOptions, create, operate, update};
+pub use broker::gone;
 pub use codes::appropriate;
 pub use discover::NotFound;
 pub use link::{Heard, Said};

@@ -23,9 +23,11 @@
 
 mod common;
 mod section1;
+mod section11;
 mod section2;
 mod section3;
 mod section4;
+mod section6;
 mod section7;
 mod section9;
 
@@ -72,8 +74,10 @@ pub fn all() -> impl Iterator<Item = &'static Test> {
         section2::TESTS,
         section3::TESTS,
         section4::TESTS,
+        section6::TESTS,
         section7::TESTS,
         section9::TESTS,
+        section11::TESTS,
     ];
     let files = sections.into_iter().flatten().copied();
     files.flatten()
@@ -84,7 +88,6 @@ const FIRMWARE: &str = "Device.DeviceInfo.FirmwareImage.{i}.Download()";
 /// Why a test cannot be run yet.
 fn missing(id: TestId) -> Standing {
     let (needs, reason): (&[&str], &str) = match (id.section, id.number) {
-        (6, _) => (&[], "this suite does not speak STOMP yet"),
         (8, _) => (&[], "this suite does not listen to DHCP, DNS and mDNS yet"),
         (9, 3..=8) => (&[FIRMWARE], "this suite has no firmware images to give yet"),
         (9, 10) => (
@@ -95,7 +98,6 @@ fn missing(id: TestId) -> Standing {
             &["Device.BulkData."],
             "this suite does not collect bulk data yet",
         ),
-        (11, _) => (&[], "this suite does not speak MQTT yet"),
         _ => (&[], "the test is not written yet"),
     };
     Standing::NotYet { needs, reason }
