@@ -60,3 +60,6 @@ pub const PROCESS_SOON: Duration = Duration::from_secs(5);
 
 /// Records of a session context that are kept, those that came too early and those that were sent.
 pub const SESSION_RECORDS_MAX: usize = 1_000;
+
+/// Bytes of the command and headers of a frame of STOMP.
+pub const STOMP_HEAD_BYTES_MAX: usize = 64 * 1024;
