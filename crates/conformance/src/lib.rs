@@ -8,7 +8,9 @@
 //! This crate must never count a test as passed that was not run, nor leave one out without a reason.
 
 pub mod bench;
+pub mod brokered;
 pub mod catalogue;
+pub mod credentials;
 pub mod limits;
 pub mod network;
 pub mod peer;
@@ -16,6 +18,7 @@ pub mod profile;
 pub mod publications;
 pub mod report;
 pub mod run;
+pub mod session;
 pub mod sockets;
 pub mod tests;
 pub mod virtual_time;
@@ -28,6 +31,7 @@ mod universal;
 
 pub use bench::Bench;
 pub use catalogue::{CATALOGUE, Entry, Level, Selection, TestId};
+pub use credentials::Credentials;
 pub use features::Features;
 pub use peer::{Happening, Peer, Seat, Trouble, What};
 pub use profile::Profile;

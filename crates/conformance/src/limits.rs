@@ -72,3 +72,6 @@ pub const WEB_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Bytes of a firmware image that is given to the Agent.
 pub const FIRMWARE_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+
+/// Records of a session context that are kept, those that came too early and those that were sent.
+pub const SESSION_RECORDS_MAX: usize = 1_000;

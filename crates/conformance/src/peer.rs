@@ -6,6 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use usphere_proto::EndpointId;
 
+use crate::brokered::{MqttSaid, MqttServer, StompSaid, StompServer};
+use crate::credentials::Credentials;
 use crate::network::{Network, Sighting};
 use crate::publications::{Publication, Publications};
 use crate::web::{Web, WebRequest};
@@ -76,6 +78,8 @@ pub enum What {
     Message(Bytes),
     /// Something that no test looks for and people may want to know.
     Noted(String),
+    /// The Agent has said something to its MQTT server, which we are.
+    Mqtt(MqttSaid),
     /// A link is there.
     Opened,
     /// The Agent has sent a Ping.
@@ -88,6 +92,8 @@ pub enum What {
     Requested(Box<WebRequest>),
     /// The Agent was seen doing something in the network around it.
     Sighted(Box<Sighting>),
+    /// The Agent has said something to its STOMP server, which we are.
+    Stomp(StompSaid),
     /// A text message, which nobody may send.
     Text(String),
     /// The Agent has tried to connect, and was turned away as the test wanted it.
@@ -147,6 +153,16 @@ pub trait Peer: Send {
     /// Whether the Agent is as good as dead, and [`Peer::restart`] can help.
     fn can_restart(&self) -> bool;
 
+    /// What the IDs of session contexts begin at: another number in each run.
+    fn sessions_from(&self) -> u64 {
+        1
+    }
+
+    /// What the Controller proves by certificates within Records.
+    fn credentials(&self) -> Option<&Credentials> {
+        None
+    }
+
     /// What can only be done with a real WebSocket.
     fn websocket(&mut self) -> Option<&mut dyn WebSocket> {
         None
@@ -164,6 +180,16 @@ pub trait Peer: Send {
 
     /// The network around the Agent.
     fn network(&mut self) -> Option<&mut dyn Network> {
+        None
+    }
+
+    /// What can only be done where we are the Agent's MQTT server.
+    fn mqtt(&mut self) -> Option<&mut dyn MqttServer> {
+        None
+    }
+
+    /// What can only be done where we are the Agent's STOMP server.
+    fn stomp(&mut self) -> Option<&mut dyn StompServer> {
         None
     }
 }

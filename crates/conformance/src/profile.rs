@@ -37,6 +37,8 @@ pub struct Profile {
     pub nested: Nested,
     /// A parameter that shows its value to secured roles alone.
     pub secured: Option<String>,
+    /// Whether the Agent speaks TLS within Records; a handshake finds out otherwise.
+    pub secure_messages: Option<bool>,
     /// The host in the paths of Controllers that the Agent is to dial, where it is not the one we listen at.
     pub host: Option<String>,
     /// A firmware image that the Agent can run, other than the one that it runs.
@@ -135,6 +137,7 @@ impl Default for Profile {
             value_change: "Device.LocalAgent.Controller.{controller}.ProvisioningCode".to_owned(),
             nested: Nested::default(),
             secured: None,
+            secure_messages: None,
             host: None,
             firmware: None,
             discovery: Discovery::default(),

@@ -8,7 +8,7 @@ use crate::peer::Peer;
 use crate::profile::Profile;
 use crate::report::{Outcome, Report, Verdict};
 use crate::stop::{Done, Stop};
-use crate::tests::{Procedure, Standing, standing};
+use crate::tests::{Procedure, procedure};
 
 /// Who is told how far a run is.
 pub trait Progress {
@@ -98,15 +98,7 @@ fn ready(bench: &Bench, entry: &Entry) -> Result<Procedure, Stop> {
             "the Agent does not speak {transport}"
         )));
     }
-    match standing(entry.id) {
-        Standing::Run(procedure) => Ok(procedure),
-        Standing::NotYet { needs, reason } => {
-            if let Some(needed) = needs.iter().find(|path| !bench.features().has(path)) {
-                return Err(Stop::NotApplicable(format!("the Agent has no {needed}")));
-            }
-            Err(Stop::not_runnable(reason))
-        }
-    }
+    procedure(entry.id).ok_or_else(|| Stop::not_runnable("the test is not written"))
 }
 
 /// Runs one test, and cleans up after it.

@@ -9,6 +9,7 @@ pub mod record;
 mod codec;
 mod endpoint_id;
 mod error_code;
+mod integrity;
 mod json;
 mod limits;
 mod make;

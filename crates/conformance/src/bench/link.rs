@@ -7,6 +7,7 @@ use usphere_proto::msg::RequestType;
 use usphere_proto::{EndpointId, Msg, Record, RecordType};
 
 use super::{Bench, operate};
+use crate::brokered::{MqttSaid, StompSaid};
 use crate::limits::{DECODING, HEARD_MAX};
 use crate::network::Sighting;
 use crate::peer::{Happening, Seat, Trouble, WebSocket, What};
@@ -37,6 +38,8 @@ pub enum Said {
     Lost,
     /// A Message, and the Record that it came in.
     Message(Box<(Record, Msg)>),
+    /// Something to the MQTT server that we are.
+    Mqtt(MqttSaid),
     /// Something that is no Record or holds no Message: what is wrong with it.
     Nonsense(String),
     /// The link is there.
@@ -53,6 +56,8 @@ pub enum Said {
     Requested(Box<WebRequest>),
     /// The Agent was seen doing something in the network around it.
     Sighted(Box<Sighting>),
+    /// Something to the STOMP server that we are.
+    Stomp(StompSaid),
     /// The Agent has tried to connect, and was turned away.
     TurnedAway,
 }
@@ -139,6 +144,15 @@ impl Bench {
     /// # Errors
     /// As there.
     pub fn restart_agent_until_connected(&mut self) -> Done {
+        self.begin_restart()?;
+        self.await_link()
+    }
+
+    /// Has the Agent start anew as [`Bench::restart_agent`] does, and waits for nothing.
+    ///
+    /// # Errors
+    /// It cannot be restarted.
+    pub fn begin_restart(&mut self) -> Done {
         match self.peer.restart() {
             Ok(()) => self.note("the Agent's power is cut, and comes back"),
             Err(_) => {
@@ -152,7 +166,7 @@ impl Bench {
                 self.reboot("")?;
             }
         }
-        self.await_link()
+        Ok(())
     }
 
     /// Asks the Agent to start anew by its own command, without waiting for more than the answer.
@@ -292,6 +306,16 @@ impl Bench {
                 self.note(format_args!("{seat} and the Agent are connected"));
                 Said::Opened
             }
+            What::Mqtt(said) => {
+                let (title, text) = (said.to_string(), format!("{said:#?}"));
+                self.transcript.add(Direction::Came, title, || text, at);
+                Said::Mqtt(said)
+            }
+            What::Stomp(said) => {
+                let (title, text) = (said.to_string(), format!("{said:#?}"));
+                self.transcript.add(Direction::Came, title, || text, at);
+                Said::Stomp(said)
+            }
             What::Ping(_) => Said::Ping,
             What::Pong(payload) => Said::Pong(payload),
             What::Published(publication) => {
@@ -329,7 +353,7 @@ impl Bench {
         self.place(seat).heard.retain(|heard| !is_end(&heard.said));
     }
 
-    fn keep(&mut self, seat: Seat, at: Duration, said: Said) {
+    pub(super) fn keep(&mut self, seat: Seat, at: Duration, said: Said) {
         let heard = &mut self.place(seat).heard;
         if heard.len() >= HEARD_MAX {
             heard.pop_front();
@@ -350,21 +374,40 @@ impl Bench {
         let own = self.peer.endpoint_id(seat);
         let wrong = universal::of_record(&record, &own, self.agent.as_ref());
         self.violations.extend(wrong);
+        if super::context_of(&record).is_some() {
+            return self.take_session(seat, at, record);
+        }
         let Some(RecordType::NoSessionContext(context)) = &record.record_type else {
             let title = format!("Record: {}", type_name(&record));
             self.transcript
                 .add(Direction::Came, title, || record.to_text(), at);
-            if record.is_connect() {
+            if let Some(RecordType::WebSocketConnect(_)) = &record.record_type {
                 self.tell_who_we_are(seat);
             }
             return self.keep(seat, at, Said::Record(Box::new(record)));
         };
-        match Msg::decode_bounded(context.payload.clone(), &DECODING) {
+        let payload = context.payload.clone();
+        self.take_payload(seat, at, record, payload);
+    }
+
+    /// Takes in a Message, and the Record that it came in.
+    pub(super) fn take_payload(
+        &mut self,
+        seat: Seat,
+        at: Duration,
+        record: Record,
+        payload: Bytes,
+    ) {
+        match Msg::decode_bounded(payload, &DECODING) {
             Err(error) => self.nonsense(seat, at, format!("the payload is no Message: {error}")),
             Ok(msg) => {
                 self.violations.extend(universal::of_msg(&msg));
+                let text = || match super::context_of(&record) {
+                    None => record.to_text(),
+                    Some(_) => msg.to_text(),
+                };
                 self.transcript
-                    .add(Direction::Came, title_of(&msg), || record.to_text(), at);
+                    .add(Direction::Came, title_of(&msg), text, at);
                 self.answer_by_itself(seat, &msg);
                 self.keep(seat, at, Said::Message(Box::new((record, msg))));
             }

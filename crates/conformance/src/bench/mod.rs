@@ -6,12 +6,15 @@
 
 mod answers;
 mod ask;
+mod broker;
 mod codes;
 mod discover;
 mod link;
 mod notify;
 mod raw;
 mod second;
+mod secure;
+mod session;
 mod web;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -32,11 +35,14 @@ pub use answers::{
     equal, exactly, only, same_value, value_in,
 };
 pub use ask::{AllowPartial, Answer, Settings, SupportedDmOptions, create, operate, update};
+pub use broker::gone;
 pub use codes::appropriate;
 pub use discover::NotFound;
 pub use link::{Heard, Said};
 pub use notify::{Kind, Notified};
 pub use second::SecondController;
+pub use secure::{Handshake, Signature};
+pub use session::{Answered, context_of};
 pub use web::Requested;
 
 /// The table of Subscriptions.
@@ -62,6 +68,14 @@ pub struct Bench {
     /// What was wrong with what came, whatever is tested.
     violations: Vec<String>,
     asked: u64,
+    /// What the IDs of session contexts begin at.
+    sessions_from: u64,
+    /// Whether the Agent takes part in session contexts, once that is known.
+    sessions: Option<bool>,
+    /// Whether the Agent speaks TLS within Records, once that is known.
+    secure_messages: Option<bool>,
+    /// Whether the Agent's handshakes within Records are answered.
+    answers_handshakes: bool,
     /// When nothing more is tried; while cleaning up.
     until: Option<Duration>,
 }
@@ -73,12 +87,15 @@ struct Place {
     /// Whether we have told on this link who we are.
     is_told: bool,
     heard: VecDeque<Heard>,
+    /// The session context, where one has begun.
+    talk: Option<session::Talk>,
 }
 
 impl Bench {
     /// A bench for the Agent behind `peer`. Nothing is said yet.
     pub fn new(peer: Box<dyn Peer>, profile: Profile) -> Self {
         let transcript = Transcript::new(peer.now());
+        let sessions_from = peer.sessions_from();
         Self {
             peer,
             features: Features::default(),
@@ -91,6 +108,10 @@ impl Bench {
             transcript,
             violations: Vec::new(),
             asked: 0,
+            sessions_from,
+            sessions: None,
+            secure_messages: None,
+            answers_handshakes: true,
             until: None,
         }
     }
@@ -211,6 +232,7 @@ impl Bench {
     /// Undoes what the test has done. What cannot be undone is noted.
     pub(crate) fn clean(&mut self) {
         self.speak_as(Seat::Primary);
+        self.answers_handshakes = true;
         if self.undo.is_empty() && self.answering {
             return;
         }

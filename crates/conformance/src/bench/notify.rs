@@ -55,6 +55,8 @@ pub struct Notified {
     pub msg_id: String,
     /// What it says.
     pub notify: Notify,
+    /// The Record that it came in.
+    pub record: Record,
 }
 
 macro_rules! contents {
@@ -149,7 +151,7 @@ impl Bench {
     ) -> Option<Notified> {
         let until = self.until(patience);
         let seat = self.speaker;
-        let found = self.find(seat, until, |heard| {
+        self.find(seat, until, |heard| {
             let Said::Message(message) = &heard.said else {
                 return None;
             };
@@ -157,12 +159,16 @@ impl Bench {
                 RequestType::Notify(notify)
                     if Kind::of(notify) == kind && notify.subscription_id == subscription =>
                 {
-                    Some((heard.at, message.1.msg_id().to_owned(), notify.clone()))
+                    Some(Notified {
+                        at: heard.at,
+                        msg_id: message.1.msg_id().to_owned(),
+                        notify: notify.clone(),
+                        record: message.0.clone(),
+                    })
                 }
                 _ => None,
             }
-        });
-        found.map(|(at, msg_id, notify)| Notified { at, msg_id, notify })
+        })
     }
 
     /// Answers what comes by itself again, and what has waited for that.
@@ -200,8 +206,7 @@ impl Bench {
             subscription_id: subscription.to_owned(),
         };
         let payload = Msg::response(msg_id, response).into_payload();
-        let own = self.endpoint_id(seat);
-        let record = Record::no_session(&self.agent()?, &own, payload);
+        let record = self.wrapped(seat, payload)?;
         self.send_record(seat, &record)
     }
 }

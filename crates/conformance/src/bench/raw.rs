@@ -12,16 +12,15 @@ use crate::stop::{Done, Stop};
 use crate::transcript::Direction;
 
 impl Bench {
-    /// The Record by which the Controller asks for something: right in all, for a test to spoil. With it the
-    /// msg_id of the request.
+    /// The Record by which the Controller asks for something: right in all, for a test to spoil; of its session
+    /// context, where one has begun. With it the msg_id of the request.
     ///
     /// # Errors
     /// The Agent has not said who it is.
     pub fn record_of(&mut self, request: impl Into<RequestType>) -> Result<(Record, String), Stop> {
         let msg_id = format!("conformance-{}", self.fresh());
-        let own = self.endpoint_id(self.speaker);
         let payload = Msg::request(msg_id.clone(), request).into_payload();
-        Ok((Record::no_session(&self.agent()?, &own, payload), msg_id))
+        Ok((self.wrapped(self.speaker, payload)?, msg_id))
     }
 
     /// Sends a Record as it is.

@@ -29,6 +29,7 @@ use usphere_runtime::{ControllerTls, TlsFiles};
 pub use self::spawned::Spawn;
 use self::spawned::Spawned;
 use self::web::Site;
+use crate::credentials::Credentials;
 use crate::limits::PROCESS_CHECK;
 use crate::peer::{Address, Happening, Peer, Seat, Trouble, WebSocket, What};
 use crate::web::Web;
@@ -70,6 +71,8 @@ pub struct Setup {
     pub second_tls: Option<ControllerTls>,
     /// The certificate of the web server, and its key; without, there is none over TLS.
     pub web: Option<TlsFiles>,
+    /// What the Controller proves by certificates within Records.
+    pub credentials: Option<Credentials>,
     /// The Agent's process, where it is ours.
     pub spawn: Option<Spawn>,
     /// Set by whoever wants the run to end at once: nothing is waited for any more.
@@ -113,6 +116,7 @@ pub struct Sockets {
     made: Option<Issued>,
     site: Site,
     web_files: Option<TlsFiles>,
+    credentials: Option<Credentials>,
     stop: Arc<AtomicBool>,
 }
 
@@ -173,6 +177,7 @@ impl Sockets {
             tls,
             second_tls,
             web,
+            credentials,
             spawn,
             stop,
         } = setup;
@@ -236,6 +241,7 @@ impl Sockets {
             made: None,
             site: Site::default(),
             web_files: web,
+            credentials,
             stop,
         })
     }
@@ -428,6 +434,15 @@ impl Peer for Sockets {
         self.spawned.is_some()
     }
 
+    fn sessions_from(&self) -> u64 {
+        // A thousand session contexts a second would be needed for one to come again.
+        unix_seconds().unsigned_abs().saturating_mul(1000)
+    }
+
+    fn credentials(&self) -> Option<&Credentials> {
+        self.credentials.as_ref()
+    }
+
     fn websocket(&mut self) -> Option<&mut dyn WebSocket> {
         Some(self)
     }
@@ -478,8 +493,7 @@ impl WebSocket for Sockets {
         if !self.is_tls() {
             return Err(without_tls());
         }
-        let since = SystemTime::now().duration_since(UNIX_EPOCH);
-        let now = since.map_or(0, |since| since.as_secs() as i64);
+        let now = unix_seconds();
         let term = Term {
             not_before: now - MADE_SECONDS,
             not_after: now + MADE_SECONDS,
@@ -513,6 +527,12 @@ impl WebSocket for Sockets {
         };
         outcome.map_err(|error| Trouble::Impossible(error.to_string()))
     }
+}
+
+/// The time, in seconds since 1970 began in UTC.
+pub fn unix_seconds() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs() as i64)
 }
 
 fn without_tls() -> Trouble {

@@ -19,14 +19,17 @@
 //!
 //! What the plan lets a tester choose (a parameter, a command, a table) comes from the
 //! [`Profile`](crate::Profile). What holds for all that an Agent says is checked of every Message by itself
-//! (`universal`). A test that is not written yet stands in [`standing`] with its reason.
+//! (`universal`). Every live test is written; one that
+//! nothing here can carry yet says so when it is run.
 
 mod common;
 mod section1;
 mod section10;
+mod section11;
 mod section2;
 mod section3;
 mod section4;
+mod section6;
 mod section7;
 mod section8;
 mod section9;
@@ -47,24 +50,10 @@ pub struct Test {
     pub run: Procedure,
 }
 
-/// How far a test is.
-#[derive(Clone, Copy, Debug)]
-pub enum Standing {
-    /// It is not written, or lacks what would carry it.
-    NotYet {
-        /// An Agent that lacks one of these is not asked anyway.
-        needs: &'static [&'static str],
-        /// What is missing.
-        reason: &'static str,
-    },
-    /// It can be run.
-    Run(Procedure),
-}
-
-/// How far the test is. Deprecated tests and placeholders have no procedure and need none.
-pub fn standing(id: TestId) -> Standing {
+/// How the test is run; nothing where the plan asks it of nobody any more, or not yet.
+pub fn procedure(id: TestId) -> Option<Procedure> {
     let registered = all().find(|test| test.id == id);
-    registered.map_or_else(|| missing(id), |test| Standing::Run(test.run))
+    registered.map(|test| test.run)
 }
 
 /// Every test that can be run.
@@ -74,27 +63,15 @@ pub fn all() -> impl Iterator<Item = &'static Test> {
         section2::TESTS,
         section3::TESTS,
         section4::TESTS,
+        section6::TESTS,
         section7::TESTS,
         section8::TESTS,
         section9::TESTS,
         section10::TESTS,
+        section11::TESTS,
     ];
     let files = sections.into_iter().flatten().copied();
     files.flatten()
-}
-
-/// Why a test cannot be run yet.
-fn missing(id: TestId) -> Standing {
-    let (needs, reason): (&[&str], &str) = match (id.section, id.number) {
-        (2, 6..=8) | (3, 2..=15) => (
-            &["Device.LocalAgent.Controller.{i}.E2ESession."],
-            "this suite has no session contexts yet",
-        ),
-        (6, _) => (&[], "this suite does not speak STOMP yet"),
-        (11, _) => (&[], "this suite does not speak MQTT yet"),
-        _ => (&[], "the test is not written yet"),
-    };
-    Standing::NotYet { needs, reason }
 }
 
 const fn test(section: u16, number: u16, run: Procedure) -> Test {

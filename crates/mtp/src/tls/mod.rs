@@ -10,6 +10,7 @@ mod error;
 mod files;
 mod identity;
 mod judging;
+mod payload;
 #[cfg(test)]
 mod tests;
 
@@ -41,6 +42,7 @@ pub use authority::{Authority, Holder, Issued, Term};
 pub use error::{Objection, TlsError};
 pub use identity::{Identity, IdentityError, authorities};
 pub use judging::Verifier;
+pub use payload::{PayloadError, PayloadTls, RecordKeys};
 
 pub(crate) use error::explained;
 

@@ -11,9 +11,11 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use usphere_conformance::catalogue::{CATALOGUE, Entry, Selection};
-use usphere_conformance::sockets::{Listen, Reach, Setup, Sockets, SocketsError, Spawn};
-use usphere_conformance::tests::{Standing, standing};
-use usphere_conformance::{Level, Outcome, Profile, Progress, Report, Verdict};
+use usphere_conformance::sockets::{
+    Listen, Reach, Setup, Sockets, SocketsError, Spawn, unix_seconds,
+};
+use usphere_conformance::{Credentials, Outcome, Profile, Progress, Report, Verdict};
+use usphere_mtp::tls::Identity;
 use usphere_mtp::websocket::Target;
 use usphere_proto::EndpointId;
 use usphere_runtime::{ControllerTls, TlsFiles};
@@ -82,9 +84,9 @@ struct Run {
     /// Who we are to that Agent
     #[arg(long = "as", value_name = "ENDPOINT-ID", default_value = CONFORMANCE_ID)]
     own: EndpointId,
-    /// A folder of `usphere certs` with a certificate for us and one for the second Controller. For wss://, instead of
-    /// --tls-cert, --tls-key and --tls-ca, which are the same for both. Our certificate is that of the web server too, to
-    /// which bulk data is sent over https://
+    /// A folder of `usphere certs` with a certificate for us and one for the second Controller: for wss://, instead of
+    /// --tls-cert, --tls-key and --tls-ca, which are the same for both; for the web server, to which bulk data is sent
+    /// over https://; and for the tests of TLS within Records, over any transport
     #[arg(long, value_name = "DIR", help_heading = "TLS (wss://)", conflicts_with_all = ["certificate", "key", "authorities"])]
     certs: Option<PathBuf>,
     #[command(flatten)]
@@ -123,10 +125,6 @@ impl List {
 
 /// A test as JSON.
 fn listed(entry: &Entry) -> Value {
-    let missing = match (entry.level, standing(entry.id)) {
-        (Level::Deprecated | Level::Placeholder, _) | (_, Standing::Run(_)) => None,
-        (_, Standing::NotYet { reason, .. }) => Some(reason),
-    };
     json!({
         "id": entry.id.to_string(),
         "title": entry.title,
@@ -134,7 +132,6 @@ fn listed(entry: &Entry) -> Value {
         "level": entry.level.name(),
         "condition": entry.condition,
         "mtp": entry.transport(),
-        "missing": missing,
     })
 }
 
@@ -161,6 +158,7 @@ impl Run {
             tls,
             second_tls,
             web: self.web_files()?,
+            credentials: self.credentials()?,
             spawn: self.spawn.clone().map(|command| Spawn {
                 command,
                 log: self.report.as_ref().map(|folder| folder.join("agent.log")),
@@ -225,6 +223,26 @@ impl Run {
             None => self.tls.clone().over(certs::kept(&self.own)),
             Some(folder) => Ok(Some(files_in(folder, &self.own))),
         }
+    }
+
+    /// What we prove by certificates within Records, where a folder of them is named.
+    fn credentials(&self) -> Result<Option<Credentials>, Failure> {
+        let Some(folder) = &self.certs else {
+            return Ok(None);
+        };
+        let (certificate, key) = certs::files(folder, &self.own);
+        let identity = Identity::from_files(&certificate, &key).map_err(Failure::local)?;
+        let shown = std::fs::read_to_string(&certificate)
+            .map_err(|error| Failure::local(format_args!("{}: {error}", certificate.display())))?;
+        let authority = certs::authority(folder)?.map(|(authority, _)| authority);
+        let own = self.own.clone();
+        Ok(Some(Credentials::new(
+            own,
+            identity,
+            shown,
+            authority,
+            unix_seconds(),
+        )))
     }
 
     fn conclude(&self, report: &Report) -> Result<Exit, Failure> {

@@ -139,7 +139,7 @@ pub(crate) fn all() -> String {
     );
     section(
         "conformance list --json",
-        "`level` is `mandatory`, `conditional`, `deprecated` or `placeholder`; `mtp` is `null` where any will do; `missing` says why a test cannot be run yet, and is `null` where it can.",
+        "`level` is `mandatory`, `conditional`, `deprecated` or `placeholder`; `mtp` is `null` where any will do.",
         json!([json!({
             "id": "1.10",
             "title": "Add message with unique key addressing in path",
@@ -147,7 +147,6 @@ pub(crate) fn all() -> String {
             "level": "conditional",
             "condition": "Product supports at least one nested multi-instance object",
             "mtp": null,
-            "missing": null,
         })]),
     );
     section(

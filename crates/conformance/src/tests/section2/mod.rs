@@ -3,8 +3,9 @@
 mod guest;
 mod identity;
 mod permissions;
+mod signatures;
 
 use super::{Test, test};
 
 /// The tests of this section.
-pub(super) const TESTS: &[&[Test]] = &[identity::TESTS, permissions::TESTS];
+pub(super) const TESTS: &[&[Test]] = &[identity::TESTS, permissions::TESTS, signatures::TESTS];

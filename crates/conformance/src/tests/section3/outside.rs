@@ -1,4 +1,4 @@
-//! Section 3: Records.
+//! Records outside of session contexts.
 
 use super::{Test, test};
 use crate::bench::Bench;
@@ -8,8 +8,8 @@ use crate::tests::common::ENDPOINT_ID;
 use usphere_proto::msg::{Get, RequestType};
 use usphere_proto::record::{NoSessionContext, RecordType};
 
-/// The tests of this section.
-pub(super) const TESTS: &[&[Test]] = &[&[test(3, 1, malformed)]];
+/// The tests of this file.
+pub(super) const TESTS: &[Test] = &[test(3, 1, malformed)];
 
 /// 3.1
 fn malformed(bench: &mut Bench) -> Done {
