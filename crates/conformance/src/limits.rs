@@ -75,3 +75,6 @@ pub const FIRMWARE_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 
 /// Records of a session context that are kept, those that came too early and those that were sent.
 pub const SESSION_RECORDS_MAX: usize = 1_000;
+
+/// Bytes of the command and headers of a frame of STOMP.
+pub const STOMP_HEAD_BYTES_MAX: usize = 64 * 1024;

@@ -51,6 +51,17 @@ pub struct Address {
     pub encryption: bool,
 }
 
+/// Where an Agent reaches a Controller through its server.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Destination {
+    /// The protocol, and the object below the row in the Controller's table of MTPs.
+    pub protocol: &'static str,
+    /// The parameter of that object.
+    pub parameter: &'static str,
+    /// Its value.
+    pub value: &'static str,
+}
+
 /// Something that happened at one of the bench's Controllers.
 #[derive(Clone, Debug)]
 pub struct Happening {
@@ -121,6 +132,11 @@ pub trait Peer: Send {
 
     /// Where the Agent is to dial this Controller; `None` where the bench dials the Agent.
     fn address(&self, seat: Seat) -> Option<Address>;
+
+    /// Where the Agent is to reach this Controller through its server; `None` where there is none between.
+    fn destination(&self, _: Seat) -> Option<Destination> {
+        None
+    }
 
     /// Time since the beginning.
     fn now(&self) -> Duration;

@@ -1,7 +1,7 @@
 //! A second Controller.
 
 use super::{AllowPartial, Bench, CONTROLLERS, Settings, create, update};
-use crate::peer::Seat;
+use crate::peer::{Destination, Seat};
 use crate::stop::{Done, Stop};
 
 /// A second Controller that the Agent knows.
@@ -52,7 +52,7 @@ impl Bench {
         // Opened before the Agent dials.
         let opened = self.peer.connect(Seat::Second);
         if let Some(address) = self.peer.address(Seat::Second) {
-            opened.map_err(Stop::not_runnable)?;
+            opened.clone().map_err(Stop::not_runnable)?;
             let host = host.unwrap_or(address.host);
             let table = format!("{path}MTP.");
             let mtp = self.added(create(&table).must("Protocol", "WebSocket"))?;
@@ -64,7 +64,37 @@ impl Bench {
             self.set(AllowPartial::No, [reached])?.response()?;
             self.write(&format!("{mtp}Enable"), "true")?;
         }
+        if let Some(destination) = self.peer.destination(Seat::Second) {
+            opened.map_err(Stop::not_runnable)?;
+            self.reach_through_server(&path, destination)?;
+        }
         Ok(SecondController { path })
+    }
+
+    /// Has the Agent reach the Controller of this row through the server by which it reaches us.
+    fn reach_through_server(&mut self, path: &str, destination: Destination) -> Done {
+        let Destination {
+            protocol,
+            parameter,
+            value,
+        } = destination;
+        let ours = format!("{}MTP.", self.controller_path());
+        let values = self.values(&ours)?;
+        let end = format!(".{protocol}.Reference");
+        let reference = values
+            .iter()
+            .find(|(name, value)| name.ends_with(&end) && !value.is_empty());
+        let reference = reference
+            .map(|(_, value)| value.clone())
+            .unwrap_or_default();
+        let table = format!("{path}MTP.");
+        let mtp = self.added(create(&table).must("Protocol", protocol))?;
+        let mut reached = update(&format!("{mtp}{protocol}.")).must(parameter, value);
+        if !reference.is_empty() {
+            reached = reached.must("Reference", &reference);
+        }
+        self.set(AllowPartial::No, [reached])?.response()?;
+        self.write(&format!("{mtp}Enable"), "true")
     }
 
     /// As [`Bench::introduce_second`]; it is connected when this returns.
@@ -83,7 +113,9 @@ impl Bench {
     /// An Agent that dials us meets nobody whom it does not know; one that we dial may not want to.
     pub fn meet_as_stranger(&mut self) -> Done {
         self.forget_second()?;
-        if self.peer.address(Seat::Second).is_some() {
+        let dials = self.peer.address(Seat::Second).is_some()
+            || self.peer.destination(Seat::Second).is_some();
+        if dials {
             let reason = "the Agent dials us, and so meets no Controller that it does not know; --agent dials an Agent that listens";
             return Err(Stop::not_runnable(reason));
         }

@@ -3,6 +3,8 @@
 //! A small runtime moves bytes on a thread of its own; the bench stays on its thread and takes what happens from
 //! a queue. Nothing here judges what comes.
 
+pub mod broker;
+
 mod door;
 mod line;
 mod spawned;

@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -11,10 +12,11 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use usphere_conformance::catalogue::{CATALOGUE, Entry, Selection};
+use usphere_conformance::sockets::broker::{Broker, BrokerSetup, BrokerUrl, BrokerUrlError};
 use usphere_conformance::sockets::{
     Listen, Reach, Setup, Sockets, SocketsError, Spawn, unix_seconds,
 };
-use usphere_conformance::{Credentials, Outcome, Profile, Progress, Report, Verdict};
+use usphere_conformance::{Credentials, Outcome, Peer, Profile, Progress, Report, Verdict};
 use usphere_mtp::tls::Identity;
 use usphere_mtp::websocket::Target;
 use usphere_proto::EndpointId;
@@ -62,10 +64,11 @@ struct Run {
     /// restarts is the command's business
     #[arg(long, value_name = "COMMAND")]
     spawn: Option<String>,
-    /// Wait here for the Agent to dial in: ws://HOST:PORT/PATH or wss://…; the second Controller is at the next port
+    /// Wait here for the Agent to dial in: ws://HOST:PORT/PATH or wss://…; the second Controller is at the next port. Or be
+    /// the Agent's server here: mqtt://HOST:PORT, mqtts://…, stomp://… or stomps://…
     /// [default with --spawn alone: ws://127.0.0.1/usp at a port that is free]
     #[arg(long, value_name = "URL", conflicts_with = "agent")]
-    listen: Option<Target>,
+    listen: Option<Door>,
     /// Dial the Agent here: ws://HOST:PORT/PATH or wss://…
     #[arg(long, value_name = "URL")]
     agent: Option<Target>,
@@ -91,6 +94,39 @@ struct Run {
     certs: Option<PathBuf>,
     #[command(flatten)]
     tls: TlsOptions,
+}
+
+/// Where the Agent finds us.
+#[derive(Clone, Debug)]
+enum Door {
+    /// A server of MQTT or STOMP.
+    Broker(BrokerUrl),
+    /// A WebSocket.
+    WebSocket(Target),
+}
+
+impl FromStr for Door {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let is_broker = ["mqtt", "stomp"].iter().any(|one| text.starts_with(one));
+        match is_broker {
+            true => text
+                .parse()
+                .map(Self::Broker)
+                .map_err(|error: BrokerUrlError| error.to_string()),
+            false => text
+                .parse::<Target>()
+                .map(Self::WebSocket)
+                .map_err(|error| error.to_string()),
+        }
+    }
+}
+
+/// What reaches the Agent, ready to be started.
+enum Start {
+    Broker(BrokerSetup),
+    Sockets(Setup),
 }
 
 impl Options {
@@ -141,29 +177,41 @@ impl Run {
             None => Profile::default(),
             Some(path) => Profile::read(path).map_err(Failure::usage)?,
         };
-        let reach = self.reach()?;
         let second = format!("{}-2", self.own);
         let second = EndpointId::parse(&second).map_err(Failure::usage)?;
-        let tls = self.tls(&reach, &self.own)?;
-        let second_tls = self.tls(&reach, &second)?;
         if let Some(folder) = &self.report {
             std::fs::create_dir_all(folder)
                 .map_err(|error| Failure::local(format_args!("{}: {error}", folder.display())))?;
         }
         let stop = Arc::new(AtomicBool::new(false));
-        let setup = Setup {
-            reach,
-            primary: self.own.clone(),
-            second,
-            tls,
-            second_tls,
-            web: self.web_files()?,
-            credentials: self.credentials()?,
-            spawn: self.spawn.clone().map(|command| Spawn {
-                command,
-                log: self.report.as_ref().map(|folder| folder.join("agent.log")),
+        let setup = match &self.listen {
+            Some(Door::Broker(url)) => Start::Broker(BrokerSetup {
+                tls: self.tls(url.tls, &self.own)?,
+                url: url.clone(),
+                primary: self.own.clone(),
+                second,
+                credentials: self.credentials()?,
+                spawn: self.spawned(),
+                stop: Arc::clone(&stop),
             }),
-            stop: Arc::clone(&stop),
+            _ => {
+                let reach = self.reach()?;
+                let is_tls = match &reach {
+                    Reach::Dial(target) => target.tls,
+                    Reach::Listen(listen) => listen.tls,
+                };
+                Start::Sockets(Setup {
+                    reach,
+                    tls: self.tls(is_tls, &self.own)?,
+                    second_tls: self.tls(is_tls, &second)?,
+                    primary: self.own.clone(),
+                    second,
+                    web: self.web_files()?,
+                    credentials: self.credentials()?,
+                    spawn: self.spawned(),
+                    stop: Arc::clone(&stop),
+                })
+            }
         };
         let only = self.only.clone().unwrap_or_else(Selection::all);
         let report = block_on(ran(setup, profile, only, stop))?;
@@ -173,8 +221,8 @@ impl Run {
     fn reach(&self) -> Result<Reach, Failure> {
         let (target, spawn) = match (&self.agent, &self.listen, &self.spawn) {
             (Some(target), ..) => return Ok(Reach::Dial(target.clone())),
-            (None, Some(target), _) => (Some(target), None),
-            (None, None, spawn) => (None, spawn.as_ref()),
+            (None, Some(Door::WebSocket(target)), _) => (Some(target), None),
+            (None, _, spawn) => (None, spawn.as_ref()),
         };
         let Some(target) = target else {
             let loopback = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -202,11 +250,14 @@ impl Run {
         }))
     }
 
-    fn tls(&self, reach: &Reach, own: &EndpointId) -> Result<Option<ControllerTls>, Failure> {
-        let is_wanted = match reach {
-            Reach::Dial(target) => target.tls,
-            Reach::Listen(listen) => listen.tls,
-        };
+    /// The Agent's process, where it is ours.
+    fn spawned(&self) -> Option<Spawn> {
+        let command = self.spawn.clone()?;
+        let log = self.report.as_ref().map(|folder| folder.join("agent.log"));
+        Some(Spawn { command, log })
+    }
+
+    fn tls(&self, is_wanted: bool, own: &EndpointId) -> Result<Option<ControllerTls>, Failure> {
         if !is_wanted {
             return Ok(None);
         }
@@ -274,7 +325,7 @@ fn files_in(folder: &Path, own: &EndpointId) -> TlsFiles {
 
 /// Runs the suite on a thread of its own, until its end or a signal.
 async fn ran(
-    setup: Setup,
+    setup: Start,
     profile: Profile,
     only: Selection,
     stop: Arc<AtomicBool>,
@@ -302,16 +353,20 @@ async fn ran(
 }
 
 fn start(
-    setup: Setup,
+    setup: Start,
     profile: Profile,
     only: &Selection,
     shown: &mut Shown,
 ) -> Result<Report, Failure> {
-    let peer = Sockets::start(setup).map_err(|error| match error {
+    let peer: Result<Box<dyn Peer>, SocketsError> = match setup {
+        Start::Broker(setup) => Broker::start(setup).map(|peer| Box::new(peer) as _),
+        Start::Sockets(setup) => Sockets::start(setup).map(|peer| Box::new(peer) as _),
+    };
+    let peer = peer.map_err(|error| match error {
         SocketsError::NoTls => Failure::usage(error),
         error => Failure::local(error),
     })?;
-    let report = usphere_conformance::run(Box::new(peer), profile, only, shown);
+    let report = usphere_conformance::run(peer, profile, only, shown);
     report.map_err(|error| {
         Failure::new(Exit::Absent, error).advise(
             "the Agent has to reach us or be reached by us, and to know us as a Controller with full access; see docs/conformance.md",

@@ -1,0 +1,674 @@
+//! The Agent's MQTT or STOMP server, which is the bench: the Agent dials it, and perhaps its process is ours.
+//!
+//! A small runtime moves bytes; what they say is read and answered on the bench's thread, so that a test changes
+//! the answers without a race. Nothing here judges what comes. There is one Agent: a new connection takes the
+//! place of the one before.
+
+mod mqtt;
+mod stomp;
+
+use std::collections::{BTreeSet, VecDeque};
+use std::fmt;
+use std::net::SocketAddr;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::timeout;
+use usphere_mtp::tls::Tls;
+use usphere_proto::{EndpointId, Record};
+use usphere_runtime::ControllerTls;
+
+use self::mqtt::Mqtt;
+use self::stomp::Stomp;
+use super::spawned::Spawned;
+use super::{SocketsError, Spawn, Wire, unix_seconds};
+use crate::brokered::{MqttAnswers, MqttHow, MqttServer, StompAnswers, StompServer};
+use crate::credentials::Credentials;
+use crate::limits::{DECODING, HANDSHAKE, PROCESS_CHECK};
+use crate::peer::{Address, Destination, Happening, Peer, Seat, Trouble, What};
+
+/// Bytes that are read at once.
+const READ_BYTES: usize = 16 * 1024;
+
+/// Where the Agent finds its server: `mqtt://HOST:PORT`, `mqtts://…`, `stomp://…` or `stomps://…`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct BrokerUrl {
+    /// What is spoken.
+    pub protocol: Protocol,
+    /// Whether over TLS.
+    pub tls: bool,
+    /// Where we listen.
+    pub address: SocketAddr,
+}
+
+/// What an Agent speaks to a server.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Protocol {
+    /// MQTT 5 or 3.1.1.
+    Mqtt,
+    /// STOMP 1.2.
+    Stomp,
+}
+
+/// A text that is no such URL.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error(
+    "mqtt://ADDRESS:PORT, mqtts://…, stomp://… or stomps://… with an address of this host is expected"
+)]
+pub struct BrokerUrlError;
+
+impl FromStr for BrokerUrl {
+    type Err = BrokerUrlError;
+
+    fn from_str(text: &str) -> Result<Self, BrokerUrlError> {
+        let (scheme, rest) = text.split_once("://").ok_or(BrokerUrlError)?;
+        let (protocol, tls) = match scheme {
+            "mqtt" => (Protocol::Mqtt, false),
+            "mqtts" => (Protocol::Mqtt, true),
+            "stomp" => (Protocol::Stomp, false),
+            "stomps" => (Protocol::Stomp, true),
+            _ => return Err(BrokerUrlError),
+        };
+        let address = rest.trim_end_matches('/').parse();
+        Ok(Self {
+            protocol,
+            tls,
+            address: address.map_err(|_| BrokerUrlError)?,
+        })
+    }
+}
+
+impl fmt::Display for BrokerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = match (self.protocol, self.tls) {
+            (Protocol::Mqtt, false) => "mqtt",
+            (Protocol::Mqtt, true) => "mqtts",
+            (Protocol::Stomp, false) => "stomp",
+            (Protocol::Stomp, true) => "stomps",
+        };
+        write!(f, "{scheme}://{}", self.address)
+    }
+}
+
+/// What is needed to be an Agent's server.
+pub struct BrokerSetup {
+    /// Where it finds us; port 0 takes any that is free.
+    pub url: BrokerUrl,
+    /// Who the Controller is.
+    pub primary: EndpointId,
+    /// Who the second Controller is.
+    pub second: EndpointId,
+    /// What the server speaks TLS with, where it is spoken.
+    pub tls: Option<ControllerTls>,
+    /// What the Controller proves by certificates within Records.
+    pub credentials: Option<Credentials>,
+    /// The Agent's process, where it is ours.
+    pub spawn: Option<Spawn>,
+    /// Set by whoever wants the run to end at once.
+    pub stop: Arc<AtomicBool>,
+}
+
+/// What comes of bytes of the Agent.
+#[derive(Clone, Debug)]
+enum Does {
+    /// The connection ends.
+    End,
+    /// A Record came.
+    Record(Bytes),
+    /// Something was said, or is to be told.
+    Say(What),
+    /// Bytes for the Agent.
+    Send(Bytes),
+    /// The Agent can be reached.
+    Up,
+}
+
+/// How the server answers, whatever it speaks.
+#[derive(Debug, Default)]
+struct Answers {
+    mqtt: MqttAnswers,
+    stomp: StompAnswers,
+}
+
+/// The server's end of one protocol.
+trait Half {
+    /// A connection is there.
+    fn open(&mut self);
+
+    /// Bytes came.
+    fn take(&mut self, bytes: &[u8], answers: &Answers) -> Vec<Does>;
+
+    /// A Record on the wire; `None` where the Agent cannot be reached.
+    fn carry(&mut self, record: &Bytes, reply_to: &str) -> Option<Bytes>;
+
+    /// What is said before the server ends a connection.
+    fn farewell(&mut self) -> Bytes;
+}
+
+#[expect(clippy::large_enum_variant, reason = "there is one of them in a run")]
+enum Either {
+    Mqtt(Mqtt),
+    Stomp(Stomp),
+}
+
+impl Either {
+    fn half(&mut self) -> &mut dyn Half {
+        match self {
+            Self::Mqtt(half) => half,
+            Self::Stomp(half) => half,
+        }
+    }
+
+    fn reply_to(&self, seat: Seat) -> &'static str {
+        match self {
+            Self::Mqtt(_) => mqtt::reply_to(seat),
+            Self::Stomp(_) => stomp::reply_to(seat),
+        }
+    }
+}
+
+/// Something that happened on the wire.
+enum Raw {
+    Bytes(u64, Bytes),
+    Lost(u64, String),
+    Opened(u64, UnboundedSender<Bytes>),
+}
+
+/// An Agent that is reached through a server of ours.
+pub struct Broker {
+    runtime: Option<Runtime>,
+    began: Instant,
+    url: BrokerUrl,
+    primary: EndpointId,
+    second: EndpointId,
+    credentials: Option<Credentials>,
+    raw: Receiver<(Duration, Raw)>,
+    happened: VecDeque<Happening>,
+    line: Option<(u64, UnboundedSender<Bytes>)>,
+    half: Either,
+    answers: Answers,
+    /// Controllers that want to be reached.
+    wanted: BTreeSet<Seat>,
+    /// Controllers that were told that they are.
+    open: BTreeSet<Seat>,
+    /// Whether the Agent has subscribed to something.
+    is_up: bool,
+    spawned: Option<Spawned>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Broker {
+    /// Opens the server, and starts the Agent's process where that is ours.
+    ///
+    /// # Errors
+    /// [`SocketsError`].
+    pub fn start(setup: BrokerSetup) -> Result<Self, SocketsError> {
+        let BrokerSetup {
+            mut url,
+            primary,
+            second,
+            tls,
+            credentials,
+            spawn,
+            stop,
+        } = setup;
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .map_err(SocketsError::Runtime)?;
+        let tls = match (url.tls, tls) {
+            (false, _) => None,
+            (true, None) => return Err(SocketsError::NoTls),
+            (true, Some(tls)) => Some(tls.tls()),
+        };
+        let address = url.address;
+        let bind = |source| SocketsError::Bind { address, source };
+        let listener = runtime.block_on(TcpListener::bind(address)).map_err(bind)?;
+        url.address = listener.local_addr().map_err(bind)?;
+        let began = Instant::now();
+        let (told, raw) = channel();
+        runtime.spawn(keep(listener, tls, Told { began, told }));
+        let spawned = spawn.map(|spawn| {
+            let filled = spawn.filled_in(primary.as_str(), &url.to_string());
+            let command = filled.command.clone();
+            Spawned::start(filled).map_err(|source| SocketsError::Spawn { command, source })
+        });
+        Ok(Self {
+            runtime: Some(runtime),
+            began,
+            half: match url.protocol {
+                Protocol::Mqtt => Either::Mqtt(Mqtt::default()),
+                Protocol::Stomp => Either::Stomp(Stomp::default()),
+            },
+            answers: Answers::default(),
+            url,
+            primary,
+            second,
+            credentials,
+            raw,
+            happened: VecDeque::new(),
+            line: None,
+            wanted: BTreeSet::from([Seat::Primary]),
+            open: BTreeSet::new(),
+            is_up: false,
+            spawned: spawned.transpose()?,
+            stop,
+        })
+    }
+
+    fn happen(&mut self, seat: Seat, at: Duration, what: What) {
+        self.happened.push_back(Happening { seat, at, what });
+    }
+
+    fn took(&mut self, at: Duration, raw: Raw) {
+        match raw {
+            Raw::Opened(number, orders) => {
+                if !self.is_there() {
+                    // The line ends as nobody gives it orders any more.
+                    drop(orders);
+                    return self.happen(Seat::Primary, at, What::TurnedAway);
+                }
+                self.ended(at, "the Agent has opened another one");
+                self.half.half().open();
+                self.line = Some((number, orders));
+            }
+            Raw::Bytes(number, bytes) if self.is_line(number) => {
+                for does in self.half.half().take(&bytes, &self.answers) {
+                    self.do_one(at, does);
+                }
+            }
+            Raw::Lost(number, reason) if self.is_line(number) => {
+                self.line = None;
+                self.ended(at, &reason);
+            }
+            Raw::Bytes(..) | Raw::Lost(..) => {}
+        }
+    }
+
+    /// Whether connections are taken.
+    fn is_there(&self) -> bool {
+        match self.url.protocol {
+            Protocol::Mqtt => self.answers.mqtt.is_there,
+            Protocol::Stomp => self.answers.stomp.is_there,
+        }
+    }
+
+    fn is_line(&self, number: u64) -> bool {
+        self.line.as_ref().is_some_and(|(line, _)| *line == number)
+    }
+
+    fn do_one(&mut self, at: Duration, does: Does) {
+        match does {
+            Does::End => {
+                self.line = None;
+                self.ended(at, "the session has ended");
+            }
+            Does::Record(bytes) => {
+                let seat = self.seat_of(&bytes);
+                self.happen(seat, at, What::Message(bytes));
+            }
+            Does::Say(what) => self.happen(Seat::Primary, at, what),
+            Does::Send(bytes) => drop(self.give(bytes)),
+            Does::Up => {
+                self.is_up = true;
+                self.tell_open(at);
+            }
+        }
+    }
+
+    /// Whom a Record is to.
+    fn seat_of(&self, bytes: &Bytes) -> Seat {
+        let record = Record::decode_bounded(bytes.clone(), &DECODING);
+        match record {
+            Ok(record) if record.to_id == self.second.as_str() => Seat::Second,
+            _ => Seat::Primary,
+        }
+    }
+
+    fn tell_open(&mut self, at: Duration) {
+        let new: Vec<Seat> = self.wanted.difference(&self.open).copied().collect();
+        for seat in new {
+            self.open.insert(seat);
+            self.happen(seat, at, What::Opened);
+        }
+    }
+
+    fn ended(&mut self, at: Duration, reason: &str) {
+        self.is_up = false;
+        let was_open = std::mem::take(&mut self.open);
+        // What never was up ends too, for tests of sessions that do not come about.
+        let seats = if was_open.is_empty() && self.line.is_none() {
+            BTreeSet::from([Seat::Primary])
+        } else {
+            was_open
+        };
+        for seat in seats {
+            self.happen(seat, at, What::Lost(reason.to_owned()));
+        }
+    }
+
+    fn give(&self, bytes: Bytes) -> Result<(), Trouble> {
+        let sent = self.line.as_ref().map(|(_, orders)| orders.send(bytes));
+        match sent {
+            Some(Ok(())) => Ok(()),
+            _ => Err(not_connected()),
+        }
+    }
+}
+
+fn not_connected() -> Trouble {
+    Trouble::Gone("the Agent is not connected to our server".to_owned())
+}
+
+impl Peer for Broker {
+    fn way(&self) -> String {
+        let protocol = match self.url.protocol {
+            Protocol::Mqtt => "MQTT",
+            Protocol::Stomp => "STOMP",
+        };
+        format!("{protocol}, whose server the Agent dials at {}", self.url)
+    }
+
+    fn endpoint_id(&self, seat: Seat) -> EndpointId {
+        match seat {
+            Seat::Primary | Seat::Twin => self.primary.clone(),
+            Seat::Second => self.second.clone(),
+        }
+    }
+
+    fn address(&self, _: Seat) -> Option<Address> {
+        None
+    }
+
+    fn destination(&self, seat: Seat) -> Option<Destination> {
+        let (protocol, parameter) = match self.url.protocol {
+            Protocol::Mqtt => ("MQTT", "Topic"),
+            Protocol::Stomp => ("STOMP", "Destination"),
+        };
+        Some(Destination {
+            protocol,
+            parameter,
+            value: self.half.reply_to(seat),
+        })
+    }
+
+    fn now(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    fn next(&mut self, until: Duration) -> Option<Happening> {
+        loop {
+            if let Some(happening) = self.happened.pop_front() {
+                return Some(happening);
+            }
+            if self.stop.load(Ordering::Relaxed) {
+                return None;
+            }
+            if let Some(spawned) = &mut self.spawned {
+                spawned.look_after();
+            }
+            let left = until.saturating_sub(self.now());
+            match self.raw.recv_timeout(left.min(PROCESS_CHECK)) {
+                Ok((at, raw)) => self.took(at, raw),
+                Err(RecvTimeoutError::Timeout) if left > PROCESS_CHECK => {}
+                Err(_) => return None,
+            }
+        }
+    }
+
+    fn send(&mut self, seat: Seat, message: Bytes) -> Result<(), Trouble> {
+        let reply_to = self.half.reply_to(seat);
+        let bytes = self.half.half().carry(&message, reply_to);
+        self.give(bytes.ok_or_else(not_connected)?)
+    }
+
+    fn connect(&mut self, seat: Seat) -> Result<(), Trouble> {
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(Trouble::Impossible("the run was ended".to_owned()));
+        }
+        if let Some(spawned) = &self.spawned {
+            spawned.check().map_err(Trouble::Impossible)?;
+        }
+        if seat == Seat::Twin {
+            let reason = "there are no second connections of a Controller over MQTT and STOMP";
+            return Err(Trouble::Impossible(reason.to_owned()));
+        }
+        self.wanted.insert(seat);
+        if self.is_up {
+            let now = self.now();
+            self.tell_open(now);
+        }
+        Ok(())
+    }
+
+    fn drop_link(&mut self, seat: Seat) {
+        self.open.remove(&seat);
+        if seat == Seat::Primary {
+            self.line = None;
+            let now = self.now();
+            for other in std::mem::take(&mut self.open) {
+                self.happen(other, now, What::Lost("the link was cut".to_owned()));
+            }
+            self.is_up = false;
+        } else {
+            self.wanted.remove(&seat);
+        }
+    }
+
+    fn restart(&mut self) -> Result<(), Trouble> {
+        match &mut self.spawned {
+            Some(spawned) => spawned.restart().map_err(Trouble::Gone),
+            None => Err(Trouble::Impossible(
+                "the Agent's process is not ours; --spawn starts one that is".to_owned(),
+            )),
+        }
+    }
+
+    fn can_restart(&self) -> bool {
+        self.spawned.is_some()
+    }
+
+    fn sessions_from(&self) -> u64 {
+        unix_seconds().unsigned_abs().saturating_mul(1000)
+    }
+
+    fn credentials(&self) -> Option<&Credentials> {
+        self.credentials.as_ref()
+    }
+
+    fn mqtt(&mut self) -> Option<&mut dyn MqttServer> {
+        match self.half {
+            Either::Mqtt(_) => Some(self),
+            Either::Stomp(_) => None,
+        }
+    }
+
+    fn stomp(&mut self) -> Option<&mut dyn StompServer> {
+        match self.half {
+            Either::Stomp(_) => Some(self),
+            Either::Mqtt(_) => None,
+        }
+    }
+}
+
+impl Broker {
+    fn end_session(&mut self) -> Result<(), Trouble> {
+        let farewell = self.half.half().farewell();
+        self.give(farewell)?;
+        self.line = None;
+        let now = self.now();
+        self.ended(now, "the server has ended it");
+        Ok(())
+    }
+}
+
+impl MqttServer for Broker {
+    fn answers(&mut self) -> &mut MqttAnswers {
+        &mut self.answers.mqtt
+    }
+
+    fn publish(&mut self, seat: Seat, record: Bytes, how: &MqttHow) -> Result<(), Trouble> {
+        let bytes = match &mut self.half {
+            Either::Mqtt(half) => half.published(&record, mqtt::reply_to(seat), how),
+            Either::Stomp(_) => None,
+        };
+        self.give(bytes.ok_or_else(not_connected)?)
+    }
+
+    fn disconnect(&mut self) -> Result<(), Trouble> {
+        self.end_session()
+    }
+
+    fn reply_topic(&self, seat: Seat) -> String {
+        mqtt::reply_to(seat).to_owned()
+    }
+
+    fn topics(&self) -> Vec<String> {
+        match &self.half {
+            Either::Mqtt(half) => half.topics(),
+            Either::Stomp(_) => Vec::new(),
+        }
+    }
+
+    fn is_tls(&self) -> bool {
+        self.url.tls
+    }
+}
+
+impl StompServer for Broker {
+    fn answers(&mut self) -> &mut StompAnswers {
+        &mut self.answers.stomp
+    }
+
+    fn disconnect(&mut self) -> Result<(), Trouble> {
+        self.end_session()
+    }
+
+    fn is_tls(&self) -> bool {
+        self.url.tls
+    }
+}
+
+/// Lets in whoever dials, for as long as the bench is there.
+async fn keep(listener: TcpListener, tls: Option<Arc<Tls>>, told: Told) {
+    let mut number = 0;
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                number += 1;
+                tokio::spawn(run(stream, tls.clone(), told.clone(), number));
+            }
+            Err(error) => {
+                tracing::debug!(%error, "nobody could be let in");
+                tokio::time::sleep(HANDSHAKE / 10).await;
+            }
+        }
+    }
+}
+
+/// Who is told what happens on the wire.
+#[derive(Clone)]
+struct Told {
+    began: Instant,
+    told: Sender<(Duration, Raw)>,
+}
+
+impl Told {
+    fn tell(&self, raw: Raw) {
+        // Nobody is told once the bench is gone.
+        drop(self.told.send((self.began.elapsed(), raw)));
+    }
+}
+
+/// Carries bytes both ways until the end.
+async fn run(stream: TcpStream, tls: Option<Arc<Tls>>, told: Told, number: u64) {
+    // Small packets should not wait for more.
+    drop(stream.set_nodelay(true));
+    let mut stream: Box<dyn Wire> = match tls {
+        None => Box::new(stream),
+        Some(tls) => match timeout(HANDSHAKE, tls.accept_bare(stream)).await {
+            Ok(Ok(stream)) => Box::new(stream),
+            Ok(Err(error)) => return tracing::debug!(%error, "no link came of a connection"),
+            Err(_) => return tracing::debug!("no link came of a connection in time"),
+        },
+    };
+    let (orders, received) = unbounded_channel();
+    told.tell(Raw::Opened(number, orders));
+    let reason = carry(&mut stream, received, &told, number).await;
+    told.tell(Raw::Lost(number, reason));
+    // What was said last may still be on its way.
+    drop(timeout(HANDSHAKE, stream.shutdown()).await);
+}
+
+/// Carries bytes both ways: why it has ended.
+async fn carry(
+    stream: &mut Box<dyn Wire>,
+    mut orders: UnboundedReceiver<Bytes>,
+    told: &Told,
+    number: u64,
+) -> String {
+    let mut space = vec![0; READ_BYTES];
+    loop {
+        tokio::select! {
+            biased;
+            order = orders.recv() => match order {
+                None => return "the connection was ended".to_owned(),
+                Some(bytes) => {
+                    let written = async {
+                        stream.write_all(&bytes).await?;
+                        stream.flush().await
+                    };
+                    if let Err(error) = written.await {
+                        return error.to_string();
+                    }
+                }
+            },
+            read = stream.read(&mut space) => match read {
+                Ok(0) => return "the connection has ended".to_owned(),
+                Ok(count) => {
+                    told.tell(Raw::Bytes(number, Bytes::copy_from_slice(&space[..count])));
+                }
+                Err(error) => return error.to_string(),
+            },
+        }
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        // The Agent's process ends first, so that it does not complain about its server.
+        self.spawned = None;
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_of_servers_are_read() {
+        for text in ["mqtt://127.0.0.1:1883", "stomps://[::1]:61614"] {
+            assert_eq!(text.parse::<BrokerUrl>().unwrap().to_string(), text);
+        }
+        for text in [
+            "ws://127.0.0.1:1",
+            "mqtt://here:1883",
+            "mqtt://127.0.0.1",
+            "mqtt",
+        ] {
+            assert!(text.parse::<BrokerUrl>().is_err(), "{text}");
+        }
+    }
+}
