@@ -147,7 +147,6 @@ pub(crate) fn all() -> String {
             "level": "conditional",
             "condition": "Product supports at least one nested multi-instance object",
             "mtp": null,
-            "missing": null,
         })]),
     );
     section(
