@@ -7,7 +7,7 @@
 mod mqtt;
 mod stomp;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::net::SocketAddr;
 use std::str::FromStr;
@@ -119,8 +119,8 @@ pub struct BrokerSetup {
 /// What comes of bytes of the Agent.
 #[derive(Clone, Debug)]
 enum Does {
-    /// The connection ends.
-    End,
+    /// The connection ends: why.
+    End(String),
     /// A Record came.
     Record(Bytes),
     /// Something was said, or is to be told.
@@ -192,6 +192,8 @@ pub struct Broker {
     credentials: Option<Credentials>,
     raw: Receiver<(Duration, Raw)>,
     happened: VecDeque<Happening>,
+    /// Connections on which nothing was said yet.
+    silent: BTreeMap<u64, UnboundedSender<Bytes>>,
     line: Option<(u64, UnboundedSender<Bytes>)>,
     half: Either,
     answers: Answers,
@@ -256,6 +258,7 @@ impl Broker {
             credentials,
             raw,
             happened: VecDeque::new(),
+            silent: BTreeMap::new(),
             line: None,
             wanted: BTreeSet::from([Seat::Primary]),
             open: BTreeSet::new(),
@@ -271,27 +274,39 @@ impl Broker {
 
     fn took(&mut self, at: Duration, raw: Raw) {
         match raw {
-            Raw::Opened(number, orders) => {
-                if !self.is_there() {
-                    // The line ends as nobody gives it orders any more.
-                    drop(orders);
-                    return self.happen(Seat::Primary, at, What::TurnedAway);
+            Raw::Opened(number, orders) => drop(self.silent.insert(number, orders)),
+            Raw::Bytes(number, bytes) => {
+                if let Some(orders) = self.silent.remove(&number) {
+                    self.began(at, number, orders);
                 }
-                self.ended(at, "the Agent has opened another one");
-                self.half.half().open();
-                self.line = Some((number, orders));
-            }
-            Raw::Bytes(number, bytes) if self.is_line(number) => {
-                for does in self.half.half().take(&bytes, &self.answers) {
-                    self.do_one(at, does);
+                if self.is_line(number) {
+                    for does in self.half.half().take(&bytes, &self.answers) {
+                        self.do_one(at, does);
+                    }
                 }
             }
-            Raw::Lost(number, reason) if self.is_line(number) => {
-                self.line = None;
-                self.ended(at, &reason);
+            Raw::Lost(number, reason) => {
+                self.silent.remove(&number);
+                if self.is_line(number) {
+                    self.line = None;
+                    self.ended(at, &reason);
+                }
             }
-            Raw::Bytes(..) | Raw::Lost(..) => {}
         }
+    }
+
+    /// A connection on which the Agent says something: Agents that only try whether somebody is there say nothing.
+    fn began(&mut self, at: Duration, number: u64, orders: UnboundedSender<Bytes>) {
+        if !self.is_there() {
+            // The line ends as nobody gives it orders any more.
+            drop(orders);
+            return self.happen(Seat::Primary, at, What::TurnedAway);
+        }
+        if self.line.take().is_some() {
+            self.ended(at, "the Agent has opened another one");
+        }
+        self.half.half().open();
+        self.line = Some((number, orders));
     }
 
     /// Whether connections are taken.
@@ -308,9 +323,9 @@ impl Broker {
 
     fn do_one(&mut self, at: Duration, does: Does) {
         match does {
-            Does::End => {
+            Does::End(reason) => {
                 self.line = None;
-                self.ended(at, "the session has ended");
+                self.ended(at, &reason);
             }
             Does::Record(bytes) => {
                 let seat = self.seat_of(&bytes);
@@ -344,13 +359,9 @@ impl Broker {
 
     fn ended(&mut self, at: Duration, reason: &str) {
         self.is_up = false;
-        let was_open = std::mem::take(&mut self.open);
+        let mut seats = std::mem::take(&mut self.open);
         // What never was up ends too, for tests of sessions that do not come about.
-        let seats = if was_open.is_empty() && self.line.is_none() {
-            BTreeSet::from([Seat::Primary])
-        } else {
-            was_open
-        };
+        seats.insert(Seat::Primary);
         for seat in seats {
             self.happen(seat, at, What::Lost(reason.to_owned()));
         }
