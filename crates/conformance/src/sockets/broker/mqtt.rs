@@ -22,7 +22,7 @@ use crate::brokered::{MqttAnswers, MqttConnect, MqttHow, MqttPublish, MqttSaid};
 use crate::limits::DECODING;
 use crate::peer::{Seat, What};
 
-/// What stands before the reply topic in a Topic Name of MQTT 3.1.1. (R-MQTT.25)
+/// What stands before the reply topic in a Topic Name of MQTT 3.1.1. (R-MQTT.24)
 const REPLY_TO: &str = "/reply-to=";
 
 /// The server's end of a connection.

@@ -17,7 +17,7 @@ pub(super) const TESTS: &[Test] = &[
     test(11, 7, keep_alive),
 ];
 
-/// The User Property by which an Agent says who it is. (R-MQTT.9)
+/// The User Property by which an Agent says who it is. (R-MQTT.13)
 const ENDPOINT_PROPERTY: &str = "usp-endpoint-id";
 
 /// The times of 11.7, in seconds: what the client wants, what the server wants.

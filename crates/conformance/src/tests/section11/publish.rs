@@ -21,7 +21,7 @@ const LOCAL_AGENT: &str = "Device.LocalAgent.";
 /// What a Record's Content Type is. (R-MQTT.27)
 const CONTENT_TYPE: &str = "usp.msg";
 
-/// What stands before the reply topic in a Topic Name of MQTT 3.1.1. (R-MQTT.25)
+/// What stands before the reply topic in a Topic Name of MQTT 3.1.1. (R-MQTT.24)
 const REPLY_TO: &str = "/reply-to=";
 
 /// 11.12
