@@ -210,9 +210,9 @@ impl<'a> Fortress<'a> {
         let heard = honest::ask(&self.api, &self.door, DEVICES, length).await;
         let spent = Cost::between(&before, &self.server.cost()?, began.elapsed());
         let [pages, gets, newcomers] = heard.map(cell);
+        let (share, resident) = (spent.share(), spent.resident_kib >> 10);
         println!(
-            "| {meanwhile} | {pages} | {gets} | {newcomers} | {} |",
-            spent.short()
+            "| {meanwhile} | {pages} | {gets} | {newcomers} | {share:.0} % of a core, {resident} MiB |"
         );
         Ok(())
     }

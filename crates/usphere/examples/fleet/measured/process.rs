@@ -253,7 +253,7 @@ pub(crate) struct Cost {
 pub(crate) struct Spent {
     cpu: Duration,
     took: Duration,
-    resident_kib: u64,
+    pub(crate) resident_kib: u64,
 }
 
 impl Cost {
@@ -267,16 +267,15 @@ impl Cost {
 }
 
 impl Spent {
-    /// In a few words.
-    pub(crate) fn short(&self) -> String {
-        let share = 100.0 * self.cpu.as_secs_f64() / self.took.as_secs_f64().max(0.001);
-        format!("{share:.0} % of a core, {} MiB", self.resident_kib >> 10)
+    /// Of one core, in hundredths.
+    pub(crate) fn share(&self) -> f64 {
+        100.0 * self.cpu.as_secs_f64() / self.took.as_secs_f64().max(0.001)
     }
 }
 
 impl fmt::Display for Spent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let share = 100.0 * self.cpu.as_secs_f64() / self.took.as_secs_f64().max(0.001);
+        let share = self.share();
         write!(
             f,
             "the server took {:.1} s of CPU ({share:.0} % of a core), {} KiB resident",
