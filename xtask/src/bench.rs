@@ -1,5 +1,5 @@
 //! `cargo xtask bench`: the criterion benchmarks, then the load over a loopback WebSocket. `bench fleet`: very
-//! many simulated devices beside a server.
+//! many simulated devices beside a server. `bench siege`: what honest callers wait while others attack it.
 //!
 //! Measures only; the figures that are promised stand in `docs/benchmarks.md`.
 
@@ -18,6 +18,9 @@ const WATCH: &str = "watch";
 
 /// A fleet beside its server: another one, which starts the program itself.
 const FLEET: &str = "fleet";
+
+/// A server under siege: one more.
+const SIEGE: &str = "siege";
 
 /// What a fleet is measured with.
 #[derive(Args)]
@@ -43,25 +46,70 @@ pub(crate) struct Fleet {
     dev: bool,
 }
 
+/// What a siege is measured with.
+#[derive(Args)]
+pub(crate) struct Siege {
+    /// How long each attack is measured
+    #[arg(long, value_name = "SECONDS", default_value_t = 12)]
+    seconds: u64,
+    /// Only attacks whose name contains this
+    #[arg(long, value_name = "NAME")]
+    only: Option<String>,
+    /// An unoptimised build, to see that it works rather than how fast
+    #[arg(long)]
+    dev: bool,
+}
+
 /// Builds the program and lets a fleet of simulated devices loose on it.
 pub(crate) fn fleet(project: &Project, options: &Fleet) -> Outcome {
+    let mut arguments = vec![
+        "--count".to_owned(),
+        options.count.to_string(),
+        "--rate".to_owned(),
+        options.rate.to_string(),
+    ];
+    for (is_wanted, name) in [
+        (options.tls, "--tls"),
+        (options.within, "--within"),
+        (options.search, "--search"),
+    ] {
+        arguments.extend(is_wanted.then(|| name.to_owned()));
+    }
+    let what = "a fleet beside its server";
+    beside(project, what, FLEET, &arguments, options.dev)
+}
+
+/// Builds the program and attacks it.
+pub(crate) fn siege(project: &Project, options: &Siege) -> Outcome {
+    let mut arguments = vec!["--seconds".to_owned(), options.seconds.to_string()];
+    if let Some(only) = &options.only {
+        arguments.extend(["--only".to_owned(), only.clone()]);
+    }
+    let what = "a server under siege";
+    beside(project, what, SIEGE, &arguments, options.dev)
+}
+
+/// Builds the program, then runs an example that starts it.
+fn beside(
+    project: &Project,
+    what: &str,
+    example: &str,
+    arguments: &[String],
+    is_dev: bool,
+) -> Outcome {
     let (crate_name, _) = LOAD;
-    let profile: &[&str] = if options.dev { &[] } else { &["--release"] };
+    let profile: &[&str] = if is_dev { &[] } else { &["--release"] };
     shell::step("the program", || {
         let mut command = Command::new(cargo());
         command.arg("build").args(profile);
         command.args(["--package", crate_name, "--bin", crate_name]);
         shell::run(command.current_dir(&project.root))
     })?;
-    shell::step("a fleet beside its server", || {
+    shell::step(what, || {
         let mut command = Command::new(cargo());
         command.arg("run").args(profile);
-        command.args(["--package", crate_name, "--example", FLEET, "--"]);
-        command.args(["--count", &options.count.to_string()]);
-        command.args(["--rate", &options.rate.to_string()]);
-        command.args(options.tls.then_some("--tls"));
-        command.args(options.within.then_some("--within"));
-        command.args(options.search.then_some("--search"));
+        command.args(["--package", crate_name, "--example", example, "--"]);
+        command.args(arguments);
         shell::run(command.current_dir(&project.root))
     })?;
     Ok(ExitCode::SUCCESS)

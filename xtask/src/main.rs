@@ -77,6 +77,8 @@ enum Scale {
     /// A fleet of simulated Agents over real WebSockets, beside its server: cold start, memory, latencies,
     /// a Get to all, a restart
     Fleet(bench::Fleet),
+    /// A server under siege: what honest callers and devices wait while others attack it
+    Siege(bench::Siege),
 }
 
 #[derive(Subcommand)]
@@ -108,6 +110,10 @@ fn run(command: Command) -> Outcome {
             only: Some(Scale::Fleet(fleet)),
             ..
         } => bench::fleet(&project, &fleet),
+        Command::Bench {
+            only: Some(Scale::Siege(siege)),
+            ..
+        } => bench::siege(&project, &siege),
         Command::Bench { filter, only: None } => bench::run(&project, filter.as_deref()),
         Command::Fuzz(options) => fuzz::run(&project, &options),
         Command::Schemathesis(options) => schemathesis::run(&project, &options),

@@ -1,15 +1,19 @@
 //! HTTP connections: how many, how long, and how they end. What is said on them is `api`'s business.
 //!
 //! Where all places are taken, whoever has waited longest without a whole request makes room: clients
-//! that never finish one must not keep the others out.
+//! that never finish one, its body included, must not keep the others out.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Bytes;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -136,12 +140,12 @@ async fn connection(
     remote: SocketAddr,
     router: Router,
     mut stop: watch::Receiver<bool>,
-    seat: &Seat,
+    seat: &Arc<Seat>,
 ) {
     let router = TowerToHyperService::new(router);
     let service = service_fn(|mut request: hyper::Request<_>| {
         request.extensions_mut().insert(Remote(remote));
-        seat.busy.store(true, Ordering::Relaxed);
+        let request = request.map(|body| Arriving::new(body, Arc::clone(seat)));
         let answer = router.call(request);
         async {
             let answer = answer.await;
@@ -169,6 +173,43 @@ async fn connection(
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "API connection ended");
+    }
+}
+
+/// The body of a request. Only with its end the request is one that others have to wait for.
+struct Arriving {
+    body: Incoming,
+    seat: Arc<Seat>,
+}
+
+impl Arriving {
+    fn new(body: Incoming, seat: Arc<Seat>) -> Self {
+        seat.busy.store(body.is_end_stream(), Ordering::Relaxed);
+        Self { body, seat }
+    }
+}
+
+impl Body for Arriving {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        if frame.is_none() || self.body.is_end_stream() {
+            self.seat.busy.store(true, Ordering::Relaxed);
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 
@@ -255,5 +296,36 @@ mod tests {
             reading.read_exact(&mut chunk).await.unwrap();
         }
         assert_eq!(Arc::strong_count(&made), 3, "it is still answered");
+    }
+
+    /// A request whose body never comes to its end is none that others have to wait for.
+    #[tokio::test]
+    async fn bodies_that_never_end_keep_nobody_out() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (_stop, stopped) = watch::channel(false);
+        let router = Router::new().route("/", get(|| async {}).post(|_: String| async {}));
+        tokio::spawn(serve(listener, router, stopped));
+        let mut slow = Vec::new();
+        for _ in 0..API_CONNECTIONS_MAX {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            let begun = b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 9\r\n\r\n{";
+            stream.write_all(begun).await.unwrap();
+            slow.push(stream);
+        }
+        let ask = async |request: &[u8]| {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(request).await.unwrap();
+            let mut answer = [0; 15];
+            stream.read_exact(&mut answer).await.unwrap();
+            assert_eq!(&answer, b"HTTP/1.1 200 OK");
+        };
+        let asked = async {
+            for _ in 0..8 {
+                ask(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n").await;
+                ask(b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 2\r\n\r\n{}").await;
+            }
+        };
+        timeout(HEAD_TIMEOUT / 2, asked).await.unwrap();
     }
 }

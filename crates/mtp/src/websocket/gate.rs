@@ -3,7 +3,8 @@
 //!
 //! A crowd that comes at once is spread over time: whoever fits into the next moments waits for its
 //! turn, everybody else is told to come back, each at another time. No source can use up what is
-//! there for all: it has its own share of places and of the pace.
+//! there for all: it has its own share of places and of the pace. Who comes from where nobody is waiting or
+//! shaking hands does not queue behind those who come from where many are: a part of the pace is for them.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -14,7 +15,9 @@ use rand::Rng as _;
 use tokio::time::Instant;
 
 use super::ListenerLimits;
-use crate::limits::{ADMISSION_PATIENCE, RETRY_AFTER_MAX, RETRY_AFTER_MIN, SOURCES_MAX};
+use crate::limits::{
+    ADMISSION_PATIENCE, NEWCOMERS_SHARE, RETRY_AFTER_MAX, RETRY_AFTER_MIN, SOURCES_MAX,
+};
 
 /// Sources that are remembered without looking whether that is of use.
 const SOURCES_KEPT: usize = 64;
@@ -33,6 +36,8 @@ struct State {
     limits: ListenerLimits,
     total: usize,
     pace: Pace,
+    /// The part of the pace that is for those who come from where nobody else is about to come in.
+    newcomers: Pace,
     sources: HashMap<IpAddr, Source>,
     /// When those who were turned away will all have been let in, if each comes when told.
     crowd_until: Instant,
@@ -43,6 +48,8 @@ struct State {
 #[derive(Debug)]
 struct Source {
     connections: usize,
+    /// Those of them that wait for their turn or shake hands.
+    pending: usize,
     pace: Pace,
 }
 
@@ -83,6 +90,7 @@ impl Gate {
             state: Mutex::new(State {
                 total: 0,
                 pace: Pace::new(limits.accepts_per_second, limits.accept_burst, now),
+                newcomers: newcomers(limits.accepts_per_second, now),
                 sources: HashMap::new(),
                 crowd_until: now,
                 swept: now,
@@ -98,6 +106,7 @@ impl Gate {
         state.limits.accept_burst = per_second;
         state.limits.accepts_per_source_per_second = per_source_per_second;
         state.pace.set(per_second, per_second, now);
+        state.newcomers = newcomers(per_second, now);
         for source in state.sources.values_mut() {
             source
                 .pace
@@ -119,6 +128,7 @@ impl Gate {
                 permit: Permit {
                     gate: Arc::clone(self),
                     source,
+                    is_pending: true,
                 },
                 wait,
             }),
@@ -142,11 +152,18 @@ impl Gate {
         self.lock().total
     }
 
-    fn leave(&self, source: IpAddr) {
+    fn leave(&self, source: IpAddr, is_pending: bool) {
         let mut state = self.lock();
         state.total = state.total.saturating_sub(1);
         if let Some(of_source) = state.sources.get_mut(&source) {
             of_source.connections = of_source.connections.saturating_sub(1);
+            of_source.pending = of_source.pending.saturating_sub(is_pending.into());
+        }
+    }
+
+    fn arrived(&self, source: IpAddr) {
+        if let Some(of_source) = self.lock().sources.get_mut(&source) {
+            of_source.pending = of_source.pending.saturating_sub(1);
         }
     }
 
@@ -168,6 +185,7 @@ impl State {
             None if !room_for_sources => return Err(Shut::Crowd),
             None => self.sources.entry(source).or_insert_with(|| Source {
                 connections: 0,
+                pending: 0,
                 pace: Pace::new(
                     limits.accepts_per_source_per_second,
                     limits.accepts_per_source_per_second,
@@ -181,12 +199,19 @@ impl State {
         if of_source.pace.wait(now) > ADMISSION_PATIENCE {
             return Err(Shut::SourcePace);
         }
-        if self.pace.wait(now) > ADMISSION_PATIENCE {
+        let is_first = of_source.pending == 0
+            && !self.pace.wait(now).is_zero()
+            && self.newcomers.take_ready(now);
+        if !is_first && self.pace.wait(now) > ADMISSION_PATIENCE {
             return Err(Shut::Crowd);
         }
         of_source.connections += 1;
+        of_source.pending += 1;
         self.total += 1;
-        Ok(self.pace.take(now).max(of_source.pace.take(now)))
+        // It uses a turn as everybody does: those who come later wait that much longer.
+        let turn = self.pace.take(now);
+        let turn = if is_first { Duration::ZERO } else { turn };
+        Ok(turn.max(of_source.pace.take(now)))
     }
 
     /// Spreads those who are turned away over the time that it takes to let them all in.
@@ -221,9 +246,17 @@ impl State {
 pub(super) struct Permit {
     gate: Arc<Gate>,
     source: IpAddr,
+    is_pending: bool,
 }
 
 impl Permit {
+    /// It has shaken hands.
+    pub(super) fn arrived(&mut self) {
+        if std::mem::take(&mut self.is_pending) {
+            self.gate.arrived(self.source);
+        }
+    }
+
     /// Where it comes from.
     pub(super) fn source(&self) -> IpAddr {
         self.source
@@ -232,8 +265,14 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.gate.leave(self.source);
+        self.gate.leave(self.source, self.is_pending);
     }
+}
+
+/// Their part of the pace.
+fn newcomers(per_second: u32, now: Instant) -> Pace {
+    let share = per_second / NEWCOMERS_SHARE;
+    Pace::new(share, share, now)
 }
 
 /// Who one holder of addresses is: an IPv4 address, or the /64 that a site gets in IPv6.
@@ -390,6 +429,47 @@ mod tests {
         assert!(times.iter().all(|time| *time >= RETRY_AFTER_MIN));
         let seconds: std::collections::HashSet<u64> = times.iter().map(Duration::as_secs).collect();
         assert!(seconds.len() > 20, "{seconds:?}");
+    }
+
+    /// A crowd from some addresses makes those who come from others wait for nothing, until they are a crowd
+    /// themselves; and no more are let in for it.
+    #[test]
+    fn who_comes_alone_does_not_queue_behind_a_crowd() {
+        let (gate, now) = gate(ListenerLimits {
+            accepts_per_second: 100,
+            accept_burst: 100,
+            ..ListenerLimits::default()
+        });
+        let crowd: Vec<_> = (0..1_000).map(|_| enter(&gate, HERE, now)).collect();
+        assert!(
+            crowd
+                .iter()
+                .any(|entered| matches!(entered, Err(Shut::Crowd)))
+        );
+        let mut alone = enter(&gate, THERE, now).unwrap();
+        assert_eq!(alone.wait, Duration::ZERO);
+        assert_eq!(
+            enter(&gate, THERE, now).unwrap_err(),
+            Shut::Crowd,
+            "one is shaking hands"
+        );
+        alone.permit.arrived();
+        let others = (0..100).filter(|host| {
+            let address = format!("10.1.0.{host}");
+            enter(&gate, &address, now).is_ok_and(|entered| entered.wait.is_zero())
+        });
+        let others = others.count();
+        assert!(
+            (10..100 / NEWCOMERS_SHARE as usize + 1).contains(&others),
+            "{others}"
+        );
+        let later = now + Duration::from_secs(1);
+        assert_eq!(enter(&gate, THERE, later).unwrap().wait, Duration::ZERO);
+        // Their turns are those of the crowd.
+        assert_eq!(
+            enter(&gate, HERE, now + Duration::from_millis(200)).unwrap_err(),
+            Shut::Crowd
+        );
     }
 
     #[test]

@@ -410,7 +410,7 @@ impl Entrance {
         &self,
         stream: TcpStream,
         remote: SocketAddr,
-        permit: Permit,
+        mut permit: Permit,
         progress: &Progress,
     ) -> Result<Link, Rejected> {
         let broken = |error: io::Error| {
@@ -445,6 +445,7 @@ impl Entrance {
             endpoint_id: opened.claimed,
             channel,
         };
+        permit.arrived();
         let begun = Arc::clone(&self.begun);
         let place = Some((permit, begun));
         Ok(link(socket, peer, remote, place, &self.settings))

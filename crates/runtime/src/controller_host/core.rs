@@ -14,11 +14,12 @@ use usphere_controller::{
 use usphere_datamodel::Moment;
 use usphere_datamodel::operation::{Operation, OperationError, Outcome};
 use usphere_mtp::websocket::{self, CloseReason, LinkSender, Witness, close_code};
-use usphere_proto::{EndpointId, Limits, Msg, Record, RecordType};
+use usphere_proto::{EndpointId, Record};
 use usphere_trust::{EndpointName, PeerIdentity};
 
 use super::contacts::{self, ContactFault, FailedContact, FailedContacts};
 use super::notifications::Offer;
+use super::reading::{Read, Reading};
 use super::tap::{Tap, Taps};
 use super::{ControllerEvent, Events, Notifications, OnlineAgent, Proof};
 
@@ -42,6 +43,7 @@ pub(super) enum Heard {
 #[derive(Debug)]
 pub(super) struct Core {
     state: Mutex<State>,
+    pub(super) reading: Reading,
     /// Rung when the deadline may have changed.
     timer: Notify,
     events: broadcast::Sender<ControllerEvent>,
@@ -119,6 +121,7 @@ impl Core {
         };
         Arc::new(Self {
             state: Mutex::new(state),
+            reading: Reading::new(),
             timer: Notify::new(),
             events: broadcast::channel(EVENTS_MAX).0,
             contacts: broadcast::channel(CONTACTS_MAX).0,
@@ -166,15 +169,8 @@ impl Core {
         link
     }
 
-    /// Takes in a Record.
-    pub(super) fn received(&self, link: LinkId, record: Record) -> Heard {
-        // Read before anybody else has to wait for it.
-        let msg = match &record.record_type {
-            Some(RecordType::NoSessionContext(content)) => {
-                Some(Msg::receive(content.payload.clone(), &Limits::DEFAULT))
-            }
-            _ => None,
-        };
+    /// Takes in a Record, with what was read of it.
+    pub(super) fn received(&self, link: LinkId, record: Record, msg: Read) -> Heard {
         let mut state = self.lock();
         state.received += 1;
         state.taps.received(&record);

@@ -9,6 +9,7 @@ mod core;
 mod events;
 mod notifications;
 mod patience;
+mod reading;
 mod tap;
 #[cfg(test)]
 mod tests;
@@ -415,7 +416,10 @@ async fn run(core: Arc<Core>, link: Link) {
     let mut patience = Patience::new(Instant::now());
     while let Some(event) = receiver.recv().await {
         let (heard, bytes) = match event {
-            LinkEvent::Record(record, bytes) => (core.received(name, record), bytes),
+            LinkEvent::Record(record, bytes) => {
+                let msg = core.reading.read(&record).await;
+                (core.received(name, record, msg), bytes)
+            }
             LinkEvent::Refused(refusal) => {
                 let input = Input::Refused {
                     link: name,

@@ -14,9 +14,10 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use futures_util::{Stream, StreamExt as _, future, stream};
+use futures_util::{FutureExt as _, Stream, StreamExt as _, future, stream};
 use serde::{Deserialize, Serialize};
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::yield_now;
 use usphere_datamodel::operation::{Get, GetOutcome, Operation, OperationError, Outcome, whole};
 use usphere_proto::EndpointId;
 use usphere_runtime::controller_host::ControllerHandle;
@@ -35,8 +36,8 @@ use crate::limits::{
 use crate::onboarding::Onboarding;
 use crate::tokens::{Caller, Place};
 
-/// Lines that are written together, where so many are there.
-const LINES_TOGETHER: usize = 64;
+/// Bytes of lines that are written together, where so many are there; of a single line there may be more.
+const CHUNK_BYTES: usize = 16 << 10;
 
 /// What many devices are asked.
 #[derive(Deserialize, ToSchema)]
@@ -164,9 +165,9 @@ pub(super) async fn get(
         is_over: false,
         _place: place,
     };
-    let lines = stream::unfold(telling, |mut telling| async {
-        let line = telling.next().await?;
-        Some((line, telling))
+    let chunks = stream::unfold(telling, |mut telling| async {
+        let chunk = telling.chunk().await?;
+        Some((Ok::<_, Infallible>(chunk), telling))
     });
     let mut stop = platform.stopped.clone();
     let ended = async move {
@@ -175,9 +176,7 @@ pub(super) async fn get(
             () = stopped(&mut stop) => {}
         }
     };
-    let lines = lines.take_until(Box::pin(ended));
-    let lines = lines.ready_chunks(LINES_TOGETHER);
-    let chunks = lines.map(|lines| Ok::<_, Infallible>(Bytes::from(lines.concat())));
+    let chunks = chunks.take_until(Box::pin(ended));
     let kind = [(header::CONTENT_TYPE, "application/x-ndjson")];
     Ok((kind, Extension(Endless), Body::from_stream(chunks)).into_response())
 }
@@ -341,6 +340,19 @@ struct Telling<S> {
 }
 
 impl<S: Stream<Item = Option<Line>>> Telling<S> {
+    /// The next lines, as many as are there; none when all was told.
+    async fn chunk(&mut self) -> Option<Bytes> {
+        let mut chunk = self.next().await?;
+        while chunk.len() < CHUNK_BYTES
+            && let Some(Some(line)) = self.next().now_or_never()
+        {
+            chunk.extend(line);
+        }
+        // A line can be large, and the next be there: others have a turn between them.
+        yield_now().await;
+        Some(chunk.into())
+    }
+
     /// The next line; none when all was told, or cannot be.
     async fn next(&mut self) -> Option<Vec<u8>> {
         if self.is_over {

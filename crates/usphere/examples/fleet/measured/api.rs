@@ -213,7 +213,8 @@ impl Latencies {
         Self { name, times }
     }
 
-    fn ms(&self, share: usize) -> f64 {
+    /// What so many of a thousand did not wait longer than.
+    pub(crate) fn ms(&self, share: usize) -> f64 {
         let at = (self.times.len() * share / 1_000).min(self.times.len().saturating_sub(1));
         let time = self.times.get(at).copied().unwrap_or_default();
         time.as_secs_f64() * 1_000.0

@@ -12,15 +12,16 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use api::{Api, Latencies, Probe};
+use api::Probe;
 
+pub(crate) use api::{Api, Latencies};
 pub(crate) use process::{Cost, Folder, Running};
 pub(crate) use search::search;
 
 pub(crate) type Done<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 
 /// Who the server is.
-const SERVER: &str = "self::fleet-server";
+pub(crate) const SERVER: &str = "self::fleet-server";
 
 /// What the devices' names begin with.
 const PREFIX: &str = "os::012345-SIM";

@@ -22,8 +22,9 @@ pub(crate) struct Folder {
     folder: TempDir,
     count: u32,
     api: SocketAddr,
-    ws: SocketAddr,
-    tls: bool,
+    /// Where devices come in.
+    pub(crate) ws: SocketAddr,
+    pub(crate) tls: bool,
 }
 
 impl Folder {
@@ -37,7 +38,7 @@ impl Folder {
         })
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
@@ -49,13 +50,19 @@ impl Folder {
     /// Starts a server whose only setting that matters is that all devices come from one address.
     pub(crate) fn server(&self, binary: &Path) -> Done<Running> {
         let all = self.count + 64;
-        let mut config = format!(
+        let config = format!(
             "connections_max = {all}\nconnections_per_source_max = {all}\n\
              [links]\naccepts_per_source_per_second = 500\nhandshakes_per_source_max = 2048\n\
              [rate]\ntoken_per_second = 1000000\ntoken_burst = 1000000\n"
         );
+        self.server_with(binary, &config)
+    }
+
+    /// Starts a server with this configuration, and TLS where it is wanted.
+    pub(crate) fn server_with(&self, binary: &Path, config: &str) -> Done<Running> {
+        let mut config = config.to_owned();
         if self.tls {
-            self.certify(binary)?;
+            self.certify(binary, &[])?;
             let file = |name: &str| self.path("certs").join(name).display().to_string();
             let own = SERVER.replace(':', "_");
             config = format!(
@@ -76,16 +83,24 @@ impl Folder {
         Running::start(&mut command, self.path("server.log"))
     }
 
-    fn certify(&self, binary: &Path) -> Done {
+    /// Makes a CA, and certificates for the server and for `others`, where there are none yet.
+    pub(crate) fn certify(&self, binary: &Path, others: &[String]) -> Done {
         let folder = self.path("certs");
         if folder.exists() {
             return Ok(());
         }
-        for arguments in [&["ca"][..], &["issue", SERVER, "--dns", "127.0.0.1"]] {
+        let ca = vec!["ca"];
+        let server = vec!["issue", SERVER, "--dns", "127.0.0.1"];
+        let mut all = vec![ca, server];
+        if !others.is_empty() {
+            let others = others.iter().map(String::as_str);
+            all.push(["issue"].into_iter().chain(others).collect());
+        }
+        for arguments in all {
             let mut command = Command::new(binary);
             command
                 .arg("certs")
-                .args(arguments)
+                .args(&arguments)
                 .arg("--dir")
                 .arg(&folder);
             let ended = command.stdout(Stdio::null()).status()?;
@@ -238,7 +253,7 @@ pub(crate) struct Cost {
 pub(crate) struct Spent {
     cpu: Duration,
     took: Duration,
-    resident_kib: u64,
+    pub(crate) resident_kib: u64,
 }
 
 impl Cost {
@@ -251,9 +266,16 @@ impl Cost {
     }
 }
 
+impl Spent {
+    /// Of one core, in hundredths.
+    pub(crate) fn share(&self) -> f64 {
+        100.0 * self.cpu.as_secs_f64() / self.took.as_secs_f64().max(0.001)
+    }
+}
+
 impl fmt::Display for Spent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let share = 100.0 * self.cpu.as_secs_f64() / self.took.as_secs_f64().max(0.001);
+        let share = self.share();
         write!(
             f,
             "the server took {:.1} s of CPU ({share:.0} % of a core), {} KiB resident",
