@@ -1,6 +1,7 @@
 //! Subscriptions and notifications.
 
 mod basics;
+mod corners;
 mod live;
 mod lives;
 mod onboard;
