@@ -505,6 +505,15 @@ fn nibble(text: &str) -> Option<u16> {
 mod tests {
     use super::*;
 
+    #[test]
+    fn a_rule_that_one_in_sixteen_has_is_rare() {
+        for (nodes, are_rare) in [(16, true), (15, false)] {
+            let mut each = vec![NodeRule::default(); nodes];
+            each[3].rights = Rights::OBJECT_READ;
+            assert_eq!(matches!(Rules::of(each), Rules::Same { .. }), are_rare);
+        }
+    }
+
     /// However the rules are held, each node has its own.
     #[test]
     fn rules_are_the_same_however_they_are_held() {

@@ -4,6 +4,8 @@ use usphere_datamodel::declare::{Object, STRING, object, parameter};
 
 use super::super::{CONTROLLER_2, delete};
 use super::*;
+use crate::limits::ANSWER_BYTES_MAX;
+use crate::{Input, Notice};
 
 const MTP_1: &str = "Device.LocalAgent.Controller.1.MTP.";
 const ROLES: &str = "Device.LocalAgent.ControllerTrust.Role.";
@@ -201,4 +203,78 @@ fn a_secured_value_is_told_to_secured_roles_only() {
     live.response("a", set("Device.LocalAgent.ControllerTrust.", &secured));
     live.response("a", set("Device.X_Safe.", &[("Word", "open")]));
     assert_eq!(told(&mut live, "a"), ["safe: Device.X_Safe.Word=open"]);
+}
+
+/// A Notify that is as large as can be is sent; one that is larger is told to the log, and leaves nothing behind.
+#[test]
+fn what_is_too_large_to_be_sent_is_not_kept_for_later() {
+    let mut live = Scene::new().controller("a").host(&[&EVENTFUL]).agent();
+    let link = live.connect("a");
+    subscribe_to(&mut live, "e", "Event", "Device.X_Eventful.Happened!");
+    let happen = |live: &mut LiveAgent, bytes: usize| {
+        live.take(link);
+        live.notices.clear();
+        live.tell(Input::Event {
+            object: "Device.X_Eventful.".to_owned(),
+            name: "Happened!".to_owned(),
+            parameters: [("Why".to_owned(), "x".repeat(bytes))].into(),
+        });
+        let messages = live.take_messages(link);
+        let sizes = messages
+            .into_iter()
+            .map(|message| message.into_payload().len());
+        let undelivered = |notice: &&Notice| matches!(notice, Notice::NotDelivered { .. });
+        let undelivered = live.notices.iter().filter(undelivered).count();
+        (sizes.collect::<Vec<_>>(), undelivered)
+    };
+    let (sizes, _) = happen(&mut live, ANSWER_BYTES_MAX - 1_000);
+    let most = ANSWER_BYTES_MAX - 1_000 + (ANSWER_BYTES_MAX - sizes[0]);
+    assert_eq!(happen(&mut live, most), (vec![ANSWER_BYTES_MAX], 0));
+    for more in [1, 2] {
+        assert_eq!(happen(&mut live, most + more), (vec![], 1));
+    }
+}
+
+/// A row that the recipient could not search becomes known to it with the right to.
+#[test]
+fn what_a_search_finds_is_looked_up_again_when_rights_change() {
+    let mut live = Scene::new()
+        .controller("a")
+        .controller("b")
+        .controller("c")
+        .agent();
+    live.connect("a");
+    live.connect("b");
+    live.response(
+        "a",
+        set(
+            "Device.LocalAgent.Controller.3.",
+            &[("ProvisioningCode", "x")],
+        ),
+    );
+    let role = added(&live.response("a", add(ROLES, &[("Name", "b"), ("Enable", "true")])));
+    let permission = |order: &str, targets: &str, parameter: &str| {
+        let values = [
+            ("Enable", "true"),
+            ("Order", order),
+            ("Targets", targets),
+            ("Param", parameter),
+            ("Obj", "rw-n"),
+            ("InstantiatedObj", "rw-n"),
+        ];
+        add(&format!("{role}Permission."), &values)
+    };
+    live.response("a", permission("1", "Device.", "rw-n"));
+    let code = "Device.LocalAgent.Controller.{i}.ProvisioningCode";
+    let hidden = added(&live.response("a", permission("2", code, "----")));
+    live.response("a", set(CONTROLLER_2, &[("AssignedRole", &role)]));
+    let found = "Device.LocalAgent.Controller.[ProvisioningCode==\"x\"].";
+    let values = [("NotifType", "ObjectDeletion"), ("ReferenceList", found)];
+    subscribe(&mut live, "b", &values);
+    live.response("a", set(&hidden, &[("Enable", "false")]));
+    live.response("a", delete("Device.LocalAgent.Controller.3."));
+    assert_eq!(
+        told(&mut live, "b"),
+        ["cpe-1: -Device.LocalAgent.Controller.3."]
+    );
 }
