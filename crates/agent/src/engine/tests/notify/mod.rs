@@ -5,6 +5,7 @@ mod corners;
 mod live;
 mod lives;
 mod onboard;
+mod order;
 mod retries;
 mod rights;
 mod soak;
