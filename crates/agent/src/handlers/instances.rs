@@ -97,8 +97,7 @@ impl Found<'_> {
             instantiated_obj_path: transaction.path(row).to_owned(),
             unique_keys: unique_keys(transaction, access, row),
         };
-        let elements = 1 + instance.unique_keys.len();
-        if !self.room.take_all(weight(&instance), elements) {
+        if !self.room.take_all(weight(&instance), elements(&instance)) {
             return;
         }
         self.instances.push(instance);
@@ -136,6 +135,11 @@ fn weight(instance: &CurrInstance) -> usize {
     instance.instantiated_obj_path.len() + 8 + keys.sum::<usize>()
 }
 
+/// How many list items and map entries an instance is.
+fn elements(instance: &CurrInstance) -> usize {
+    1 + instance.unique_keys.len()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,10 +150,11 @@ mod tests {
             instantiated_obj_path: "Device.A.1.".to_owned(),
             ..CurrInstance::default()
         };
-        assert_eq!(weight(&instance), 11 + 8);
+        assert_eq!((weight(&instance), elements(&instance)), (11 + 8, 1));
         let keys = [("Alias", "cpe-1"), ("ID", "abc")];
         let keys = keys.map(|(name, value)| (name.to_owned(), value.to_owned()));
         instance.unique_keys.extend(keys);
-        assert_eq!(weight(&instance), 11 + 8 + (5 + 5 + 8) + (2 + 3 + 8));
+        let keys = (5 + 5 + 8) + (2 + 3 + 8);
+        assert_eq!((weight(&instance), elements(&instance)), (11 + 8 + keys, 3));
     }
 }

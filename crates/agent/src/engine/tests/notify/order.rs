@@ -23,7 +23,7 @@ fn held_up(between: &[(&str, RequestType)]) -> LiveAgent {
     let values = [
         ("ID", "b"),
         ("NotifType", "ValueChange"),
-        ("ReferenceList", CODE_2),
+        ("ReferenceList", &format!("{CODE_2},{ROLE_1}.Name")),
     ];
     subscribe(&mut live, "b", &values);
     live.hold();
@@ -39,46 +39,47 @@ fn held_up(between: &[(&str, RequestType)]) -> LiveAgent {
 /// Proves: R-NOT.0
 #[test]
 fn who_subscribes_is_told_of_what_comes_behind_it() {
-    let values = [
-        ("Enable", "true"),
-        ("ID", "late"),
-        ("NotifType", "ValueChange"),
-        ("ReferenceList", CODE_2),
-    ];
+    let subscription = |id: &str, kind: &str, references: &str| {
+        let values = [
+            ("Enable", "true"),
+            ("ID", id),
+            ("NotifType", kind),
+            ("ReferenceList", references),
+        ];
+        add(SUBSCRIPTIONS, &values).into()
+    };
     let mut live = held_up(&[
-        ("subscribe", add(SUBSCRIPTIONS, &values).into()),
-        (
-            "then",
-            set(CONTROLLER_2, &[("ProvisioningCode", "2")]).into(),
-        ),
+        ("1", subscription("late", "ValueChange", CODE_2)),
+        ("2", set(CONTROLLER_2, &[("ProvisioningCode", "2")]).into()),
+        ("3", subscription("rows", "ObjectCreation", SUBSCRIPTIONS)),
+        ("4", subscription("last", "ValueChange", CODE_2)),
     ]);
     live.keep();
-    let told = told(&mut live, "a");
-    assert!(told.contains(&format!("late: {CODE_2}=2")), "{told:?}");
+    let expected = [
+        format!("slow: {CODE_1}=1"),
+        format!("late: {CODE_2}=2"),
+        format!("rows: +{SUBSCRIPTIONS}5."),
+    ];
+    assert_eq!(told(&mut live, "a"), expected);
 }
 
 /// Proves: R-NOT.0
 #[test]
 fn who_loses_a_right_is_not_told_of_what_comes_behind_it() {
     let mut live = held_up(&[
+        ("1", set(CONTROLLER_2, &[("ProvisioningCode", "1")]).into()),
         (
-            "before",
-            set(CONTROLLER_2, &[("ProvisioningCode", "1")]).into(),
-        ),
-        (
-            "take",
+            "2",
             set(CONTROLLER_2, &[("AssignedRole", UNTRUSTED)]).into(),
         ),
-        (
-            "then",
-            set(CONTROLLER_2, &[("ProvisioningCode", "2")]).into(),
-        ),
+        ("3", set(ROLE_1, &[("Name", "other")]).into()),
+        ("4", set(CONTROLLER_2, &[("ProvisioningCode", "2")]).into()),
     ]);
     live.keep();
     assert_eq!(told(&mut live, "b"), [format!("b: {CODE_2}=1")]);
     live.response("a", set(CONTROLLER_2, &[("AssignedRole", ROLE_1)]));
-    provision(&mut live, "a", "3");
-    assert_eq!(told(&mut live, "b"), [""; 0]);
+    live.response("a", set(ROLE_1, &[("Name", "third")]));
+    assert_eq!(told(&mut live, "b"), [format!("b: {ROLE_1}.Name=third")]);
 }
 
 /// A right that was taken is gone for requests, too, though it was not looked at yet.
