@@ -9,6 +9,7 @@ mod console;
 mod demo;
 mod fuzz;
 mod lint;
+mod mutants;
 mod packages;
 mod process;
 mod project;
@@ -63,6 +64,8 @@ enum Command {
     },
     /// Run the fuzz targets (needs a nightly toolchain with cargo-fuzz)
     Fuzz(fuzz::Options),
+    /// Change what decides, one place at a time, and see whether a test notices (needs cargo-mutants; takes hours)
+    Mutants(mutants::Options),
     /// Ask the server's API all that its document allows, and more, with schemathesis
     Schemathesis(schemathesis::Options),
     /// Build one of the products
@@ -116,6 +119,7 @@ fn run(command: Command) -> Outcome {
         } => bench::siege(&project, &siege),
         Command::Bench { filter, only: None } => bench::run(&project, filter.as_deref()),
         Command::Fuzz(options) => fuzz::run(&project, &options),
+        Command::Mutants(options) => mutants::run(&project, &options),
         Command::Schemathesis(options) => schemathesis::run(&project, &options),
         Command::Build {
             product: Product::Agent,

@@ -306,10 +306,21 @@ mod tests {
         assert_eq!(spend(&mut budget, "self::a"), NOTICES_PER_PEER_MAX);
         assert_eq!(spend(&mut budget, "self::b"), NOTICES_PER_PEER_MAX);
         let invented = (0..10_000).filter(|name| budget.spend(&format!("self::{name}")));
-        let bound = NOTICES_PEERS_MAX as u32 + NOTICES_PER_PEER_MAX;
-        assert!(invented.count() as u32 <= bound);
+        let bound = NOTICES_PEERS_MAX as u32 - 2 + NOTICES_PER_PEER_MAX;
+        assert_eq!(invented.count() as u32, bound);
         budget.renew(Moment::ORIGIN + NOTICES_PERIOD);
         assert!(budget.spend("self::a"));
+    }
+
+    #[test]
+    fn that_somebody_comes_is_no_trouble_and_that_nobody_answers_is() {
+        let (owner, text) = ("host".to_owned(), "no answer".to_owned());
+        assert!(Notice::Trouble { owner, text }.is_trouble());
+        let came = Notice::Disconnected {
+            link: LinkId(1),
+            reason: "it ended".to_owned(),
+        };
+        assert!(!came.is_trouble());
     }
 
     #[test]

@@ -505,6 +505,40 @@ fn nibble(text: &str) -> Option<u16> {
 mod tests {
     use super::*;
 
+    /// Each right is the letter at its place in its string. (TR-181, ControllerTrust.Role.{i}.Permission.{i}.)
+    #[test]
+    fn rights_are_what_their_letters_say() {
+        let none = "----";
+        for (letters, expected) in [
+            (["r---", none, none, none], Rights::PARAMETER_READ),
+            (["-w--", none, none, none], Rights::PARAMETER_WRITE),
+            (["---n", none, none, none], Rights::PARAMETER_NOTIFY),
+            ([none, "r---", none, none], Rights::OBJECT_READ),
+            ([none, "-w--", none, none], Rights::OBJECT_WRITE),
+            ([none, "---n", none, none], Rights::OBJECT_NOTIFY),
+            ([none, none, "r---", none], Rights::INSTANCE_READ),
+            ([none, none, "-w--", none], Rights::INSTANCE_WRITE),
+            ([none, none, "---n", none], Rights::INSTANCE_NOTIFY),
+            ([none, none, none, "r---"], Rights::COMMAND_READ),
+            ([none, none, none, "--x-"], Rights::COMMAND_EXECUTE),
+            ([none, none, none, "---n"], Rights::COMMAND_NOTIFY),
+        ] {
+            let [parameter, object, instance, command] = letters;
+            let parsed = Rights::parse(parameter, object, instance, command);
+            assert_eq!(parsed, Some(expected), "{letters:?}");
+            assert_ne!(expected, Rights::NONE);
+        }
+    }
+
+    #[test]
+    fn a_rule_that_one_in_sixteen_has_is_rare() {
+        for (nodes, are_rare) in [(16, true), (15, false)] {
+            let mut each = vec![NodeRule::default(); nodes];
+            each[3].rights = Rights::OBJECT_READ;
+            assert_eq!(matches!(Rules::of(each), Rules::Same { .. }), are_rare);
+        }
+    }
+
     /// However the rules are held, each node has its own.
     #[test]
     fn rules_are_the_same_however_they_are_held() {

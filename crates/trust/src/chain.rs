@@ -166,3 +166,32 @@ impl<'a> Walk<'a> {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{NOW, authority, chain, draft};
+
+    #[test]
+    fn a_chain_is_the_peer_first_and_the_others_behind_it() {
+        let ca = authority("CA");
+        let leaf = draft("x").signed_by(&ca).certificate;
+        let chain = chain(&[&leaf, &ca.certificate]);
+        assert_eq!(chain.leaf(), &leaf);
+        assert_eq!(chain.authorities(), [ca.certificate]);
+    }
+
+    /// A trusted authority that may have no other below it vouches for peers, and for nobody's authority.
+    #[test]
+    fn how_long_a_way_to_a_trusted_authority_may_be_is_for_it_to_say() {
+        let ca = draft("CA").path_length(0).authority();
+        let middle = draft("Middle").authority_under(&ca);
+        let store = Store::of_authorities(vec![ca.certificate.clone()]);
+        let near = draft("near").signed_by(&ca).certificate;
+        let far = draft("far").signed_by(&middle).certificate;
+        let near = chain(&[&near]);
+        assert!(near.walk(&store, Some(NOW)).anchor.is_some());
+        let far = chain(&[&far, &middle.certificate]);
+        assert!(far.walk(&store, Some(NOW)).anchor.is_none());
+    }
+}

@@ -104,3 +104,33 @@ impl fmt::Debug for RevocationList {
         write!(f, "RevocationList({} certificates)", self.0.serials.len())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::authority;
+
+    #[test]
+    fn lists_are_equal_when_they_are_the_same_bytes() {
+        let (one, other) = (authority("One"), authority("Other"));
+        let list = one.revokes(&[1, 2]);
+        assert_eq!(list.clone(), list);
+        assert_eq!(RevocationList::from_der(list.der()).unwrap(), list);
+        assert_ne!(one.revokes(&[1]), list);
+        assert_ne!(other.revokes(&[1, 2]), list);
+    }
+
+    #[test]
+    fn what_is_too_large_is_not_read() {
+        let bytes = vec![0x30; REVOCATION_LIST_BYTES_MAX + 2];
+        let read = |bytes: &[u8]| RevocationList::from_der(bytes).unwrap_err();
+        for size in [REVOCATION_LIST_BYTES_MAX + 1, REVOCATION_LIST_BYTES_MAX + 2] {
+            assert_eq!(
+                read(&bytes[..size]),
+                RevocationError::TooLarge { bytes: size }
+            );
+        }
+        let most = read(&bytes[..REVOCATION_LIST_BYTES_MAX]);
+        assert!(matches!(most, RevocationError::Malformed { .. }), "{most}");
+    }
+}

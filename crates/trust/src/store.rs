@@ -152,3 +152,24 @@ impl Peer {
         self.certificates.contains(certificate)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::authority;
+
+    #[test]
+    fn authorities_vouch_for_whoever_it_is_and_give_no_role() {
+        let authorities = ["One", "Two"].map(|name| authority(name).certificate);
+        let store = Store::of_authorities(authorities.to_vec());
+        let expected = (1..)
+            .zip(authorities)
+            .map(|(instance, certificate)| Credential {
+                instance,
+                certificate,
+                allowed_uses: Some(AllowedUses::MtpAndUsp),
+                roles: Vec::new(),
+            });
+        assert_eq!(store.credentials, expected.collect::<Vec<_>>());
+    }
+}

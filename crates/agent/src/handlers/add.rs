@@ -9,8 +9,9 @@ use usphere_proto::msg::{
     ParameterError,
 };
 
-use super::limits::TARGETS_MAX;
-use super::shared::{Failure, object_text, parameter_error, refusal, relative, unique_keys};
+use super::shared::{
+    Failure, check_number, object_text, parameter_error, refusal, relative, unique_keys,
+};
 use super::{Answer, Caller, subscription};
 use crate::codes::{Deed, code_of};
 
@@ -79,10 +80,7 @@ fn resolve(
         let text = "rows are added to a table, whose path ends in its name";
         return Err(Fault::new(FaultKind::NotAnInstance, path, text));
     }
-    if resolved.targets.len() > TARGETS_MAX {
-        let text = format!("this adds to more than {TARGETS_MAX} tables");
-        return Err(Fault::new(FaultKind::ResourcesExceeded, path, text));
-    }
+    check_number(resolved.targets.len(), path, "adds to")?;
     Ok(resolved.targets)
 }
 

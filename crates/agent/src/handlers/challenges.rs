@@ -274,3 +274,19 @@ fn is_same(expected: &[u8], given: &[u8]) -> bool {
 fn argument<'a>(arguments: &'a BTreeMap<String, String>, name: &str) -> &'a str {
     arguments.get(name).map(String::as_str).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_right_when_all_of_it_is() {
+        assert!(is_same(b"", b"") && is_same(b"secret", b"secret"));
+        for wrong in [
+            "", "s", "secre", "secrets", "Secret", "publik", "tecres", "terces",
+        ] {
+            assert!(!is_same(b"secret", wrong.as_bytes()), "{wrong}");
+        }
+        assert!(!is_same(b"ab", b"ba"));
+    }
+}

@@ -9,8 +9,7 @@ use usphere_proto::msg::{
     Delete, DeleteResp, DeleteSuccess, DeletedObjectResult, ParamError, UnaffectedPathError,
 };
 
-use super::limits::TARGETS_MAX;
-use super::shared::{Failure, object_text, refusal};
+use super::shared::{Failure, check_number, object_text, refusal};
 use super::{Answer, Caller};
 use crate::codes::{Deed, code_of};
 
@@ -155,11 +154,7 @@ fn check(transaction: &Transaction<'_>, resolved: &Resolved, path: &str) -> Resu
         let text = "only instances of a table can be deleted";
         return Err(Fault::new(FaultKind::NotAnInstance, path, text));
     }
-    if resolved.targets.len() > TARGETS_MAX {
-        let text = format!("this deletes more than {TARGETS_MAX} objects");
-        return Err(Fault::new(FaultKind::ResourcesExceeded, path, text));
-    }
-    Ok(())
+    check_number(resolved.targets.len(), path, "deletes")
 }
 
 fn delete_row(

@@ -97,11 +97,7 @@ impl Found<'_> {
             instantiated_obj_path: transaction.path(row).to_owned(),
             unique_keys: unique_keys(transaction, access, row),
         };
-        let keys = instance.unique_keys.iter();
-        let bytes: usize = keys.map(|(name, value)| name.len() + value.len() + 8).sum();
-        let bytes = bytes + instance.instantiated_obj_path.len() + 8;
-        let elements = 1 + instance.unique_keys.len();
-        if !self.room.take_all(bytes, elements) {
+        if !self.room.take_all(weight(&instance), elements(&instance)) {
             return;
         }
         self.instances.push(instance);
@@ -129,5 +125,36 @@ impl Found<'_> {
                 }
             }
         }
+    }
+}
+
+/// About how many bytes an instance takes on the wire.
+fn weight(instance: &CurrInstance) -> usize {
+    let keys = instance.unique_keys.iter();
+    let keys = keys.map(|(name, value)| name.len() + value.len() + 8);
+    instance.instantiated_obj_path.len() + 8 + keys.sum::<usize>()
+}
+
+/// How many list items and map entries an instance is.
+fn elements(instance: &CurrInstance) -> usize {
+    1 + instance.unique_keys.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instance_weighs_what_its_texts_and_their_frames_do() {
+        let mut instance = CurrInstance {
+            instantiated_obj_path: "Device.A.1.".to_owned(),
+            ..CurrInstance::default()
+        };
+        assert_eq!((weight(&instance), elements(&instance)), (11 + 8, 1));
+        let keys = [("Alias", "cpe-1"), ("ID", "abc")];
+        let keys = keys.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        instance.unique_keys.extend(keys);
+        let keys = (5 + 5 + 8) + (2 + 3 + 8);
+        assert_eq!((weight(&instance), elements(&instance)), (11 + 8 + keys, 3));
     }
 }

@@ -40,10 +40,8 @@ impl Room {
     pub(super) fn take_all(&mut self, bytes: usize, elements: usize) -> bool {
         let left = self.bytes.checked_sub(bytes);
         match left.zip(self.elements.checked_sub(elements)) {
-            Some((bytes, elements)) if !self.full => {
-                (self.bytes, self.elements) = (bytes, elements)
-            }
-            _ => self.full = true,
+            Some((bytes, elements)) => (self.bytes, self.elements) = (bytes, elements),
+            None => self.full = true,
         }
         !self.full
     }

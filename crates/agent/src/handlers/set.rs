@@ -13,8 +13,10 @@ use usphere_proto::msg::{
     UpdateParamSetting, UpdatedInstanceFailure, UpdatedInstanceResult, UpdatedObjectResult,
 };
 
-use super::limits::{CONFLICT_PASSES_MAX, TARGETS_MAX};
-use super::shared::{Failure, is_readable, object_text, parameter_error, refusal, relative, shown};
+use super::limits::CONFLICT_PASSES_MAX;
+use super::shared::{
+    Failure, check_number, is_readable, object_text, parameter_error, refusal, relative, shown,
+};
 use super::{Answer, Caller, subscription};
 use crate::codes::{Deed, code_of};
 
@@ -100,10 +102,7 @@ fn resolve(
         let text = "this is a table, name one of its instances, or all by \"*\"";
         return Err(Fault::new(FaultKind::PathInvalid, path, text));
     }
-    if resolved.targets.len() > TARGETS_MAX {
-        let text = format!("this updates more than {TARGETS_MAX} objects");
-        return Err(Fault::new(FaultKind::ResourcesExceeded, path, text));
-    }
+    check_number(resolved.targets.len(), path, "updates")?;
     Ok(resolved.targets)
 }
 

@@ -10,7 +10,7 @@ use usphere_proto::ErrorCode;
 use usphere_proto::msg::{OperationFailure, ParamError, ParameterError};
 
 use super::Answer;
-use super::limits::PARAM_ERRS_MAX;
+use super::limits::{PARAM_ERRS_MAX, TARGETS_MAX};
 use crate::codes::{Deed, code_of};
 
 /// The path of an object as it came, with the dot at its end that some leave out.
@@ -108,6 +108,18 @@ pub(super) fn relative(
     ))
 }
 
+/// Whether a path that means `number` objects may do so to them, which `deed` says: "updates".
+///
+/// # Errors
+/// When they are too many.
+pub(super) fn check_number(number: usize, path: &str, deed: &str) -> Result<(), Fault> {
+    if number <= TARGETS_MAX {
+        return Ok(());
+    }
+    let text = format!("this {deed} more than {TARGETS_MAX} objects");
+    Err(Fault::new(FaultKind::ResourcesExceeded, path, text))
+}
+
 /// A name from the peer, short enough to repeat.
 fn clip(name: &str) -> Cow<'_, str> {
     if name.len() <= 256 {
@@ -169,5 +181,52 @@ pub(super) fn refusal(failures: Vec<Failure>) -> Answer {
         code: first.code,
         text,
         param_errs,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_may_mean_so_many_objects_and_no_more() {
+        assert_eq!(check_number(TARGETS_MAX, "Device.", "updates"), Ok(()));
+        for number in [TARGETS_MAX + 1, TARGETS_MAX + 2] {
+            let fault = check_number(number, "Device.", "updates").unwrap_err();
+            assert_eq!(fault.kind, FaultKind::ResourcesExceeded);
+            assert_eq!(fault.text, "this updates more than 10000 objects");
+        }
+    }
+
+    #[test]
+    fn names_are_repeated_as_they_are_unless_they_are_long() {
+        assert_eq!(clip("Nonsense"), "Nonsense");
+        let most = "x".repeat(256);
+        assert_eq!(clip(&most), most);
+        let longer = "y".repeat(10_000);
+        let clipped = clip(&longer);
+        assert!(
+            clipped.contains("yyy") && clipped.len() < 1_000,
+            "{clipped}"
+        );
+    }
+
+    #[test]
+    fn a_refusal_says_how_many_reasons_it_has() {
+        let failure = |name: &str| {
+            let fault = Fault::new(FaultKind::ValueInvalid, name, "no");
+            Failure::new(name, &fault, Deed::Set)
+        };
+        let text = |names: &[&str]| match refusal(names.iter().map(|name| failure(name)).collect())
+        {
+            Answer::Error {
+                text, param_errs, ..
+            } => (text, param_errs.len()),
+            other => panic!("{other:?}"),
+        };
+        let (one, errors) = text(&["a"]);
+        assert!(!one.contains("more") && errors == 1, "{one}");
+        let (three, errors) = text(&["a", "b", "c"]);
+        assert!(three.ends_with("(and 2 more)") && errors == 3, "{three}");
     }
 }

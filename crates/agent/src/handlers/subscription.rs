@@ -86,15 +86,20 @@ pub(super) fn complete(
         Some((above, table)) => transaction.rows(above, table)?.len(),
         None => 0,
     };
-    if count > SUBSCRIPTIONS_MAX {
-        let text = format!("there are {SUBSCRIPTIONS_MAX} Subscriptions already");
-        let path = transaction.path(row);
-        return Err(Fault::new(FaultKind::ResourcesExceeded, path, text));
-    }
+    check_count(count, transaction.path(row))?;
     match transaction.parameter(row, "CreationDate") {
         Some(created) => transaction.assign(row, created, &caller.utc.date_time()),
         None => Ok(()),
     }
+}
+
+/// Whether there may be `count` Subscriptions, of which that at `path` is the newest.
+fn check_count(count: usize, path: &str) -> Result<(), Fault> {
+    if count <= SUBSCRIPTIONS_MAX {
+        return Ok(());
+    }
+    let text = format!("there are {SUBSCRIPTIONS_MAX} Subscriptions already");
+    Err(Fault::new(FaultKind::ResourcesExceeded, path, text))
 }
 
 /// An item of a TriggerConfigSettings: the path of a parameter and the value that it gets. Texts may be
@@ -144,4 +149,18 @@ fn references_fit(
         };
         outcome.map_err(|reason| format!("{}: {reason}", Clipped::new(&entry)))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_may_be_so_many_subscriptions_and_no_more() {
+        assert_eq!(check_count(SUBSCRIPTIONS_MAX, SUBSCRIPTION), Ok(()));
+        for count in [SUBSCRIPTIONS_MAX + 1, SUBSCRIPTIONS_MAX + 2] {
+            let fault = check_count(count, SUBSCRIPTION).unwrap_err();
+            assert_eq!(fault.kind, FaultKind::ResourcesExceeded);
+        }
+    }
 }

@@ -420,3 +420,66 @@ fn elements(result: &SupportedObjectResult) -> usize {
         + keys.map(|key| 1 + key.key_names.len()).sum::<usize>()
         + result.divergent_paths.len()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(names: &[&str]) -> Vec<String> {
+        names.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    /// Each member counts with its texts and what frames them.
+    #[test]
+    fn a_result_weighs_what_is_in_it() {
+        let bare = SupportedObjectResult {
+            supported_obj_path: "Device.A.".to_owned(),
+            ..SupportedObjectResult::default()
+        };
+        assert_eq!((weight(&bare), elements(&bare)), (17, 1));
+        let check = |change: &dyn Fn(&mut SupportedObjectResult), bytes: usize, items: usize| {
+            let mut result = bare.clone();
+            change(&mut result);
+            assert_eq!(
+                (weight(&result), elements(&result)),
+                (17 + bytes, 1 + items)
+            );
+            result
+        };
+        let params = |result: &mut SupportedObjectResult| {
+            let names = texts(&["Abc", "Defgh"]).into_iter();
+            let params = names.map(|param_name| SupportedParamResult {
+                param_name,
+                ..SupportedParamResult::default()
+            });
+            result.supported_params = params.collect();
+        };
+        let commands = |result: &mut SupportedObjectResult| {
+            result.supported_commands = vec![SupportedCommandResult {
+                command_name: "Go()".to_owned(),
+                input_arg_names: texts(&["In", "Inner"]),
+                output_arg_names: texts(&["Out", "Outer", "Outermost"]),
+                ..SupportedCommandResult::default()
+            }];
+        };
+        let events = |result: &mut SupportedObjectResult| {
+            result.supported_events = vec![SupportedEventResult {
+                event_name: "Gone!".to_owned(),
+                arg_names: texts(&["Why", "When"]),
+            }];
+        };
+        let keys = |result: &mut SupportedObjectResult| {
+            let names = [texts(&["Alias"]), texts(&["Recipient", "ID"])];
+            let keys = names.map(|key_names| SupportedUniqueKeySet { key_names });
+            result.unique_key_sets = keys.into();
+        };
+        let divergent = |result: &mut SupportedObjectResult| {
+            result.divergent_paths = texts(&["Device.A.1.", "Device.A.2."]);
+        };
+        check(&params, (3 + 10) + (5 + 10), 2);
+        check(&commands, 4 + (4 + 7) + (5 + 7 + 11) + 6, 1 + 2 + 3);
+        check(&events, 5 + (5 + 6) + 4, 1 + 2);
+        check(&keys, (7 + 2) + (11 + 4 + 2), (1 + 1) + (1 + 2));
+        check(&divergent, 13 + 13, 2);
+    }
+}

@@ -2,6 +2,8 @@
 
 mod fingerprint;
 mod names;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -352,12 +354,13 @@ pub(crate) fn quoted(name: &str) -> String {
     if name.is_empty() {
         return "(no name)".to_owned();
     }
-    let mut text: String = name
-        .chars()
+    let mut characters = name.chars();
+    let mut text: String = characters
+        .by_ref()
         .take(QUOTED_CHARACTERS_MAX)
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })
         .collect();
-    if text.len() < name.len() {
+    if characters.next().is_some() {
         text.push('…');
     }
     text

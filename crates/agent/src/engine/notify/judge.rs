@@ -185,3 +185,16 @@ fn is_hidden(transaction: &Transaction<'_>, matter: &Matter, access: &Access) ->
     let parameter = transaction.node(matter.node).parameter();
     parameter.is_some_and(|parameter| parameter.secured) && !access.is_secured()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_on_the_way_is_counted_from_the_outermost() {
+        let path = "Device.A.1.B.C.20.D.3.";
+        assert_eq!(row_at(path, 1), "Device.A.1.");
+        assert_eq!(row_at(path, 2), "Device.A.1.B.C.20.");
+        assert_eq!(row_at(path, 3), path);
+    }
+}

@@ -357,6 +357,67 @@ mod tests {
             .collect()
     }
 
+    /// The bounds are what may wait; the next takes the place of the oldest.
+    #[test]
+    fn what_waits_is_bounded_by_number_and_bytes() {
+        let mut post = Post::new(&mut Random::new(1));
+        for _ in 0..PENDING_MAX {
+            assert_eq!(put(&mut post, 1).1, 0);
+        }
+        assert_eq!(put(&mut post, 1).1, 1);
+        assert_eq!(put(&mut post, 1).1, 1);
+        assert_eq!(waiting(&post).len(), PENDING_MAX);
+
+        let mut post = Post::new(&mut Random::new(1));
+        assert_eq!(put(&mut post, PENDING_BYTES_MAX).1, 0);
+        let (second, dropped) = put(&mut post, 1);
+        assert_eq!((waiting(&post), dropped), (vec![second], 1));
+    }
+
+    #[test]
+    fn only_what_was_of_a_subscription_before_it_went_is_withdrawn() {
+        let mut post = Post::new(&mut Random::new(1));
+        let (first, _) = put(&mut post, 10);
+        let (_, other) = post.next();
+        let manner = Manner {
+            subscription: Some(2),
+            ..RETRIED
+        };
+        post.put(1, other, Bytes::from_static(b"x"), manner, Moment::ORIGIN);
+        let mark = post.mark();
+        let (last, _) = put(&mut post, 10);
+        assert_eq!((waiting(&post), last), (vec![first, other, last], mark));
+        post.withdraw(1, mark);
+        assert_eq!(waiting(&post), [other, last]);
+    }
+
+    #[test]
+    fn a_controller_that_is_forgotten_takes_nothing_of_others_along() {
+        let mut post = Post::new(&mut Random::new(1));
+        let random = &mut Random::new(1);
+        let retry = Retry {
+            minimum_seconds: 5,
+            multiplier: 2_000,
+        };
+        for controller in [1, 2] {
+            let (_, number) = post.next();
+            let payload = Bytes::from_static(b"x");
+            post.put(controller, number, payload, RETRIED, Moment::ORIGIN);
+            post.sent(controller, number, retry, random, Moment::ORIGIN);
+        }
+        let both = post.timers.clone();
+        post.forget(1);
+        assert_eq!((post.timers.len(), both.len()), (1, 2));
+        assert!(
+            post.timers
+                .iter()
+                .all(|(_, controller, _)| *controller == 2)
+        );
+        assert_eq!(post.queues.keys().collect::<Vec<_>>(), [&2]);
+        post.forget(2);
+        assert_eq!(post.deadline(), None);
+    }
+
     /// A Notify that is larger than all others may be together takes no room from them, and waits itself; of
     /// such there is one.
     ///

@@ -309,3 +309,36 @@ fn a_trigger_locks_nobody_out_either() {
     });
     assert!(told, "{:?}", live.notices);
 }
+
+/// Who proves itself by a certificate that is stored for it keeps that way in.
+#[test]
+fn the_last_proof_is_not_banned() {
+    let mut live = scene();
+    let pem = draft("a").endpoint(&id("a")).self_signed().pem();
+    let add_certificate = Operate {
+        command: "Device.LocalAgent.AddCertificate()".to_owned(),
+        command_key: String::new(),
+        send_resp: true,
+        input_args: [("Certificate".to_owned(), pem)].into(),
+    };
+    live.response("a", add_certificate);
+    let certificate = CERTIFICATE_1.trim_end_matches('.');
+    live.response("a", set(CONTROLLER_1, &[("Credential", certificate)]));
+    live.response("a", set(SOCKET_1, &[("EnableEncryption", "true")]));
+    live.response(
+        "a",
+        add(
+            "Device.LocalAgent.ControllerTrust.Role.",
+            &[("Name", "Banned")],
+        ),
+    );
+    let banned = "Device.LocalAgent.ControllerTrust.Role.3";
+    live.response("a", set(TRUST, &[("BannedRole", banned)]));
+    let ban = [
+        ("Enable", "true"),
+        ("Role", banned),
+        ("Credential", certificate),
+    ];
+    let table = "Device.LocalAgent.ControllerTrust.Credential.";
+    assert_eq!(live.error("a", add(table, &ban)).err_code, 7002);
+}

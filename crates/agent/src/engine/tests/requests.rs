@@ -285,3 +285,18 @@ fn records_of_others_do_not_wait_for_a_request_in_progress() {
     assert_eq!(answers.len(), 1);
     assert_eq!(answers[0].msg_id(), "quick");
 }
+
+/// A row that could not be added is gone: what is said of it names its table.
+#[test]
+fn what_cannot_be_added_is_named_by_its_table() {
+    let mut live = Scene::new().controller("a").agent();
+    live.connect("a");
+    let table = "Device.LocalAgent.Subscription.";
+    let values = [("ID", "same")];
+    live.response("a", super::add(table, &values));
+    let error = live.error("a", super::add(table, &values));
+    assert!(
+        error.err_msg.starts_with(&format!("{table}: ")),
+        "{error:?}"
+    );
+}

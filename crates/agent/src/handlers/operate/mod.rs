@@ -16,7 +16,7 @@ use usphere_proto::msg::{
 };
 
 use super::challenges::Response;
-use super::limits::TARGETS_MAX;
+use super::shared::check_number;
 use super::{Answer, Caller, Effect, certificates, challenges};
 use crate::codes::{Deed, code_of};
 use crate::objects::OWNER;
@@ -60,10 +60,7 @@ fn resolve(
         let text = "the path of a command ends in its name and \"()\"";
         return Err(Fault::new(FaultKind::PathInvalid, command, text));
     }
-    if resolved.targets.len() > TARGETS_MAX {
-        let text = format!("this runs on more than {TARGETS_MAX} objects");
-        return Err(Fault::new(FaultKind::ResourcesExceeded, command, text));
-    }
+    check_number(resolved.targets.len(), command, "runs on")?;
     Ok(resolved.targets)
 }
 

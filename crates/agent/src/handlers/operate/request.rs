@@ -149,3 +149,19 @@ fn originator(transaction: &mut Transaction<'_>, caller: &Caller) -> String {
     row.map(|row| transaction.text(row, "EndpointID").to_owned())
         .unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_of_a_request_is_counted_as_a_whole() {
+        let arguments = |bytes: usize| BTreeMap::from([("Word".to_owned(), "x".repeat(bytes))]);
+        let most = REQUEST_BYTES_MAX - "key".len() - "Word".len();
+        assert_eq!(is_small("Device.", "key", &arguments(most)), Ok(()));
+        for bytes in [most + 1, most + 2] {
+            let fault = is_small("Device.", "key", &arguments(bytes)).unwrap_err();
+            assert_eq!(fault.kind, FaultKind::ResourcesExceeded);
+        }
+    }
+}

@@ -1,8 +1,11 @@
 //! GetInstances.
 
+use usphere_proto::msg::ResponseType;
+
 use super::device::{CONTROLLERS, SUBSCRIPTIONS};
 use super::requests::{Reading, Writing, add, instances, pairs};
 use super::scene::Scene;
+use crate::handlers::Answer;
 
 const BOOT: &str = "Device.LocalAgent.Controller.1.BootParameter.";
 
@@ -113,4 +116,20 @@ fn rows_of_an_owner_are_listed() {
         found.unwrap(),
         ["Device.Hosts.Host.1.", "Device.Hosts.Host.2."]
     );
+}
+
+/// Who asks wrongly is told what was asked, and what is wrong with it.
+#[test]
+fn a_failed_result_names_its_path_and_the_reason() {
+    let mut scene = Scene::new();
+    let answer = scene.ask(instances(&["Device.Nothing."]));
+    let Answer::Response(ResponseType::GetInstancesResp(response)) = answer else {
+        panic!("{answer:?}")
+    };
+    let result = &response.req_path_results[0];
+    assert_eq!(
+        (&*result.requested_path, result.err_code),
+        ("Device.Nothing.", 7026)
+    );
+    assert!(result.err_msg.contains("Nothing"), "{}", result.err_msg);
 }

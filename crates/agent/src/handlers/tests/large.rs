@@ -1,11 +1,12 @@
 //! What is asked for that no peer could take.
 
-use usphere_proto::msg::ResponseType;
+use usphere_proto::msg::{Get, ResponseType};
 use usphere_proto::{Limits, Msg};
 
 use super::requests::{Reading, Writing, add, get, instances, schema, set};
 use super::scene::Scene;
 use crate::handlers::Answer;
+use crate::handlers::limits::PATHS_MAX;
 
 fn crowded() -> Scene {
     let mut scene = Scene::new();
@@ -80,4 +81,17 @@ fn a_change_with_an_answer_too_large_is_taken_back() {
     assert_eq!(scene.value("Device.Spare.1.Label"), "");
     let some = set("Device.Spare.*.").with("Label", "x");
     assert!(scene.ask(some).updated()[0].is_ok());
+}
+
+/// As many paths as one request may name are answered.
+#[test]
+fn so_many_paths_are_answered_and_no_more() {
+    let mut scene = Scene::new();
+    let mut request = Get {
+        param_paths: vec!["Device.Nothing.".to_owned(); PATHS_MAX],
+        max_depth: 0,
+    };
+    assert_eq!(scene.ask(request.clone()).values().len(), PATHS_MAX);
+    request.param_paths.push("Device.Nothing.".to_owned());
+    assert_eq!(scene.ask(request).error().0, 7005);
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use usphere_proto::msg::{
     Add, AddOutcome, AddSuccess, CreateObject, CreateParamSetting, CurrInstance, Delete,
     DeleteOutcome, DeleteSuccess, Get, GetInstances, GetSupportedDm, Operate, OperationFailure,
-    OperationOutcome, RequestedObjectResult, ResponseType, Set, SetFailure, SetOutcome, SetSuccess,
-    UpdateObject, UpdateParamSetting,
+    OperationOutcome, RequestType, RequestedObjectResult, ResponseType, Set, SetFailure,
+    SetOutcome, SetSuccess, UpdateObject, UpdateParamSetting,
 };
 
 use crate::handlers::Answer;
@@ -280,4 +280,31 @@ pub(super) fn pairs(map: &BTreeMap<String, String>) -> Vec<(&str, &str)> {
     map.iter()
         .map(|(name, value)| (&**name, &**value))
         .collect()
+}
+
+/// Each result names what was asked for, whatever came of it.
+#[test]
+fn every_result_names_the_path_that_was_asked_for() {
+    let mut scene = super::scene::Scene::new();
+    let paths = ["Device.LocalAgent.Controller.", "Device.Nothing."];
+    let mut asked = |request: RequestType| match scene.ask(request) {
+        Answer::Response(ResponseType::GetResp(response)) => {
+            let results = response.req_path_results.into_iter();
+            results.map(|result| result.requested_path).collect()
+        }
+        Answer::Response(ResponseType::GetInstancesResp(response)) => {
+            let results = response.req_path_results.into_iter();
+            results.map(|result| result.requested_path).collect()
+        }
+        Answer::Response(ResponseType::GetSupportedDmResp(response)) => {
+            let results = response.req_obj_results.into_iter();
+            results
+                .map(|result| result.req_obj_path)
+                .collect::<Vec<_>>()
+        }
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(asked(get(&paths).into()), paths);
+    assert_eq!(asked(instances(&paths).into()), paths);
+    assert_eq!(asked(schema(&paths).into()), paths);
 }

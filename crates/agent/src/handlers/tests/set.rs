@@ -359,3 +359,39 @@ fn an_object_keeps_its_number_whatever_is_set() {
         "proto::renamed"
     );
 }
+
+/// Of those who want one key the last give way first, and after eight of them all of them do.
+#[test]
+fn of_those_who_want_one_key_the_first_gets_it() {
+    for (number, first_gets_it) in [(2, true), (9, true), (10, false)] {
+        let mut scene = Scene::new();
+        let row = |number: usize| add("Device.Link.").with("Name", &number.to_string());
+        let rows: Vec<String> = (0..number).map(|number| scene.done(row(number))).collect();
+        let begun = set(&rows[0]).required("Name", "same");
+        let request = rows[1..].iter().fold(begun, |request, row| {
+            request.and(row).required("Name", "same")
+        });
+        let outcomes = scene.ask(request.partial()).updated();
+        assert_eq!(outcomes[0].is_ok(), first_gets_it, "{number}");
+        assert!(outcomes[1..].iter().all(Result::is_err), "{number}");
+    }
+}
+
+#[test]
+fn who_sets_no_key_is_not_to_blame_for_one_that_is_taken() {
+    let mut scene = Scene::new();
+    let first = scene.done(add("Device.Link.").with("Name", "one"));
+    let second = scene.done(add("Device.Link.").with("Name", "two"));
+    let partial = set(&first)
+        .required("Name", "two")
+        .and(&second)
+        .required("Level", "3")
+        .partial();
+    let outcomes = scene.ask(partial).updated();
+    let failure = outcomes[0].as_ref().unwrap_err();
+    assert!(
+        failure.err_msg.contains(&format!("{first}Name: ")),
+        "{failure:?}"
+    );
+    assert!(outcomes[1].is_ok());
+}

@@ -5,7 +5,7 @@ use usphere_proto::msg::{
     ValueChangeType,
 };
 
-use super::requests::{Reading, add, schema};
+use super::requests::{Reading, Writing, add, schema};
 use super::scene::Scene;
 
 fn objects(scene: &mut Scene, request: GetSupportedDm) -> Vec<SupportedObjectResult> {
@@ -307,4 +307,31 @@ fn the_versions_of_usp_are_told() {
         agent_supported_protocol_versions: "1.0,1.1,1.2,1.3,1.4".to_owned(),
     };
     assert_eq!(answer, expected.into());
+}
+
+/// Who asks wrongly is told what was asked, and what is wrong with it.
+#[test]
+fn a_failed_result_names_its_path_and_the_reason() {
+    let mut scene = Scene::new();
+    let result = scene
+        .ask(schema(&["Device.Nothing."]))
+        .supported()
+        .remove(0);
+    assert_eq!(
+        (&*result.req_obj_path, result.err_code),
+        ("Device.Nothing.", 7026)
+    );
+    assert!(result.err_msg.contains("Nothing"), "{}", result.err_msg);
+}
+
+/// What a search finds many of is described once.
+#[test]
+fn rows_that_are_alike_are_described_once() {
+    let mut scene = Scene::new();
+    for name in ["one", "two"] {
+        scene.done(add("Device.Link.").with("Name", name));
+    }
+    let found = objects(&mut scene, schema(&["Device.Link.[Name!=\"three\"]."]));
+    let links = paths(&found).into_iter();
+    assert_eq!(links.filter(|path| *path == "Device.Link.{i}.").count(), 1);
 }

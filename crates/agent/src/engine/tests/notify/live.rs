@@ -164,7 +164,7 @@ fn what_could_not_be_got_is_asked_for_again() {
         live.wait(seconds(1));
         disturb(&mut live, "ports");
         let mut ticket = asked(&mut live)[0].0;
-        for wait in [1, 2, 4, 8, 16, 32, 60, 60] {
+        for wait in [1, 2, 4, 8, 16, 32].into_iter().chain([60; 34]) {
             fail(&mut live, ticket);
             live.wait(seconds(wait) - Duration::from_micros(1));
             assert_eq!(asked(&mut live), []);
@@ -271,4 +271,60 @@ fn judging_asks_no_owner() {
     );
     assert_eq!(told(&mut live, "a"), ["cpe-1: Device.X_Port.1.Speed=2"]);
     assert_eq!(asked(&mut live), []);
+}
+
+/// What its owner announces is asked for at once, however long the wait is after failures.
+#[test]
+fn an_announcement_does_not_wait_for_the_next_try() {
+    let mut live = scene();
+    let values = [
+        ("NotifType", "ValueChange"),
+        ("ReferenceList", "Device.X_Port.*.Speed"),
+    ];
+    subscribe(&mut live, "a", &values);
+    for wait in [1, 2, 4, 8, 16, 32] {
+        let ticket = asked(&mut live)[0].0;
+        let result = Err(OwnerError::failed("not now"));
+        live.tell(Input::Fetched { ticket, result });
+        live.wait(seconds(wait));
+    }
+    let ticket = asked(&mut live)[0].0;
+    let result = Err(OwnerError::failed("not now"));
+    live.tell(Input::Fetched { ticket, result });
+    live.wait(seconds(2));
+    assert_eq!(asked(&mut live), []);
+    disturb(&mut live, "ports");
+    assert_eq!(asked(&mut live).len(), 1);
+}
+
+/// Each unit has its own time.
+#[test]
+fn one_unit_that_has_changed_is_not_all_of_its_owner() {
+    let mut live = scene();
+    for path in ["Device.X_Port.", "Device.X_Meter."] {
+        let values = [("NotifType", "ValueChange"), ("ReferenceList", path)];
+        subscribe(&mut live, "a", &values);
+        let first = asked(&mut live);
+        answer(&mut live, first[0].0, Vec::new());
+    }
+    live.wait(seconds(1));
+    disturb(&mut live, "ports");
+    let units = asked(&mut live).into_iter().map(|(_, unit)| unit);
+    assert_eq!(units.collect::<Vec<_>>(), ["ports"]);
+    // Also while nothing else happens, the Agent wakes up for what it polls.
+    live.wait(seconds(25));
+    let polled = asked(&mut live).into_iter();
+    assert_eq!(polled.filter(|(_, unit)| unit == "meter").count(), 2);
+}
+
+/// Where a reference leads is not known before it is followed: what may be meant is watched, and no more.
+#[test]
+fn a_reference_to_follow_has_watched_what_it_may_lead_to() {
+    let mut live = scene();
+    subscribe_to_code(&mut live, "a", &[]);
+    let speed = "Device.LocalAgent.Subscription.1.Recipient+.Speed";
+    let values = [("NotifType", "ValueChange"), ("ReferenceList", speed)];
+    subscribe(&mut live, "a", &values);
+    let units = asked(&mut live).into_iter().map(|(_, unit)| unit);
+    assert_eq!(units.collect::<Vec<_>>(), ["ports"]);
 }

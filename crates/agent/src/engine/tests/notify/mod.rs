@@ -1,9 +1,11 @@
 //! Subscriptions and notifications.
 
 mod basics;
+mod corners;
 mod live;
 mod lives;
 mod onboard;
+mod order;
 mod retries;
 mod rights;
 mod soak;

@@ -259,3 +259,25 @@ fn a_new_version_is_told_once() {
     let (_, boot) = boot_after(live);
     assert_eq!(boot["FirmwareUpdated"], "false");
 }
+
+/// What the next Boot! tells is kept, and so has a bound.
+#[test]
+fn the_reason_of_a_reboot_is_of_a_bearable_length() {
+    let mut live = booting();
+    let most = "x".repeat(crate::limits::BOOT_TEXT_BYTES_MAX);
+    for more in ["y", "yy"] {
+        let long = format!("{most}{more}");
+        for (key, reason) in [(&*long, "r"), ("k", &*long)] {
+            let reboot = operation("Device.Reboot()", key, &[("Reason", reason)]);
+            let results = operate(&mut live, "a", reboot);
+            let Some(OperationOutcome::CmdFailure(failure)) = &results[0].operation_resp else {
+                panic!("{results:?}")
+            };
+            assert_eq!(failure.err_code, 7005);
+        }
+    }
+    let reboot = operation("Device.Reboot()", &most, &[("Reason", &most)]);
+    operate(&mut live, "a", reboot);
+    live.wait(Duration::from_millis(100));
+    assert_eq!(live.restarts, [RestartAction::Reboot]);
+}

@@ -158,6 +158,13 @@ fn a_controller_adds_a_certificate_for_itself_and_nobody_else() {
         row_of(&mut live, "vendor")["Credential"],
         "Device.LocalAgent.Certificate.2"
     );
+    // One certificate takes no other's place.
+    let pem = own("vendor").pem();
+    operate(&mut live, "vendor", mine, &[("Certificate", &pem)]).unwrap();
+    assert_eq!(
+        row_of(&mut live, "vendor")["Credential"],
+        "Device.LocalAgent.Certificate.2,Device.LocalAgent.Certificate.3"
+    );
     // The authority is gone, the Controller is known all the same.
     live.response("operator", delete(&format!("{TRUST}Credential.1.")));
     live.arrive_over_tls(Some("vendor"), &[&next.certificate])

@@ -491,3 +491,36 @@ fn a_trusted_broker_brings_controllers() {
     assert!(can_read(&mut live, "brought", CODE_1));
     assert_eq!(row_of(&mut live, "brought")["InheritedRole"], FULL_ACCESS);
 }
+
+/// What was judged is judged anew when something else is trusted, and only then.
+#[test]
+fn a_revision_counts_the_changes_of_what_is_trusted() {
+    assert_eq!(Scene::new().agent().trust.revision, 1);
+    let mut live = operated(TrustConfig::default());
+    let revision = live.trust.revision;
+    added(&mut live, &format!("{TRUST}Role."), &[("Name", "other")]);
+    assert_eq!(live.trust.revision, revision, "roles are no trust");
+    for (allowed, count) in [("true", 1), ("false", 2)] {
+        live.response("operator", set(TRUST, &[("TOFUAllowed", allowed)]));
+        assert_eq!(live.trust.revision, revision + count);
+    }
+}
+
+/// A claim without proof gets the untrusted role within this host, and nothing from beyond it.
+///
+/// Proves: R-SEC.0
+#[test]
+fn who_is_known_without_a_role_gets_the_untrusted_one_on_loopback() {
+    let mut live = operated(TrustConfig::default());
+    let values = [
+        ("EndpointID", id("b").to_string()),
+        ("Enable", "true".to_owned()),
+    ];
+    let values = values.each_ref().map(|(name, value)| (*name, &**value));
+    added(&mut live, "Device.LocalAgent.Controller.", &values);
+    let link = live.arrive(Some("b"), Channel::PlainInsecure);
+    assert_eq!(row_of(&mut live, "b")["AssignedRole"], "");
+    live.cut(link);
+    live.connect("b");
+    assert_eq!(row_of(&mut live, "b")["AssignedRole"], UNTRUSTED);
+}
