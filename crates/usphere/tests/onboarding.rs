@@ -18,14 +18,13 @@ struct House {
 }
 
 impl House {
-    /// A server that lets nobody in by itself, and an Agent that dials it.
-    fn new(folder: &Path) -> Self {
+    /// A server that takes devices on board so, and an Agent that dials it.
+    fn new(folder: &Path, policy: &str) -> Self {
         let (api, ws) = (free_port(), free_port());
         let file = folder.join("server.toml");
-        let policy = "[onboarding]\nfirst_contact = \"approval\"\n";
         fs::write(
             &file,
-            format!("api = \"127.0.0.1:{api}\"\nws = \"127.0.0.1:{ws}\"\n{policy}"),
+            format!("api = \"127.0.0.1:{api}\"\nws = \"127.0.0.1:{ws}\"\n[onboarding]\n{policy}"),
         )
         .unwrap();
         let data = folder.join("server").display().to_string();
@@ -51,6 +50,16 @@ impl House {
         ran(usphere().args(words).args(&self.options))
     }
 
+    /// What was asked of the device to change something, in order.
+    fn changes(&self) -> Vec<String> {
+        let listed = self.run(&["operations", "list", "--json"]).ended(0).json();
+        let listed = listed.as_array().unwrap().iter().rev();
+        let kinds = listed.map(|kept| kept["kind"].as_str().unwrap().to_owned());
+        kinds
+            .filter(|kind| ["add", "delete", "operate", "set"].contains(&kind.as_str()))
+            .collect()
+    }
+
     fn ids(&self) -> Vec<String> {
         let listed = self.run(&["instances", AGENT, TABLE]).ended(0).out;
         let words = listed.split_whitespace();
@@ -66,7 +75,7 @@ impl House {
 #[test]
 fn a_device_waits_is_approved_and_gets_its_subscriptions() {
     let folder = tempfile::tempdir().unwrap();
-    let house = House::new(folder.path());
+    let house = House::new(folder.path(), "first_contact = \"approval\"\n");
     eventually("the device waits", || {
         let ran = house.run(&["devices", "list", "--pending"]).ended(0);
         ran.out.contains("online, pending").then_some(())
@@ -150,4 +159,40 @@ fn a_device_waits_is_approved_and_gets_its_subscriptions() {
     }
     eventually("they are gone", || (house.ids() == own).then_some(()));
     house.run(&["subscriptions", "remove", "boot"]).ended(3);
+}
+
+/// Through a server that hears of the ends of commands, each is waited for by its operation; through another, by a
+/// Subscription of its own.
+#[test]
+fn the_end_of_a_command_is_waited_for_without_asking_for_more_than_that() {
+    let timer = ["operate", AGENT, "Device.ScheduleTimer()"];
+    let ran = |house: &House, words: &[&str]| house.run(&[&timer, words].concat());
+    for (policy, subscriptions, changes) in [
+        ("", "kept", &["operate", "operate"][..]),
+        (
+            "subscriptions = false\n",
+            "",
+            &["add", "operate", "delete", "add", "operate", "delete"],
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let house = House::new(folder.path(), policy);
+        eventually("the device is on board", || {
+            let device = house.run(&["devices", "show", AGENT, "--json"]);
+            let device = (device.code == 0).then(|| device.json())?;
+            let told = device["subscriptions"].as_str().unwrap_or_default();
+            (device["online"] == true && told == subscriptions).then_some(())
+        });
+        ran(&house, &["DelaySeconds=1"])
+            .ended(0)
+            .says("completed Device.ScheduleTimer()");
+        let late = ran(&house, &["DelaySeconds=60", "--wait", "1s"]).ended(3);
+        let late = late.says("not complete after 1 s");
+        assert_eq!(
+            late.err.contains("operations show op-"),
+            !subscriptions.is_empty(),
+            "{late:#?}"
+        );
+        assert_eq!(house.changes(), changes, "{policy}");
+    }
 }

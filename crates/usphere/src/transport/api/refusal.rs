@@ -1,0 +1,51 @@
+//! Why the server did not do what it was asked for, as the end of a command.
+
+use hyper::StatusCode;
+use serde::Deserialize;
+
+use super::{Place, Reply};
+use crate::failure::{Exit, Failure};
+use crate::print;
+
+/// What is wrong, in the server's words. (RFC 9457)
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Problem {
+    detail: String,
+}
+
+impl Place {
+    /// Why the server did not do it.
+    pub(super) fn refused(&self, reply: &Reply) -> Failure {
+        let status = reply.status;
+        let problem: Problem = serde_json::from_slice(&reply.body).unwrap_or_default();
+        let detail = match problem.detail.as_str() {
+            "" => status.to_string(),
+            detail => print::clean(detail),
+        };
+        match status {
+            StatusCode::UNAUTHORIZED if detail.contains(" expired ") => {
+                Failure::local(format_args!("{}: {detail}", self.url)).advise(
+                    "`usphere tokens create` makes another; --token or USPHERE_TOKEN give it",
+                )
+            }
+            StatusCode::FORBIDDEN => Failure::local(detail)
+                .advise("`usphere tokens create NAME --scope SCOPE` makes one that may do more"),
+            StatusCode::UNAUTHORIZED => {
+                Failure::local(format_args!("{}: the server does not take the token", self.url))
+                    .advise(
+                        "is it another server's? --data DIR names the data folder of this one, --token gives the token itself",
+                    )
+            }
+            StatusCode::NOT_FOUND if detail.contains("device") => Failure::new(Exit::Absent, detail)
+                .advise("`usphere devices list` shows the devices"),
+            StatusCode::CONFLICT
+            | StatusCode::NOT_FOUND
+            | StatusCode::GATEWAY_TIMEOUT
+            | StatusCode::SERVICE_UNAVAILABLE
+            | StatusCode::TOO_MANY_REQUESTS => Failure::new(Exit::Absent, detail),
+            StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => Failure::usage(detail),
+            _ => Failure::local(detail),
+        }
+    }
+}
