@@ -28,6 +28,7 @@ use usphere_proto::EndpointId;
 use usphere_store::{OperationQuery, OperationState, Scope};
 use utoipa::{IntoParams, ToSchema};
 
+use super::kind::Kind;
 use super::parameters::{Cursor, InPath, InQuery, OfOperation, limit};
 use super::problem::{Answer, Problem};
 use super::{Platform, body_of, onboarding};
@@ -145,6 +146,7 @@ pub(super) async fn operate(
             StatusCode::NOT_FOUND,
             format!("{verb}: no such verb; {error}"),
         )
+        .of_kind(Kind::NoSuchVerb)
     })?;
     let operation = operations::read(kind, &body_of(body).await?)
         .map_err(|error| Problem::bad_request(format!("the body: {error}")))?;
@@ -455,7 +457,7 @@ fn number(id: &str) -> Answer<Number> {
 
 fn no_operation(id: &str) -> Problem {
     let detail = format!("{id}: there is no such operation, or it is kept no longer");
-    Problem::new(StatusCode::NOT_FOUND, detail)
+    Problem::new(StatusCode::NOT_FOUND, detail).of_kind(Kind::NoSuchOperation)
 }
 
 fn duration(manner: &Manner) -> Answer<Duration> {

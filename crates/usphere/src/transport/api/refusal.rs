@@ -12,6 +12,8 @@ use crate::print;
 #[serde(default)]
 struct Problem {
     detail: String,
+    /// What kind of problem it is, where the status leaves that open.
+    kind: String,
 }
 
 impl Place {
@@ -24,7 +26,7 @@ impl Place {
             detail => print::clean(detail),
         };
         match status {
-            StatusCode::UNAUTHORIZED if detail.contains(" expired ") => {
+            StatusCode::UNAUTHORIZED if problem.kind == "token_expired" => {
                 Failure::local(format_args!("{}: {detail}", self.url)).advise(
                     "`usphere tokens create` makes another; --token or USPHERE_TOKEN give it",
                 )
@@ -37,15 +39,29 @@ impl Place {
                         "is it another server's? --data DIR names the data folder of this one, --token gives the token itself",
                     )
             }
-            StatusCode::NOT_FOUND if detail.contains("device") => Failure::new(Exit::Absent, detail)
-                .advise("`usphere devices list` shows the devices"),
+            StatusCode::NOT_FOUND => {
+                let failure = Failure::new(Exit::Absent, detail);
+                match what_there_is(&problem.kind) {
+                    Some(advice) => failure.advise(advice),
+                    None => failure,
+                }
+            }
             StatusCode::CONFLICT
-            | StatusCode::NOT_FOUND
             | StatusCode::GATEWAY_TIMEOUT
             | StatusCode::SERVICE_UNAVAILABLE
             | StatusCode::TOO_MANY_REQUESTS => Failure::new(Exit::Absent, detail),
             StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => Failure::usage(detail),
             _ => Failure::local(detail),
         }
+    }
+}
+
+/// What shows what there is of that which was not found. What is said of Subscriptions has it already.
+fn what_there_is(kind: &str) -> Option<&'static str> {
+    match kind {
+        "no_such_device" => Some("`usphere devices list` shows the devices"),
+        "no_such_operation" => Some("`usphere operations list` shows the operations"),
+        "no_such_token" => Some("`usphere tokens list` shows the tokens"),
+        _ => None,
     }
 }
