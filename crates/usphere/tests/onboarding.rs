@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use crate::common::{Program, Ran, eventually, free_port, ran, usphere};
+use crate::common::{Program, Ran, Signal, eventually, free_port, ran, usphere};
 
 const AGENT: &str = "self::test-agent";
 const SERVER: &str = "self::test-server";
@@ -13,7 +13,7 @@ const TABLE: &str = "Device.LocalAgent.Subscription.";
 
 struct House {
     _server: Program,
-    _agent: Program,
+    agent: Program,
     options: [String; 4],
 }
 
@@ -36,18 +36,22 @@ impl House {
         let mut command = usphere();
         let door = format!("{SERVER}=ws://127.0.0.1:{ws}/usp");
         command.args(["agent", "--endpoint-id", AGENT, "--controller", &door]);
+        let product = "[device]\nmanufacturer = \"Lamps\"\nproduct_class = \"Lamp\"\nsoftware_version = \"1\"\n";
+        let file = folder.join("agent.toml");
+        fs::write(&file, product).unwrap();
         command.arg("--data").arg(folder.join("agent"));
+        command.arg("--config").arg(file);
         let agent = Program::start(&mut command, folder.join("agent.log"));
         let url = format!("http://127.0.0.1:{api}");
         Self {
             _server: server,
-            _agent: agent,
+            agent,
             options: ["--server".into(), url, "--data".into(), data],
         }
     }
 
     fn run(&self, words: &[&str]) -> Ran {
-        ran(usphere().args(words).args(&self.options))
+        usphere_with(&self.options, words)
     }
 
     /// What was asked of the device to change something, in order.
@@ -195,4 +199,33 @@ fn the_end_of_a_command_is_waited_for_without_asking_for_more_than_that() {
         );
         assert_eq!(house.changes(), changes, "{policy}");
     }
+}
+
+/// What its product can do is told while a device is away, but not as the device itself says it now.
+#[test]
+fn what_is_to_be_fresh_is_asked_of_the_device_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::new(folder.path(), "first_contact = \"open\"\n");
+    let known = ["schema", AGENT, "Device.DeviceInfo."];
+    let fresh = [&known[..], &["--fresh"]].concat();
+    eventually("the server has heard what the product can do", || {
+        let ran = house.run(&["devices", "show", AGENT]);
+        ran.out.contains("kept").then_some(())
+    });
+    house.run(&fresh).ended(0).says("SoftwareVersion");
+    assert_eq!(house.agent.end(Signal::TERM), 0);
+    eventually("the device is away", || {
+        let ran = usphere_with(&house.options, &["devices", "show", AGENT]);
+        ran.out.contains("offline").then_some(())
+    });
+    usphere_with(&house.options, &known)
+        .ended(0)
+        .says("SoftwareVersion");
+    usphere_with(&house.options, &fresh)
+        .ended(3)
+        .says("not connected");
+}
+
+fn usphere_with(options: &[String], words: &[&str]) -> Ran {
+    ran(usphere().args(words).args(options))
 }

@@ -1,10 +1,10 @@
 //! A database in which something is damaged is opened all the same, with what can be read.
 
+use super::harm::{Harm, PAGE, harmed};
 use super::*;
 use crate::{NewOperation, OperationProgress, OperationState, OperationWrite};
 
 const DEVICES: usize = 300;
-const PAGE: usize = 4096;
 
 fn operation(number: i64) -> OperationWrite {
     OperationWrite::Add(NewOperation {
@@ -97,33 +97,6 @@ fn counts(store: &Store) -> [usize; 3] {
     }
     let events = store.events("os::0001", 0, 1000).unwrap().len();
     [store.count().unwrap() as usize, events, operations]
-}
-
-/// What becomes of a page.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Harm {
-    Zeroed,
-    Random,
-    CutOff,
-}
-
-fn harmed(sound: &[u8], page: usize, harm: Harm) -> Vec<u8> {
-    let mut bytes = sound.to_vec();
-    let content = page * PAGE..(page + 1) * PAGE;
-    match harm {
-        Harm::Zeroed => bytes[content].fill(0),
-        Harm::Random => {
-            let mut state = 0x9e37_79b9_u32.wrapping_mul(page as u32 + 1);
-            for byte in &mut bytes[content] {
-                state ^= state << 13;
-                state ^= state >> 17;
-                state ^= state << 5;
-                *byte = state as u8;
-            }
-        }
-        Harm::CutOff => bytes.truncate(page * PAGE),
-    }
-    bytes
 }
 
 /// Each page in turn, those of the schema and the first of all among them, is empty, garbage, or cut off with all that
