@@ -239,6 +239,8 @@ it("runs a command and waits for its end", async () => {
   await page.locator(".runs").getByText("running …").waitFor();
   await page.locator(".runs").getByText("completed").waitFor();
   await look("command");
+  // The server hears of the end itself: the device was asked for nothing more.
+  expect(await house.added("OperationComplete")).toBe(0);
   // What takes a device away from its user is asked about first.
   await page.getByText("FactoryReset()").click();
   const reset = page.locator(".command", { hasText: "FactoryReset()" });

@@ -89,6 +89,13 @@ export class House {
     if (!answer.ok) throw new Error(`the API answers ${answer.status}`);
   }
 
+  /** How often devices were asked for a row that has this word in it. */
+  async added(word: string): Promise<number> {
+    const answer = await fetch(`${this.url}/api/v1/operations?limit=1000`, { headers: { Authorization: `Bearer ${this.token}` } });
+    const { operations } = (await answer.json()) as { operations: { kind: string; request: unknown }[] };
+    return operations.filter(({ kind, request }) => kind === "add" && JSON.stringify(request).includes(word)).length;
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.running.map(stop));
     await rm(this.folder, { recursive: true, force: true });

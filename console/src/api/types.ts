@@ -32,6 +32,7 @@ export interface Device {
   online: boolean;
   tags?: string[];
   state?: string;
+  /** `kept` where the device tells the server, among other things, how commands end. */
   subscriptions?: string | null;
 }
 

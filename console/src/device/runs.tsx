@@ -52,7 +52,8 @@ export function RunsProvider({ device, children }: { device: string; children: R
       setStarted((before) => [first, ...before].slice(0, RUNS_MAX));
       let missing = "";
       try {
-        if (isLong) {
+        // Where the server hears of the end itself, that comes with the events; otherwise we have to ask for it.
+        if (isLong && (await api.device(device)).subscriptions !== "kept") {
           // Before it is run, so that its end is not missed.
           const row = await subscribe(api, device, "OperationComplete", command, LEASE).catch((error: unknown) => {
             missing = `The device will not tell of the end: ${wordsOf(error)}`;

@@ -12,7 +12,7 @@ use std::time::Instant;
 use serde::Serialize;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{MissedTickBehavior, interval, timeout};
-use usphere_store::{Store, StoreError};
+use usphere_store::{Soundness, Store, StoreError};
 
 use crate::blocking::call;
 use crate::limits::{DISK_FREE_MIN, HEALTH_INTERVAL, HEALTH_PATIENCE, HEALTH_REMEMBERED};
@@ -61,6 +61,20 @@ pub(crate) struct HealthWatch {
     looking: Arc<Semaphore>,
 }
 
+/// What has come to light of a large database.
+fn tell(soundness: &Soundness) {
+    match soundness {
+        Soundness::Damaged(reason) => tracing::error!(
+            reason,
+            "the database is damaged: start the server again, and what can be read of it is taken over into a new one"
+        ),
+        Soundness::Sound => tracing::info!("the whole database was looked through, and is sound"),
+        Soundness::Unknown => {
+            tracing::info!("the database is large, and is looked through while it is used");
+        }
+    }
+}
+
 impl HealthWatch {
     pub(crate) fn new(
         store: Store,
@@ -97,8 +111,14 @@ impl HealthWatch {
         let mut ticks = interval(HEALTH_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut trouble: Option<StoreError> = None;
+        let mut soundness = Soundness::Sound;
         loop {
             ticks.tick().await;
+            let looked = self.store.soundness();
+            if looked != soundness {
+                tell(&looked);
+                soundness = looked;
+            }
             let kept = self.store.kept_aside().len();
             self.damaged_kept.store(kept, Ordering::Relaxed);
             let found = self.store.stats().trouble;

@@ -260,7 +260,7 @@ async fn the_audit_says_who_changed_what() {
     assert_eq!(one["audit"][0]["target"], "ci");
     let next = of(&format!(
         "limit=1&action=token.create&after={}",
-        one["next"]
+        one["next"].as_str().unwrap()
     ))
     .await;
     assert_eq!(

@@ -1,5 +1,7 @@
 //! A server whose database is damaged starts all the same, and is who it was.
 
+#[path = "../../store/src/sqlite/tests/harm.rs"]
+mod harm;
 mod support;
 
 use std::fs;
@@ -8,9 +10,8 @@ use std::path::{Path, PathBuf};
 
 use usphere_server::Server;
 
+use crate::harm::{Harm, PAGE, harmed};
 use crate::support::{Played, config, get, polite, raw, request, server, until};
-
-const PAGE: usize = 4096;
 
 /// Damages every page of the database, but the first, in which one of these texts stands.
 fn damage(data: &Path, texts: &[&str]) -> usize {
@@ -44,33 +45,6 @@ fn aside(data: &Path) -> Vec<PathBuf> {
             number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
         })
         .collect()
-}
-
-/// What becomes of a page.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Harm {
-    Zeroed,
-    Random,
-    CutOff,
-}
-
-fn harmed(sound: &[u8], page: usize, harm: Harm) -> Vec<u8> {
-    let mut bytes = sound.to_vec();
-    let content = page * PAGE..(page + 1) * PAGE;
-    match harm {
-        Harm::Zeroed => bytes[content].fill(0),
-        Harm::Random => {
-            let mut state = 0x9e37_79b9_u32.wrapping_mul(page as u32 + 1);
-            for byte in &mut bytes[content] {
-                state ^= state << 13;
-                state ^= state >> 17;
-                state ^= state << 5;
-                *byte = state as u8;
-            }
-        }
-        Harm::CutOff => bytes.truncate(page * PAGE),
-    }
-    bytes
 }
 
 /// The data folder of a server that had a device with an alias and a tag, another token, a Subscription, an operation,

@@ -73,12 +73,9 @@ async fn a_notification_is_kept_before_it_is_answered_and_only_once() {
     for wrong in ["after=abc", "after=-1", "limit=x"] {
         let refused = get(&second, &format!("{EVENTS}?{wrong}")).await;
         assert_eq!(refused.status, 400, "{wrong}");
-        let (name, value) = wrong.split_once('=').unwrap();
+        let (name, _) = wrong.split_once('=').unwrap();
         let detail = refused.body["detail"].as_str().unwrap();
-        assert!(
-            detail.starts_with(&format!("{name}: \"{value}\"")),
-            "{detail}"
-        );
+        assert!(detail.contains(&format!("{name}: ")), "{detail}");
     }
     let limited = get(&second, &format!("{SAID}&limit=1")).await.body;
     assert_eq!(limited["events"][0]["value"], "1");
@@ -135,7 +132,7 @@ async fn who_is_further_than_the_store_begins_at_its_end() {
     let server = server(data.path()).await;
     let mut agent = Played::introduced(&server, "self::agent-1", polite).await;
     let newest = until(&server, "/api/v1/events", |page| !page["next"].is_null()).await;
-    let newest = newest["next"].as_i64().unwrap();
+    let newest: i64 = newest["next"].as_str().unwrap().parse().unwrap();
     let mut streams = Vec::new();
     for path in ["/api/v1/devices/agent-1", "/api/v1"] {
         let page = get(&server, &format!("{path}/events?after=1000000")).await;
@@ -197,10 +194,19 @@ async fn all_devices_are_listed_and_followed_together() {
             "self::other Online"
         ]
     );
-    let nothing = get(&server, &format!("/api/v1/events?after={}", all["next"]))
-        .await
-        .body;
-    assert_eq!(nothing, json!({"events": []}));
+    let end = all["next"].as_str().unwrap();
+    for list in ["/api/v1/events", "/api/v1/devices/other/events"] {
+        let nothing = get(&server, &format!("{list}?after={end}")).await.body;
+        assert_eq!(nothing, json!({"events": []}), "{list}");
+    }
+
+    // Page by page, of one device.
+    let of_device = "/api/v1/devices/agent-1/events?limit=1";
+    let first = get(&server, of_device).await.body;
+    assert_eq!(kinds(&first), ["self::agent-1 Online"]);
+    let next = first["next"].as_str().unwrap();
+    let second = get(&server, &format!("{of_device}&after={next}")).await;
+    assert_eq!(kinds(&second.body), ["self::agent-1 ValueChange"]);
 
     // Page by page, of one type.
     let first = get(&server, "/api/v1/events?type=Online,Offline&limit=1")
@@ -209,7 +215,7 @@ async fn all_devices_are_listed_and_followed_together() {
     assert_eq!(kinds(&first), ["self::agent-1 Online"]);
     let second = format!(
         "/api/v1/events?type=Online,Offline&limit=1&after={}",
-        first["next"]
+        first["next"].as_str().unwrap()
     );
     assert_eq!(
         kinds(&get(&server, &second).await.body),

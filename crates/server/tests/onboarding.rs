@@ -1,228 +1,25 @@
 //! Devices that come on board: who is let in, how often it is asked, and what the server keeps on it.
 
+mod house;
 mod support;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
+use house::{House, checked, checks, eventually};
 use serde_json::{Value, json};
 use support::{
     Played, Reply, config, get, id, polite, post, raw, request, server as plain_server, until,
 };
 use tokio::time::sleep;
-use usphere_proto::msg::{
-    Add, AddResp, AddSuccess, CreatedObjectResult, Delete, DeleteResp, DeleteSuccess,
-    DeletedObjectResult, Event, Get, GetResp, GetSupportedDmResp, Notification, Notify,
-    RequestType, RequestedObjectResult, RequestedPathResult, ResolvedPathResult, Set, SetResp,
-    SetSuccess, SupportedObjectResult, UpdatedObjectResult,
-};
+use usphere_proto::msg::{Event, Notification, Notify, RequestType};
 use usphere_proto::{Msg, Record};
 use usphere_server::{Config, FirstContact, OnboardingConfig, Server};
 
 const AGENT: &str = "self::agent-1";
 const DEVICE: &str = "/api/v1/devices/self::agent-1";
-const TABLE: &str = "Device.LocalAgent.Subscription.";
-const US: &str = "Device.LocalAgent.Controller.3.";
-
-/// A device that keeps Subscriptions, and remembers what it was asked.
-#[derive(Clone)]
-struct House(Arc<Mutex<Inside>>);
-
-#[derive(Default)]
-struct Inside {
-    software: String,
-    rows: BTreeMap<u32, BTreeMap<String, String>>,
-    last: u32,
-    /// The kinds of the requests.
-    asked: Vec<&'static str>,
-}
-
-impl House {
-    fn new(software: &str) -> Self {
-        Self(Arc::new(Mutex::new(Inside {
-            software: software.into(),
-            ..Inside::default()
-        })))
-    }
-
-    async fn connect(&self, server: &Server, name: &str) -> Played {
-        let inside = Arc::clone(&self.0);
-        Played::connect(server, name, move |request| {
-            inside.lock().unwrap().answer(request)
-        })
-        .await
-    }
-
-    /// Connects, and waits until nothing has been asked for a while.
-    async fn settled(&self, server: &Server, name: &str) -> Played {
-        let before = self.asked().len();
-        let played = self.connect(server, name).await;
-        while self.asked().len() == before {
-            sleep(Duration::from_millis(10)).await;
-        }
-        self.settle().await;
-        played
-    }
-
-    async fn settle(&self) {
-        let mut count = usize::MAX;
-        while count != self.asked().len() {
-            count = self.asked().len();
-            sleep(Duration::from_millis(300)).await;
-        }
-    }
-
-    fn asked(&self) -> Vec<&'static str> {
-        self.0.lock().unwrap().asked.clone()
-    }
-
-    fn forget_asked(&self) {
-        self.0.lock().unwrap().asked.clear();
-    }
-
-    /// The Subscriptions by ID.
-    fn subscriptions(&self) -> BTreeMap<String, BTreeMap<String, String>> {
-        let inside = self.0.lock().unwrap();
-        let rows = inside.rows.values();
-        rows.map(|row| (row["ID"].clone(), row.clone())).collect()
-    }
-
-    fn alter(&self, id: &str, name: &str, value: &str) {
-        let mut inside = self.0.lock().unwrap();
-        let mut rows = inside.rows.values_mut();
-        let row = rows.find(|row| row["ID"] == id).unwrap();
-        row.insert(name.into(), value.into());
-    }
-}
-
-impl Inside {
-    fn answer(&mut self, request: RequestType) -> Reply {
-        self.asked.push(match &request {
-            RequestType::Add(_) => "add",
-            RequestType::Delete(_) => "delete",
-            RequestType::Get(_) => "get",
-            RequestType::GetSupportedDm(_) => "schema",
-            RequestType::GetSupportedProtocol(_) => "protocol",
-            RequestType::Set(_) => "set",
-            _ => "other",
-        });
-        match request {
-            RequestType::Add(add) => Reply::Response(self.add(add).into()),
-            RequestType::Delete(delete) => Reply::Response(self.delete(delete).into()),
-            RequestType::Get(get) => Reply::Response(self.get(get).into()),
-            RequestType::GetSupportedDm(dm) => {
-                let object = |path: &str| SupportedObjectResult {
-                    supported_obj_path: path.into(),
-                    is_multi_instance: path.ends_with("{i}."),
-                    ..SupportedObjectResult::default()
-                };
-                let results = dm.obj_paths.into_iter().map(|path| RequestedObjectResult {
-                    req_obj_path: path,
-                    data_model_inst_uri: "urn:test".into(),
-                    supported_objs: vec![object("Device."), object("Device.A.{i}.")],
-                    ..RequestedObjectResult::default()
-                });
-                let req_obj_results = results.collect();
-                Reply::Response(GetSupportedDmResp { req_obj_results }.into())
-            }
-            RequestType::Set(set) => Reply::Response(self.set(set).into()),
-            other => polite(other),
-        }
-    }
-
-    fn get(&self, get: Get) -> GetResp {
-        let one = |path: &str, name: &str, value: &str| ResolvedPathResult {
-            resolved_path: path.into(),
-            result_params: BTreeMap::from([(name.to_owned(), value.to_owned())]),
-        };
-        let results = get.param_paths.into_iter().map(|path| {
-            let found = match path.as_str() {
-                "Device.DeviceInfo.SoftwareVersion" => {
-                    vec![one("Device.DeviceInfo.", "SoftwareVersion", &self.software)]
-                }
-                TABLE => {
-                    let rows = self.rows.iter().map(|(number, row)| ResolvedPathResult {
-                        resolved_path: format!("{TABLE}{number}."),
-                        result_params: row.clone(),
-                    });
-                    rows.collect()
-                }
-                path if path.starts_with("Device.LocalAgent.Controller.[EndpointID==") => {
-                    vec![one(US, "EndpointID", "self::server")]
-                }
-                path => {
-                    let name = path.strip_prefix("Device.DeviceInfo.").unwrap();
-                    vec![one("Device.DeviceInfo.", name, &format!("the {name}"))]
-                }
-            };
-            RequestedPathResult {
-                requested_path: path,
-                resolved_path_results: found,
-                ..RequestedPathResult::default()
-            }
-        });
-        GetResp {
-            req_path_results: results.collect(),
-        }
-    }
-
-    fn add(&mut self, add: Add) -> AddResp {
-        let results = add.create_objs.into_iter().map(|object| {
-            assert_eq!(object.obj_path, TABLE);
-            self.last += 1;
-            let settings = object.param_settings.into_iter();
-            let mut row: BTreeMap<_, _> = settings
-                .map(|setting| (setting.param, setting.value))
-                .collect();
-            row.insert("Recipient".into(), US.trim_end_matches('.').into());
-            self.rows.insert(self.last, row);
-            let success = AddSuccess {
-                instantiated_path: format!("{TABLE}{}.", self.last),
-                ..AddSuccess::default()
-            };
-            CreatedObjectResult::success(object.obj_path, success)
-        });
-        AddResp {
-            created_obj_results: results.collect(),
-        }
-    }
-
-    fn delete(&mut self, delete: Delete) -> DeleteResp {
-        let results = delete.obj_paths.into_iter().map(|path| {
-            self.rows.remove(&number(&path)).unwrap();
-            let success = DeleteSuccess {
-                affected_paths: vec![path.clone()],
-                ..DeleteSuccess::default()
-            };
-            DeletedObjectResult::success(path, success)
-        });
-        DeleteResp {
-            deleted_obj_results: results.collect(),
-        }
-    }
-
-    fn set(&mut self, set: Set) -> SetResp {
-        let results = set.update_objs.into_iter().map(|object| {
-            let row = self.rows.get_mut(&number(&object.obj_path)).unwrap();
-            for setting in object.param_settings {
-                row.insert(setting.param, setting.value);
-            }
-            UpdatedObjectResult::success(object.obj_path, SetSuccess::default())
-        });
-        SetResp {
-            updated_obj_results: results.collect(),
-        }
-    }
-}
-
-fn number(path: &str) -> u32 {
-    let number = path
-        .strip_prefix(TABLE)
-        .and_then(|rest| rest.strip_suffix('.'));
-    number.unwrap().parse().unwrap()
-}
 
 fn keeping(data: &Path) -> Config {
     Config {
@@ -342,14 +139,15 @@ async fn subscriptions_are_kept_on_every_device_and_healed() {
         (&entry["target"], &entry["what"]),
         (&json!("wan"), &json!("ValueChange, Device.A., Device.B.C"))
     );
-    house.settle().await;
-    let wan = &house.subscriptions()["usphere:wan"];
-    assert_eq!(wan["ReferenceList"], "Device.A.,Device.B.C");
+    let wan = async |name: &str, value: &str| {
+        let is = || Some(house.subscriptions().get("usphere:wan")?.get(name)? == value);
+        let what = format!("{name} is {value}");
+        eventually(&what, async || is().unwrap_or_default()).await;
+    };
+    wan("ReferenceList", "Device.A.,Device.B.C").await;
     let other = json!({"type": "ObjectCreation", "references": ["Device.A."]});
     request(&server, "PUT", path, &other.to_string()).await;
-    house.settle().await;
-    let wan = &house.subscriptions()["usphere:wan"];
-    assert_eq!(wan["NotifType"], "ObjectCreation");
+    wan("NotifType", "ObjectCreation").await;
     let listed = get(&server, "/api/v1/subscriptions").await.body;
     let names: Vec<&Value> = listed["subscriptions"]
         .as_array()
@@ -406,11 +204,15 @@ async fn subscriptions_that_are_put_at_the_same_time_are_all_kept() {
             put.await.unwrap();
         }
         let house = House::new("1.0");
-        let played = house
-            .settled(&server, &format!("self::agent-{round}"))
-            .await;
+        let name = format!("self::agent-{round}");
+        let played = house.settled(&server, &name).await;
         assert_eq!(house.subscriptions().len(), 2 + (round + 1) * 8);
-        drop(played);
+        // Gone before more are put: it is not checked then.
+        played.sender.close(1000, "");
+        until(&server, &format!("/api/v1/devices/{name}"), |device| {
+            device["online"] == false
+        })
+        .await;
     }
 }
 
@@ -493,7 +295,8 @@ async fn a_device_waits_until_it_is_approved() {
         assert!(detail.contains("devices approve"), "{detail}");
     }
     boot(&played, &server, "n-1");
-    house.settle().await;
+    // Longer than an answer takes: there is none.
+    sleep(Duration::from_millis(300)).await;
     assert!(played.others.try_recv().is_err(), "it was answered");
     let events = get(&server, &format!("{DEVICE}/events")).await.body;
     let events = events["events"].as_array().unwrap().iter();
@@ -529,6 +332,7 @@ async fn a_device_waits_until_it_is_approved() {
     assert_eq!(house.asked(), ["get"]);
     boot(&played, &server, "n-1");
 
+    let before = checks(&server).await;
     let approved = post(&server, &format!("{DEVICE}/approve"), "").await;
     assert_eq!(approved.body["state"], "approved", "{approved:?}");
     let events = until(&server, &format!("{DEVICE}/events"), |events| {
@@ -538,7 +342,7 @@ async fn a_device_waits_until_it_is_approved() {
     })
     .await;
     assert_eq!(events["events"][0]["type"], "Online", "{events}");
-    house.settle().await;
+    checked(&server, before).await;
     assert_eq!(house.asked(), ["get", "get", "add", "schema"]);
     // The device says again what was not answered.
     boot(&played, &server, "n-1");
@@ -613,9 +417,12 @@ async fn a_supported_data_model_is_fetched_once_per_product() {
         let answer = raw(server.api_addr(), "POST", &path, &headers, wanted).await;
         assert_eq!(answer.status, 200, "{answer:?}");
         assert!(!answer.head.contains("age: "), "{}", answer.head);
-        one.settle().await;
-        let schemas = one.asked().into_iter().filter(|kind| *kind == "schema");
-        assert_eq!(schemas.count(), 2, "{:?}", one.asked());
+        // Once for who asked, and once to have the model told anew.
+        eventually("both were asked", async || {
+            let asked = one.asked();
+            asked.iter().filter(|kind| **kind == "schema").count() == 2
+        })
+        .await;
     }
     let known = post(&server, &format!("{DEVICE}/schema?fresh=false"), wanted).await;
     assert!(known.head.contains("age: "), "{}", known.head);
@@ -640,6 +447,7 @@ async fn a_device_that_goes_away_while_it_tells_its_model_is_passed_over() {
     is_asked.recv().await.unwrap();
     played.sender.close(1000, "");
     until(&server, DEVICE, |device| device["online"] == false).await;
+    checked(&server, 0).await;
     let other = House::new("1.0");
     let _other = other.settled(&server, "self::agent-2").await;
     assert!(other.asked().contains(&"schema"), "{:?}", other.asked());

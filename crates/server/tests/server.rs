@@ -297,6 +297,17 @@ async fn requests_that_make_no_sense_are_told_why() {
         let text = answer.body["detail"].as_str().unwrap();
         assert!(text.contains(detail), "{path}: {text}");
     }
+    for (path, kind) in [
+        ("/api/v1/devices/nobody", "no_such_device"),
+        ("/api/v1/nothing", "no_such_resource"),
+        (
+            "/api/v1/operations/op-0000000000000001",
+            "no_such_operation",
+        ),
+    ] {
+        let answer = request(&server, "GET", path, "").await;
+        assert_eq!(answer.body["kind"], kind, "{path}");
+    }
     let large = format!(r#"{{"paths":["{}"]}}"#, "x".repeat(1 << 20));
     assert_eq!(
         post(&server, &format!("{device}/get"), &large).await.status,

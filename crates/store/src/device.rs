@@ -32,7 +32,8 @@ pub struct Device {
     pub last_mtp: Option<String>,
     /// Whether it is managed.
     pub state: DeviceState,
-    /// What has become of the server's Subscriptions on it: `kept`, or what is wrong, in words.
+    /// What has become of the server's Subscriptions on it: `kept`, or what is wrong, in words; none where that is not known,
+    /// or the server keeps none.
     pub subscriptions: Option<String>,
     /// The tags that people gave it, in order.
     pub tags: Vec<String>,

@@ -39,7 +39,7 @@ pub use self::operation::{
 pub use self::retention::{Kept, KeptOperations};
 pub use self::token::{NewToken, Scope, Token};
 
-pub use self::stats::{COMMIT_SECONDS, StoreStats};
+pub use self::stats::{COMMIT_SECONDS, Soundness, StoreStats};
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
 pub type Milliseconds = i64;
@@ -144,6 +144,13 @@ impl Store {
     pub fn salvaged(&self) -> Option<&Salvaged> {
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.salvaged(),
+        }
+    }
+
+    /// What is known of whether the file is sound. A large one is looked through while it is in use.
+    pub fn soundness(&self) -> Soundness {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.soundness(),
         }
     }
 

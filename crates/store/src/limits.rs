@@ -1,5 +1,7 @@
 //! The bounds of the platform's store.
 
+use std::time::Duration;
+
 /// Most devices that one page of a listing holds.
 pub const PAGE_DEVICES_MAX: u32 = 1000;
 
@@ -131,6 +133,9 @@ pub const WRITES_WAITING_MAX: usize = 4096;
 
 /// Most writes that share one transaction.
 pub const GROUP_WRITES_MAX: usize = 1024;
+
+/// How long a file is looked through for damage before it is used; the rest is looked through beside its use.
+pub const LOOK_PATIENCE: Duration = Duration::from_secs(15);
 
 /// Most parts of a damaged table that are looked at for rows that can be read.
 pub const SALVAGE_LOOKS_MAX: usize = 20_000;

@@ -26,6 +26,17 @@ pub struct StoreStats {
     pub trouble: Option<StoreError>,
 }
 
+/// Whether the file of a store is sound.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Soundness {
+    /// It is damaged, for this reason. What can be read of it is salvaged when it is opened the next time.
+    Damaged(String),
+    /// All of it was looked at since it was opened.
+    Sound,
+    /// It is large, and not all of it was looked at yet.
+    Unknown,
+}
+
 /// What is counted.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {

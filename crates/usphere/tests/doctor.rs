@@ -158,6 +158,12 @@ fn a_visit_names_the_step_that_fails() {
     let noise = format!("ws://127.0.0.1:{}/usp", answering(b"SSH-2.0-OpenSSH_9\r\n"));
     fails(&noise, &[], "websocket", "", "is the port right");
 
+    // An address with a port is a door, too.
+    visit(&format!("127.0.0.1:{port}"), &[])
+        .ended(0)
+        .says("speaks v1.usp");
+    fails(&api["ws://".len()..], &[], "websocket", "404", "path");
+
     // Where all is well it says so, and goes on as a device when told.
     visit(&house.url, &[])
         .ended(0)
@@ -259,6 +265,8 @@ fn a_visit_judges_certificates() {
         .ended(0)
         .says("signed by \"CN=Lab CA\", valid 2001-09-09 to 2286-11-20")
         .says(&format!("for {SERVER}, localhost, 127.0.0.1"));
+    let door = good.url.split('/').nth(2).unwrap();
+    visit(door, &own).ended(0).says("speaks v1.usp");
 
     let [other_ca, lab_ca] = [other.file("ca.pem"), lab.file("ca.pem")];
     fails(

@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use crate::common::{Program, Ran, eventually, free_port, ran, usphere};
+use crate::common::{Program, Ran, Signal, eventually, free_port, ran, usphere};
 
 const AGENT: &str = "self::test-agent";
 const SERVER: &str = "self::test-server";
@@ -13,19 +13,18 @@ const TABLE: &str = "Device.LocalAgent.Subscription.";
 
 struct House {
     _server: Program,
-    _agent: Program,
+    agent: Program,
     options: [String; 4],
 }
 
 impl House {
-    /// A server that lets nobody in by itself, and an Agent that dials it.
-    fn new(folder: &Path) -> Self {
+    /// A server that takes devices on board so, and an Agent that dials it.
+    fn new(folder: &Path, policy: &str) -> Self {
         let (api, ws) = (free_port(), free_port());
         let file = folder.join("server.toml");
-        let policy = "[onboarding]\nfirst_contact = \"approval\"\n";
         fs::write(
             &file,
-            format!("api = \"127.0.0.1:{api}\"\nws = \"127.0.0.1:{ws}\"\n{policy}"),
+            format!("api = \"127.0.0.1:{api}\"\nws = \"127.0.0.1:{ws}\"\n[onboarding]\n{policy}"),
         )
         .unwrap();
         let data = folder.join("server").display().to_string();
@@ -37,18 +36,32 @@ impl House {
         let mut command = usphere();
         let door = format!("{SERVER}=ws://127.0.0.1:{ws}/usp");
         command.args(["agent", "--endpoint-id", AGENT, "--controller", &door]);
+        let product = "[device]\nmanufacturer = \"Lamps\"\nproduct_class = \"Lamp\"\nsoftware_version = \"1\"\n";
+        let file = folder.join("agent.toml");
+        fs::write(&file, product).unwrap();
         command.arg("--data").arg(folder.join("agent"));
+        command.arg("--config").arg(file);
         let agent = Program::start(&mut command, folder.join("agent.log"));
         let url = format!("http://127.0.0.1:{api}");
         Self {
             _server: server,
-            _agent: agent,
+            agent,
             options: ["--server".into(), url, "--data".into(), data],
         }
     }
 
     fn run(&self, words: &[&str]) -> Ran {
-        ran(usphere().args(words).args(&self.options))
+        usphere_with(&self.options, words)
+    }
+
+    /// What was asked of the device to change something, in order.
+    fn changes(&self) -> Vec<String> {
+        let listed = self.run(&["operations", "list", "--json"]).ended(0).json();
+        let listed = listed.as_array().unwrap().iter().rev();
+        let kinds = listed.map(|kept| kept["kind"].as_str().unwrap().to_owned());
+        kinds
+            .filter(|kind| ["add", "delete", "operate", "set"].contains(&kind.as_str()))
+            .collect()
     }
 
     fn ids(&self) -> Vec<String> {
@@ -66,7 +79,7 @@ impl House {
 #[test]
 fn a_device_waits_is_approved_and_gets_its_subscriptions() {
     let folder = tempfile::tempdir().unwrap();
-    let house = House::new(folder.path());
+    let house = House::new(folder.path(), "first_contact = \"approval\"\n");
     eventually("the device waits", || {
         let ran = house.run(&["devices", "list", "--pending"]).ended(0);
         ran.out.contains("online, pending").then_some(())
@@ -150,4 +163,69 @@ fn a_device_waits_is_approved_and_gets_its_subscriptions() {
     }
     eventually("they are gone", || (house.ids() == own).then_some(()));
     house.run(&["subscriptions", "remove", "boot"]).ended(3);
+}
+
+/// Through a server that hears of the ends of commands, each is waited for by its operation; through another, by a
+/// Subscription of its own.
+#[test]
+fn the_end_of_a_command_is_waited_for_without_asking_for_more_than_that() {
+    let timer = ["operate", AGENT, "Device.ScheduleTimer()"];
+    let ran = |house: &House, words: &[&str]| house.run(&[&timer, words].concat());
+    for (policy, subscriptions, changes) in [
+        ("", "kept", &["operate", "operate"][..]),
+        (
+            "subscriptions = false\n",
+            "",
+            &["add", "operate", "delete", "add", "operate", "delete"],
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let house = House::new(folder.path(), policy);
+        eventually("the device is on board", || {
+            let device = house.run(&["devices", "show", AGENT, "--json"]);
+            let device = (device.code == 0).then(|| device.json())?;
+            let told = device["subscriptions"].as_str().unwrap_or_default();
+            (device["online"] == true && told == subscriptions).then_some(())
+        });
+        ran(&house, &["DelaySeconds=1"])
+            .ended(0)
+            .says("completed Device.ScheduleTimer()");
+        let late = ran(&house, &["DelaySeconds=60", "--wait", "1s"]).ended(3);
+        let late = late.says("not complete after 1 s");
+        assert_eq!(
+            late.err.contains("operations show op-"),
+            !subscriptions.is_empty(),
+            "{late:#?}"
+        );
+        assert_eq!(house.changes(), changes, "{policy}");
+    }
+}
+
+/// What its product can do is told while a device is away, but not as the device itself says it now.
+#[test]
+fn what_is_to_be_fresh_is_asked_of_the_device_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::new(folder.path(), "first_contact = \"open\"\n");
+    let known = ["schema", AGENT, "Device.DeviceInfo."];
+    let fresh = [&known[..], &["--fresh"]].concat();
+    eventually("the server has heard what the product can do", || {
+        let ran = house.run(&["devices", "show", AGENT]);
+        ran.out.contains("kept").then_some(())
+    });
+    house.run(&fresh).ended(0).says("SoftwareVersion");
+    assert_eq!(house.agent.end(Signal::TERM), 0);
+    eventually("the device is away", || {
+        let ran = usphere_with(&house.options, &["devices", "show", AGENT]);
+        ran.out.contains("offline").then_some(())
+    });
+    usphere_with(&house.options, &known)
+        .ended(0)
+        .says("SoftwareVersion");
+    usphere_with(&house.options, &fresh)
+        .ended(3)
+        .says("not connected");
+}
+
+fn usphere_with(options: &[String], words: &[&str]) -> Ran {
+    ran(usphere().args(words).args(options))
 }

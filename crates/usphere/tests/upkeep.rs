@@ -10,7 +10,7 @@ use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::Command;
 
-use crate::common::{PATIENCE, Program, Signal, eventually, free_port, ran, usphere};
+use crate::common::{PATIENCE, Program, Signal, eventually, free_port, plain, ran, usphere};
 
 /// A running server on free ports.
 fn server(folder: &Path, data: &Path, extra: &[&str]) -> Program {
@@ -286,6 +286,29 @@ fn the_units_name_the_program() {
         .ended(0)
         .says("u usphere");
     ran(usphere().args(["service", "server", "--program", "usphere"])).ended(2);
+}
+
+/// What systemd says of the units itself, where it is there.
+#[test]
+fn systemd_finds_nothing_wrong_with_the_units() {
+    let folder = tempfile::tempdir().unwrap();
+    let verify = |name: &str, unit: &str| {
+        let file = folder.path().join(format!("usphere-{name}.service"));
+        fs::write(&file, unit).unwrap();
+        ran(plain("systemd-analyze").arg("verify").arg(file))
+    };
+    let is_there = Command::new("systemd-analyze").arg("--version").output();
+    if !is_there.is_ok_and(|version| version.status.success()) {
+        eprintln!("left out: there is no systemd-analyze here");
+        return;
+    }
+    for name in ["server", "agent"] {
+        let unit = ran(usphere().args(["service", name])).ended(0).out;
+        let found = verify(name, &unit).ended(0);
+        assert_eq!(found.out + &found.err, "", "{name}");
+        let wrong = unit.replace("\n[Service]\n", "\n[Service]\nRestrat=always\n");
+        verify(name, &wrong).says("Restrat");
+    }
 }
 
 /// Whatever the level: neither tokens nor the values of devices are in the log, of the server and of the Agent.

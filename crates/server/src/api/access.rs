@@ -9,6 +9,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use usphere_store::{NewAuditEntry, Scope};
 
+use super::kind::Kind;
 use super::{Platform, Problem};
 use crate::audit::Trail;
 use crate::http::Remote;
@@ -277,11 +278,12 @@ pub(super) async fn allow(
         Some(Shown::Expired { name, expires }) => return expired(name, *expires),
         Some(Shown::Unknown) => {
             let detail = "the token is none of this server, or was revoked; the server's own is in the file `token` of its data folder";
-            return unauthorized("Bearer error=\"invalid_token\"", detail);
+            let challenge = "Bearer error=\"invalid_token\"";
+            return unauthorized(Kind::TokenUnknown, challenge, detail);
         }
         Some(Shown::Nothing) | None => {
             let detail = "a valid token is needed, as `Authorization: Bearer TOKEN`; the server's own is in the file `token` of its data folder";
-            return unauthorized("Bearer", detail);
+            return unauthorized(Kind::TokenMissing, "Bearer", detail);
         }
     };
     let entry = need.action.map(|action| {
@@ -339,13 +341,15 @@ fn expired(name: &str, expires: i64) -> Response {
     let seconds = now().saturating_sub(expires) / 1000;
     let detail = format!("the token {name:?} expired {seconds} s ago; have another made");
     unauthorized(
+        Kind::TokenExpired,
         "Bearer error=\"invalid_token\", error_description=\"expired\"",
         &detail,
     )
 }
 
-fn unauthorized(challenge: &'static str, detail: &str) -> Response {
-    challenged(StatusCode::UNAUTHORIZED, challenge, detail)
+fn unauthorized(kind: Kind, challenge: &'static str, detail: &str) -> Response {
+    let problem = Problem::new(StatusCode::UNAUTHORIZED, detail);
+    challenged(problem.of_kind(kind), challenge)
 }
 
 fn forbidden(caller: &Caller, needed: Scope) -> Response {
@@ -357,11 +361,12 @@ fn forbidden(caller: &Caller, needed: Scope) -> Response {
         Scope::Operate => "Bearer error=\"insufficient_scope\", scope=\"operate\"",
         Scope::Read => "Bearer error=\"insufficient_scope\", scope=\"read\"",
     };
-    challenged(StatusCode::FORBIDDEN, challenge, &detail)
+    let problem = Problem::new(StatusCode::FORBIDDEN, detail);
+    challenged(problem.of_kind(Kind::ScopeTooSmall), challenge)
 }
 
-fn challenged(status: StatusCode, challenge: &'static str, detail: &str) -> Response {
-    let mut response = Problem::new(status, detail).into_response();
+fn challenged(problem: Problem, challenge: &'static str) -> Response {
+    let mut response = problem.into_response();
     let challenge = HeaderValue::from_static(challenge);
     response
         .headers_mut()

@@ -9,7 +9,7 @@ use usphere_store::{AuditEntry, AuditQuery, Milliseconds};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Platform;
-use super::parameters::{InQuery, limit, number};
+use super::parameters::{Cursor, InQuery, limit};
 use super::problem::Answer;
 use crate::limits::PAGE_AUDIT;
 use crate::operations::Number;
@@ -48,7 +48,7 @@ pub(super) struct Page {
     audit: Vec<Shown>,
     /// What to give as `after` for the next page; absent on the last.
     #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<i64>,
+    next: Option<String>,
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -62,8 +62,8 @@ pub(super) struct PageQuery {
     /// Only what was done to this device (an Endpoint ID, an alias or a part of one), token or Operation.
     target: Option<String>,
     /// The `next` of the page before.
-    #[param(value_type = Option<i64>, minimum = 0)]
-    after: Option<String>,
+    #[param(value_type = Option<String>, pattern = "^([0-9]{1,18})?$")]
+    after: Option<Cursor>,
     #[param(schema_with = limit)]
     limit: Option<u32>,
 }
@@ -88,13 +88,13 @@ pub(super) async fn list(
         actor: query.actor,
         action: query.action,
         target,
-        before: number("after", query.after.as_deref(), i64::MAX)?,
+        before: Cursor::number(query.after)?,
     };
     let limit = query.limit.unwrap_or(PAGE_AUDIT);
     let listing = platform.audit.list(wanted, limit).await?;
     Ok(Json(Page {
         audit: listing.entries.into_iter().map(shown).collect(),
-        next: listing.next,
+        next: listing.next.map(|number| number.to_string()),
     }))
 }
 

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
-use usphere_datamodel::limits::Clipped;
 use utoipa::IntoParams;
 
 use super::Platform;
-use super::parameters::{InQuery, limit};
-use super::problem::{Answer, Problem};
+use super::parameters::{Cursor, InQuery, limit};
+use super::problem::Answer;
 use crate::doctor::{self, Page};
 use crate::limits::PAGE_CONTACTS;
 
@@ -18,9 +17,9 @@ use crate::limits::PAGE_CONTACTS;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct PageQuery {
-    /// Only those after this `next` of a page.
-    #[param(pattern = "^([0-9]{1,18}-[0-9]{1,18})?$")]
-    after: Option<String>,
+    /// The `next` of the page before.
+    #[param(value_type = Option<String>, pattern = "^([0-9]{1,18}-[0-9]{1,18})?$")]
+    after: Option<Cursor>,
     #[param(schema_with = limit)]
     limit: Option<u32>,
     /// A device, known or not, or an address.
@@ -35,13 +34,7 @@ pub(super) async fn list(
     State(platform): State<Arc<Platform>>,
     InQuery(query): InQuery<PageQuery>,
 ) -> Answer<Json<Page>> {
-    let after = match query.after.as_deref().filter(|text| !text.is_empty()) {
-        Some(text) => Some(doctor::place(text).ok_or_else(|| {
-            let given = Clipped::new(text);
-            Problem::bad_request(format!("after: {given} is not the `next` of a page"))
-        })?),
-        None => None,
-    };
+    let after = Cursor::read(query.after, doctor::place)?;
     let limit = query.limit.unwrap_or(PAGE_CONTACTS);
     let contacts = platform
         .doctor

@@ -12,7 +12,7 @@ use usphere_runtime::controller_host::ControllerHandle;
 use usphere_store::{Device, DeviceState, Field};
 use utoipa::{IntoParams, ToSchema};
 
-use super::parameters::{InPath, InQuery, OfDevice, OfTag, limit, tag_list, tags};
+use super::parameters::{Cursor, InPath, InQuery, OfDevice, OfTag, limit, tag_list, tags};
 use super::problem::{Answer, Problem};
 use super::{Platform, body_of, given, read};
 use crate::audit::Trail;
@@ -47,7 +47,8 @@ pub(super) struct Page {
 #[into_params(parameter_in = Query)]
 pub(super) struct PageQuery {
     /// The `next` of the page before.
-    after: Option<String>,
+    #[param(value_type = Option<String>)]
+    after: Option<Cursor>,
     #[param(schema_with = limit)]
     limit: Option<u32>,
     /// Words that all have to occur in what is known of the device.
@@ -95,10 +96,10 @@ pub(super) struct Change {
 ))]
 pub(super) async fn list(
     State(platform): State<Arc<Platform>>,
-    InQuery(query): InQuery<PageQuery>,
+    InQuery(mut query): InQuery<PageQuery>,
 ) -> Answer<Json<Page>> {
     let limit = query.limit.unwrap_or(PAGE_DEVICES);
-    let after = query.after.clone();
+    let after = Cursor::read(query.after.take(), |text| Some(text.to_owned()))?;
     let (online_wanted, state_wanted) = (query.online, query.state);
     let wanted = wanted(query)?;
     let controller = platform.controller.clone();
@@ -263,7 +264,11 @@ fn wanted(query: PageQuery) -> Answer<Wanted> {
     })
 }
 
-pub(super) fn shown(platform: &Platform, device: Device) -> Shown {
+pub(super) fn shown(platform: &Platform, mut device: Device) -> Shown {
+    // What was so once is nothing to rely on.
+    if !platform.onboarding.keeps_subscriptions() {
+        device.subscriptions = None;
+    }
     let online = is_online(&platform.controller, &device.endpoint_id);
     Shown { device, online }
 }

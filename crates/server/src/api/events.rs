@@ -20,7 +20,7 @@ use usphere_store::limits::PAGE_EVENTS_MAX;
 use utoipa::{IntoParams, ToSchema};
 
 use super::Platform;
-use super::parameters::{InPath, InQuery, OfDevice, Resumed, kinds, limit, number};
+use super::parameters::{Cursor, InPath, InQuery, OfDevice, Resumed, kinds, limit, number};
 use super::problem::{Answer, Problem};
 use crate::events::{Announcement, Event, Events, Happened};
 use crate::http::{Endless, stopped};
@@ -34,11 +34,11 @@ use crate::tokens::{Caller, Place};
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct PageQuery {
-    /// Only events after the one with this number.
-    #[param(value_type = Option<i64>, minimum = 0)]
-    after: Option<String>,
+    /// The `next` of the page before, or the number of an event, that of a stream included: only events after that one.
+    #[param(value_type = Option<String>, pattern = "^([0-9]{1,18})?$")]
+    after: Option<Cursor>,
     #[param(schema_with = limit)]
-    limit: Option<String>,
+    limit: Option<u32>,
 }
 
 /// Events, in the order in which they came.
@@ -46,6 +46,10 @@ pub(super) struct PageQuery {
 #[schema(as = EventPage)]
 pub(super) struct Page {
     events: Vec<Event>,
+    /// What to give as `after` for the next page; absent where there is nothing more yet. A page may have a next one
+    /// and no events, where none of those that were looked at is of the wanted type.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
     /// The number of the newest event of all, where `after` is beyond it: the server was put back to a backup. What comes
     /// from now on is after this one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,30 +70,16 @@ pub(super) struct StreamQuery {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct AllQuery {
-    /// The `next` of the page before.
-    #[param(value_type = Option<i64>, minimum = 0)]
-    after: Option<String>,
+    /// As with the events of one device.
+    #[param(value_type = Option<String>, pattern = "^([0-9]{1,18})?$")]
+    after: Option<Cursor>,
     #[param(schema_with = limit)]
-    limit: Option<String>,
+    limit: Option<u32>,
     /// Only those of this device.
     device: Option<String>,
     #[serde(rename = "type")]
     #[param(schema_with = kinds)]
     kinds: Option<String>,
-}
-
-/// Events of all devices, in the order in which they came.
-#[derive(Serialize, ToSchema)]
-#[schema(as = AllEventsPage)]
-pub(super) struct AllPage {
-    events: Vec<Event>,
-    /// What to give as `after` for the next page; absent where there is nothing more yet. A page may have a next one
-    /// and no events, where none of those that were looked at is of the wanted type.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<i64>,
-    /// As with the events of one device.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reset: Option<i64>,
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -115,33 +105,35 @@ pub(super) async fn list(
     InPath(of): InPath<OfDevice>,
     InQuery(query): InQuery<PageQuery>,
 ) -> Answer<Json<Page>> {
-    let after = number("after", query.after.as_deref(), i64::MAX)?;
-    let limit = number("limit", query.limit.as_deref(), u32::MAX)?;
     let known = platform.inventory.find(of.device).await?;
-    let (after, limit) = (after.unwrap_or_default(), limit.unwrap_or(PAGE_EVENTS));
-    let read = platform
-        .events
-        .list(Some(&known.endpoint_id), after, limit)
-        .await?;
-    Ok(Json(Page {
-        reset: reset(&platform, after, read.last.is_none()).await?,
-        events: read.events,
-    }))
+    let filter = Filter {
+        device: Some(known.endpoint_id),
+        kinds: Vec::new(),
+    };
+    page(&platform, &filter, query.after, query.limit).await
 }
 
 /// List what all devices said, and when they came and went.
 #[utoipa::path(get, path = "/api/v1/events", tag = "events", params(AllQuery), responses(
-    (status = 200, description = "A page of events, the oldest first", body = AllPage),
+    (status = 200, description = "A page of events, the oldest first", body = Page),
 ))]
 pub(super) async fn list_all(
     State(platform): State<Arc<Platform>>,
     InQuery(query): InQuery<AllQuery>,
-) -> Answer<Json<AllPage>> {
-    let after = number("after", query.after.as_deref(), i64::MAX)?;
-    let limit = number("limit", query.limit.as_deref(), u32::MAX)?.unwrap_or(PAGE_EVENTS);
+) -> Answer<Json<Page>> {
     let filter = Filter::read(&platform, query.device, query.kinds).await?;
-    let limit = limit.clamp(1, PAGE_EVENTS_MAX);
-    let after = after.unwrap_or_default();
+    page(&platform, &filter, query.after, query.limit).await
+}
+
+/// A page of those events that are wanted. Looks at a bounded number.
+async fn page(
+    platform: &Platform,
+    filter: &Filter,
+    after: Option<Cursor>,
+    limit: Option<u32>,
+) -> Answer<Json<Page>> {
+    let after = Cursor::number(after)?.unwrap_or_default();
+    let limit = limit.unwrap_or(PAGE_EVENTS).clamp(1, PAGE_EVENTS_MAX);
     let (mut events, mut last) = (Vec::new(), after);
     let (mut next, mut scanned) = (None, 0);
     while events.len() < limit as usize && scanned < SCANNED_EVENTS_MAX {
@@ -154,30 +146,21 @@ pub(super) async fn list_all(
         let Some(read_last) = read.last else {
             break;
         };
-        for event in read.events {
-            next = Some(event.id);
-            if filter.wants(&event) {
-                events.push(event);
-            }
-            if events.len() == limit as usize {
-                return Ok(Json(AllPage {
-                    events,
-                    next,
-                    reset: None,
-                }));
-            }
-        }
         (last, next) = (read_last, Some(read_last));
+        let mut wanted = read.events.into_iter().filter(|event| filter.wants(event));
+        events.extend(wanted.by_ref().take(limit as usize - events.len()));
+        if let (Some(_), Some(event)) = (wanted.next(), events.last()) {
+            next = Some(event.id);
+        }
         if filter.kinds.is_empty() {
             break;
         }
         scanned += PAGE_EVENTS_MAX;
     }
-    let reset = reset(&platform, after, next.is_none()).await?;
-    Ok(Json(AllPage {
+    Ok(Json(Page {
         events,
-        next,
-        reset,
+        next: next.map(|number| number.to_string()),
+        reset: reset(platform, after, next.is_none()).await?,
     }))
 }
 

@@ -21,6 +21,7 @@ mod contacts;
 mod devices;
 mod events;
 mod fleet;
+mod kind;
 mod log;
 mod onboarding;
 mod openapi;

@@ -26,6 +26,7 @@ use usphere_store::{Device, DeviceState, ModelEntry, Product, Subscription};
 use utoipa::ToSchema;
 
 use super::devices::{self, Shown};
+use super::kind::Kind;
 use super::parameters::{InPath, OfDevice, notif_type, references};
 use super::problem::{Answer, Problem};
 use super::{Platform, body_of, read};
@@ -167,7 +168,7 @@ pub(super) fn must_be_approved(platform: &Platform, device: &Device) -> Answer<(
         return Ok(());
     }
     let detail = format!("{id} waits to be approved: `usphere devices approve {id}` lets it in");
-    Err(Problem::new(StatusCode::CONFLICT, detail))
+    Err(Problem::new(StatusCode::CONFLICT, detail).of_kind(Kind::NotApproved))
 }
 
 /// What need not be asked of the device, since it is known what its product can do.

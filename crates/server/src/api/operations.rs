@@ -28,7 +28,8 @@ use usphere_proto::EndpointId;
 use usphere_store::{OperationQuery, OperationState, Scope};
 use utoipa::{IntoParams, ToSchema};
 
-use super::parameters::{InPath, InQuery, OfOperation, limit};
+use super::kind::Kind;
+use super::parameters::{Cursor, InPath, InQuery, OfOperation, limit};
 use super::problem::{Answer, Problem};
 use super::{Platform, body_of, onboarding};
 use crate::audit::Trail;
@@ -77,8 +78,8 @@ pub(super) struct PageQuery {
     #[param(value_type = Option<OperationState>)]
     state: Option<String>,
     /// The `next` of the page before.
-    #[param(pattern = "^(op-[0-7][0-9A-Fa-f]{15})?$")]
-    after: Option<String>,
+    #[param(value_type = Option<String>, pattern = "^(op-[0-7][0-9A-Fa-f]{15})?$")]
+    after: Option<Cursor>,
     #[param(schema_with = limit)]
     limit: Option<u32>,
 }
@@ -145,6 +146,7 @@ pub(super) async fn operate(
             StatusCode::NOT_FOUND,
             format!("{verb}: no such verb; {error}"),
         )
+        .of_kind(Kind::NoSuchVerb)
     })?;
     let operation = operations::read(kind, &body_of(body).await?)
         .map_err(|error| Problem::bad_request(format!("the body: {error}")))?;
@@ -213,8 +215,7 @@ pub(super) async fn list(
             Problem::bad_request(format!("state={state}: expected one of {names}"))
         })
     });
-    let before = query.after.filter(|after| !after.is_empty());
-    let before = before.map(|after| number(&after).map_err(|_| no_cursor(&after)));
+    let before = Cursor::read(query.after, |text| Number::from_str(text).ok())?;
     let device = match query.device.filter(|device| !device.is_empty()) {
         Some(device) => Some(platform.inventory.find(device).await?.endpoint_id),
         None => None,
@@ -222,7 +223,7 @@ pub(super) async fn list(
     let query_of_store = OperationQuery {
         device,
         state: state.transpose()?,
-        before: before.transpose()?.map(|number| number.0),
+        before: before.map(|number| number.0),
     };
     let limit = query.limit.unwrap_or(PAGE_OPERATIONS);
     let listing = platform.operations.list(query_of_store, limit).await?;
@@ -456,11 +457,7 @@ fn number(id: &str) -> Answer<Number> {
 
 fn no_operation(id: &str) -> Problem {
     let detail = format!("{id}: there is no such operation, or it is kept no longer");
-    Problem::new(StatusCode::NOT_FOUND, detail)
-}
-
-fn no_cursor(after: &str) -> Problem {
-    Problem::bad_request(format!("after={after}: the ID of an operation is expected"))
+    Problem::new(StatusCode::NOT_FOUND, detail).of_kind(Kind::NoSuchOperation)
 }
 
 fn duration(manner: &Manner) -> Answer<Duration> {

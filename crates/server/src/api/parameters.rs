@@ -1,7 +1,8 @@
 //! What requests name in their path, query and headers: read in one way, and told of in one way.
 //!
 //! What cannot be read is answered with a [`Problem`]. A parameter of a query that is empty is as good as none where it is
-//! a text.
+//! a text. Lists are in pages, all in one way: a page has `next` where there is another, and that is given as `after`
+//! ([`Cursor`]).
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -28,6 +29,34 @@ pub(super) struct InPath<T>(pub(super) T);
 
 /// What stands in the query.
 pub(super) struct InQuery<T>(pub(super) T);
+
+/// Where a page begins: the `next` of the page before. What it is made of is the business of each list.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub(super) struct Cursor(String);
+
+impl Cursor {
+    /// What `place` makes of the cursor; none where a list is read from its beginning.
+    pub(super) fn read<T>(
+        given: Option<Self>,
+        place: impl FnOnce(&str) -> Option<T>,
+    ) -> Answer<Option<T>> {
+        let Some(Self(text)) = given.filter(|cursor| !cursor.0.is_empty()) else {
+            return Ok(None);
+        };
+        let place = place(&text).ok_or_else(|| {
+            let given = Clipped::new(&text);
+            Problem::bad_request(format!("after: {given} is not the `next` of a page"))
+        });
+        place.map(Some)
+    }
+
+    /// The number of an entry, for lists whose entries have one.
+    pub(super) fn number(given: Option<Self>) -> Answer<Option<i64>> {
+        let is_number = |text: &&str| text.bytes().all(|byte| byte.is_ascii_digit());
+        Self::read(given, |text| Some(text).filter(is_number)?.parse().ok())
+    }
+}
 
 /// Which device it is about.
 #[derive(Deserialize, IntoParams)]

@@ -12,20 +12,23 @@ use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, Type};
 use utoipa::openapi::{Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
+use super::kind::Kind;
 use crate::limits::OPERATIONS_PER_DEVICE_MAX;
 use crate::operations::{Failure, Full, NAMES, NotAccepted};
 
 /// An error and the status that it is answered with.
 ///
-/// Its JSON has `type`, `title`, `status` and `detail`. An error of an Operation adds the fields of its
+/// Its JSON has `type`, `title`, `status` and `detail`, and a `kind` where the status leaves open what it is. An error of an Operation adds the fields of its
 /// [`Failure`]: `error`, and for a refusal `code`, `text` and `parameters`.
 #[derive(Debug, Serialize)]
 pub(crate) struct Problem {
     #[serde(rename = "type")]
-    kind: &'static str,
+    type_: &'static str,
     title: &'static str,
     status: u16,
     detail: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<Kind>,
     #[serde(flatten)]
     failure: Option<Box<Value>>,
     /// The devices that a short name fits.
@@ -39,13 +42,20 @@ impl Problem {
     /// A problem without further fields.
     pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         Self {
-            kind: "about:blank",
+            type_: "about:blank",
             title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
             detail: detail.into(),
+            kind: None,
             failure: None,
             candidates: Vec::new(),
         }
+    }
+
+    /// The same, told apart from others of its status.
+    pub(crate) fn of_kind(self, kind: Kind) -> Self {
+        let kind = Some(kind);
+        Self { kind, ..self }
     }
 
     /// What the client sent cannot be understood.
@@ -59,6 +69,7 @@ impl Problem {
             StatusCode::NOT_FOUND,
             format!("{path}: there is no such resource; the API begins at /api/v1/server"),
         )
+        .of_kind(Kind::NoSuchResource)
     }
 }
 
@@ -115,7 +126,8 @@ impl From<NotAccepted> for Problem {
                 format!(
                     "the Idempotency-Key belongs to {number}, which asks for something else; use another"
                 ),
-            ),
+            )
+            .of_kind(Kind::KeyTaken),
             NotAccepted::Shut => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "the server is shutting down",
@@ -145,14 +157,35 @@ impl From<StoreError> for Problem {
             }
         };
         let detail = error.to_string();
+        let kind = kind(&error);
         let candidates = match error {
             StoreError::Ambiguous { candidates, .. } => candidates,
             _ => Vec::new(),
         };
         Self {
+            kind,
             candidates,
             ..Self::new(status, detail)
         }
+    }
+}
+
+fn kind(error: &StoreError) -> Option<Kind> {
+    match error {
+        StoreError::AliasTaken { .. } => Some(Kind::AliasTaken),
+        StoreError::Ambiguous { .. } => Some(Kind::AmbiguousDevice),
+        StoreError::NameTaken { .. } => Some(Kind::TokenNameTaken),
+        StoreError::NoSubscription(_) => Some(Kind::NoSuchSubscription),
+        StoreError::NoToken(_) => Some(Kind::NoSuchToken),
+        StoreError::NotFound(_) => Some(Kind::NoSuchDevice),
+        StoreError::Busy
+        | StoreError::Damaged { .. }
+        | StoreError::DiskFull { .. }
+        | StoreError::Failed { .. }
+        | StoreError::Fixed(_)
+        | StoreError::Full(_)
+        | StoreError::Invalid(_)
+        | StoreError::Newer { .. } => None,
     }
 }
 
@@ -160,6 +193,7 @@ impl PartialSchema for Problem {
     fn schema() -> RefOr<Schema> {
         let text = |what: &str| described(Type::String, what);
         let number = |what: &str| described(Type::Integer, what);
+        let kind = text("What kind of problem it is, where the status leaves that open");
         let error = text("Why nothing came of an Operation, if that is what it is about");
         let parameters = ArrayBuilder::new()
             .items(Ref::from_schema_name(ParameterFailure::name()))
@@ -171,11 +205,12 @@ impl PartialSchema for Problem {
             .description(Some("What went wrong (RFC 9457)"))
             .property(
                 "type",
-                text("`about:blank`: the status tells what kind of problem it is"),
+                text("`about:blank`: the status tells what kind of problem it is, and `kind`"),
             )
             .property("title", text("The name of the status"))
             .property("status", number("The status of the answer"))
             .property("detail", text("What is wrong and what to do, for people"))
+            .property("kind", kind.enum_values(Some(Kind::ALL.map(Kind::name))))
             .property("error", error.enum_values(Some(NAMES)))
             .property("code", number("With what number the device refused"))
             .property(

@@ -11,6 +11,7 @@ use usphere_datamodel::operation::whole;
 use usphere_store::{Milliseconds, Scope};
 use utoipa::ToSchema;
 
+use super::kind::Kind;
 use super::parameters::InPath;
 use super::problem::{Answer, Problem};
 use super::{Platform, body_of, read};
@@ -104,7 +105,7 @@ pub(super) async fn make(
     trail.what([new.scope.name()]);
     if new.name == ROOT {
         let detail = "the name \"root\" is that of the token in the data folder; choose another";
-        return Err(Problem::new(StatusCode::CONFLICT, detail));
+        return Err(Problem::new(StatusCode::CONFLICT, detail).of_kind(Kind::TokenNameTaken));
     }
     let expires = match new.expires_in {
         None => None,

@@ -14,7 +14,7 @@ use prometheus_client::metrics::info::Info;
 use tokio::sync::Semaphore;
 use usphere_mtp::websocket::DoorWatch;
 use usphere_runtime::controller_host::ControllerHandle;
-use usphere_store::{COMMIT_SECONDS, Store};
+use usphere_store::{COMMIT_SECONDS, Soundness, Store};
 
 use super::process::Process;
 use crate::limits::STREAMS_MAX;
@@ -177,6 +177,9 @@ impl Sources {
             help,
             f64::from(u8::from(stats.trouble.is_none())),
         )?;
+        let help = "Whether the whole database was looked through since the start, and is sound";
+        let is_sound = self.store.soundness() == Soundness::Sound;
+        told.gauge("store_sound", help, f64::from(u8::from(is_sound)))?;
         let help = "Files of databases that were damaged and are kept";
         told.gauge(
             "store_damaged_kept",

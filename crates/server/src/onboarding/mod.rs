@@ -234,6 +234,11 @@ impl Onboarding {
         &self.shared.models
     }
 
+    /// Whether devices are to have Subscriptions of the server's own.
+    pub(crate) fn keeps_subscriptions(&self) -> bool {
+        self.shared.keeps_subscriptions
+    }
+
     /// The Subscriptions that every device is to have; none where the configuration says so.
     pub(crate) async fn subscriptions(&self) -> Result<Vec<Kept>, StoreError> {
         if !self.shared.keeps_subscriptions {

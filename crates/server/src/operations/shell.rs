@@ -1,5 +1,7 @@
 //! The async shell around the lives of Operations: it writes, asks devices, and tells those who wait.
 
+mod asking;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,13 +10,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
-use usphere_datamodel::operation::{
-    Notification, Operation, OperationError, OperationKind, Outcome,
-};
+use usphere_datamodel::operation::{Notification, Operation, OperationError, Outcome};
 use usphere_proto::EndpointId;
-use usphere_runtime::controller_host::{
-    Asked, ControllerEvent, ControllerHandle, Delivery, Events,
-};
+use usphere_runtime::controller_host::{ControllerEvent, ControllerHandle, Delivery, Events};
 use usphere_store::{
     NewOperation, OperationListing, OperationQuery, OperationWritten, Store, StoreError,
 };
@@ -429,72 +427,6 @@ impl Shared {
         }
     }
 
-    /// Asks a device: at once where the request is at hand, so that requests are sent in their order.
-    fn send(
-        self: &Arc<Self>,
-        number: Number,
-        device: &str,
-        request: Option<Box<Operation>>,
-        command_key: Option<String>,
-        patience: i64,
-    ) {
-        let shared = Arc::clone(self);
-        let patience = Duration::from_millis(patience.unsigned_abs());
-        let Ok(agent) = EndpointId::from_wire(device) else {
-            tokio::spawn(async move { shared.tell(Input::Unreadable(number)) });
-            return;
-        };
-        match request {
-            Some(request) => {
-                let request = named(*request, command_key);
-                let (kind, begun) = (request.kind(), Instant::now());
-                let asked = self.controller.ask(&agent, request, patience);
-                tokio::spawn(async move {
-                    shared.answered(number, &agent, kind, begun, asked).await;
-                });
-            }
-            None => {
-                tokio::spawn(async move {
-                    let Some(request) = shared.request(number).await else {
-                        return shared.tell(Input::Unreadable(number));
-                    };
-                    let request = named(request, command_key);
-                    let (kind, begun) = (request.kind(), Instant::now());
-                    let asked = shared.controller.ask(&agent, request, patience);
-                    shared.answered(number, &agent, kind, begun, asked).await;
-                });
-            }
-        }
-    }
-
-    /// What is asked, from the store.
-    async fn request(&self, number: Number) -> Option<Operation> {
-        let row = call(&self.store, move |store| store.operation(number.0)).await;
-        let row = row.ok()??;
-        let kind: OperationKind = row.kind.parse().ok()?;
-        request::read(kind, row.request.as_bytes()).ok()
-    }
-
-    async fn answered(
-        self: &Arc<Self>,
-        number: Number,
-        agent: &EndpointId,
-        kind: OperationKind,
-        begun: Instant,
-        asked: Asked,
-    ) {
-        let answer = asked.answer().await;
-        self.counts.answered(kind, &answer, begun);
-        let mut state = self.lock();
-        let input = Input::Answered {
-            number,
-            answer,
-            // Asked under the lock: who comes after this is told of by an event.
-            is_online: self.controller.is_online(agent),
-        };
-        self.drive(&mut state, input);
-    }
-
     fn tell(self: &Arc<Self>, input: Input) {
         let mut state = self.lock();
         self.drive(&mut state, input);
@@ -586,17 +518,6 @@ async fn until(deadline: Option<i64>) {
             let left = deadline.saturating_sub(now()).max(0).unsigned_abs();
             sleep(Duration::from_millis(left).min(CLOCK_INTERVAL)).await;
         }
-    }
-}
-
-/// A command has the key by which its end is known.
-fn named(request: Operation, command_key: Option<String>) -> Operation {
-    match (request, command_key) {
-        (Operation::Operate(mut operate), Some(key)) => {
-            operate.command_key = key;
-            Operation::Operate(operate)
-        }
-        (request, _) => request,
     }
 }
 

@@ -25,14 +25,14 @@ pub(crate) fn copy(path: &Path, to: &Path) -> Result<i64, StoreError> {
 pub(crate) fn examine(path: &Path) -> Result<i64, StoreError> {
     let place = Place::existing(path)?;
     let connection = place.connect()?;
-    schema::check(&place, &connection)?;
+    schema::check(&place, &connection, None)?;
     schema::version(&place, &connection)
 }
 
 /// The tokens in the file, whatever its version. Nothing is changed.
 pub(crate) fn tokens(path: &Path) -> Result<Vec<Token>, StoreError> {
     let place = Place::existing(path)?;
-    let connection = place.checked()?;
+    let (connection, _) = place.checked(None)?;
     let read = || -> Done<Vec<Token>> {
         let has_tokens = connection.query_row(
             "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'tokens')",
@@ -55,7 +55,7 @@ pub(crate) fn migrate(
 ) -> Result<Migrated, StoreError> {
     let place = Place::existing(path)?;
     let mut connection = place.connect()?;
-    schema::check(&place, &connection)?;
+    schema::check(&place, &connection, None)?;
     let from = schema::version(&place, &connection)?;
     let to = to.unwrap_or(schema::newest());
     if !(1..=schema::newest()).contains(&to) {

@@ -9,6 +9,7 @@ mod contacts;
 mod down;
 mod events;
 pub(crate) mod files;
+mod looking;
 mod onboarding;
 mod operations;
 mod outline;
@@ -31,13 +32,14 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use self::looking::Looking;
 use self::outline::Outline;
 use self::writer::Writer;
-use crate::limits::READERS_MAX;
+use crate::limits::{LOOK_PATIENCE, READERS_MAX};
 use crate::{
     ContactListing, ContactQuery, Device, Event, Filter, Listing, Milliseconds, NewContacts,
     NewEvent, Operation, OperationListing, OperationQuery, OperationWrite, OperationWritten,
-    Salvaged, Sighting, StoreError, StoreStats,
+    Salvaged, Sighting, Soundness, StoreError, StoreStats,
 };
 
 /// How long a connection waits for another process, a backup for example.
@@ -49,6 +51,8 @@ pub(crate) struct Sqlite {
     readers: Mutex<Vec<Connection>>,
     /// What was done when it was found damaged.
     salvaged: Option<Salvaged>,
+    /// Ends before the writer, which is the last to close the file.
+    looking: Looking,
     writer: Writer,
 }
 
@@ -58,6 +62,12 @@ struct Place(PathBuf);
 
 impl Sqlite {
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
+        Self::open_within(path, LOOK_PATIENCE)
+    }
+
+    /// Opens the file, and looks it through for at most so long before, unless it is known to be damaged; the rest is
+    /// looked through beside its use.
+    fn open_within(path: &Path, patience: Duration) -> Result<Self, StoreError> {
         let place = Place(path.to_owned());
         let lost = place.is_emptied();
         create_private(path)
@@ -66,30 +76,39 @@ impl Sqlite {
         let checked = match lost {
             // SQLite would take it for a new one, and throw its log away.
             true => Err(place.damaged("the file is empty, and was not when it was used last")),
-            false => place.checked(),
+            false => place.checked((!looking::is_suspect(&place)).then_some(patience)),
         };
-        let (mut connection, salvaged) = match checked {
-            Ok(connection) => (connection, None),
+        let ((mut connection, is_whole), salvaged) = match checked {
+            Ok(checked) => (checked, None),
             Err(damage @ StoreError::Damaged { .. }) => {
                 let salvaged = salvage::salvage(&place, damage)?;
-                (place.checked()?, Some(salvaged))
+                (place.checked(None)?, Some(salvaged))
             }
             Err(error) => return Err(error),
         };
         schema::prepare(&place, &mut connection)?;
         Outline::keep(&place, &connection);
+        let looking = match is_whole {
+            true => Looking::done(&place),
+            false => Looking::begin(&place)?,
+        };
         let writer = Writer::spawn(place.clone(), connection)
             .map_err(|error| place.failed("start its thread", error))?;
         Ok(Self {
             place,
             readers: Mutex::default(),
             salvaged,
+            looking,
             writer,
         })
     }
 
     pub(crate) fn salvaged(&self) -> Option<&Salvaged> {
         self.salvaged.as_ref()
+    }
+
+    pub(crate) fn soundness(&self) -> Soundness {
+        self.looking.found()
     }
 
     pub(crate) fn kept_aside(&self) -> Vec<PathBuf> {
@@ -363,11 +382,11 @@ impl Place {
             && Outline::kept(self).is_some()
     }
 
-    /// A connection, once the file was looked through.
-    fn checked(&self) -> Result<Connection, StoreError> {
+    /// A connection, once the file was looked through for at most so long, and whether that was to its end.
+    fn checked(&self, patience: Option<Duration>) -> Result<(Connection, bool), StoreError> {
         let connection = self.connect()?;
-        schema::check(self, &connection)?;
-        Ok(connection)
+        let is_whole = schema::check(self, &connection, patience)?;
+        Ok((connection, is_whole))
     }
 
     /// A connection with the settings that every connection has.

@@ -1,10 +1,12 @@
 //! The tables, and the way from each schema version to the next.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::down::DOWN;
+use super::looking::{self, Look};
 use super::{Place, files};
 use crate::StoreError;
 
@@ -120,15 +122,20 @@ pub(super) fn prepare(place: &Place, connection: &mut Connection) -> Result<(), 
     climb(place, connection, STEPS)
 }
 
-/// Refuses what is damaged, newer, or not ours. Nothing is written.
-pub(super) fn check(place: &Place, connection: &Connection) -> Result<(), StoreError> {
-    check_known(place, connection, newest())?;
+/// Refuses what is damaged, newer, or not ours. Nothing is written. Whether the file was looked through to its end, which
+/// is so where there is no bound to the patience.
+pub(super) fn check(
+    place: &Place,
+    connection: &Connection,
+    patience: Option<Duration>,
+) -> Result<bool, StoreError> {
+    let is_whole = check_known(place, connection, newest(), patience)?;
     let failed = |error: rusqlite::Error| place.database("read it", &error);
     let wanted = names(&sample(version(place, connection)?).map_err(failed)?).map_err(failed)?;
     let there = names(connection).map_err(failed)?;
     match wanted.difference(&there).next() {
         Some((kind, name)) => Err(place.damaged(format!("the {kind} {name} is missing"))),
-        None => Ok(()),
+        None => Ok(is_whole),
     }
 }
 
@@ -216,7 +223,7 @@ pub(super) fn prepare_with(
     connection: &mut Connection,
     steps: &[&str],
 ) -> Result<(), StoreError> {
-    check_known(place, connection, steps.len() as i64)?;
+    check_known(place, connection, steps.len() as i64, None)?;
     climb(place, connection, steps)
 }
 
@@ -256,22 +263,30 @@ fn climb(place: &Place, connection: &mut Connection, steps: &[&str]) -> Result<(
         .map_err(failed)
 }
 
-fn check_known(place: &Place, connection: &Connection, known: i64) -> Result<(), StoreError> {
+fn check_known(
+    place: &Place,
+    connection: &Connection,
+    known: i64,
+    patience: Option<Duration>,
+) -> Result<bool, StoreError> {
     let failed = |error: rusqlite::Error| place.database("read it", &error);
     check_version(place, connection, known)?;
-    let verdict: String = connection
-        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
-        .map_err(failed)?;
-    if verdict != "ok" {
-        return Err(place.damaged(verdict));
-    }
+    let looked = match patience {
+        None => looking::look(connection),
+        Some(patience) => looking::look_for(connection, patience),
+    };
+    let is_whole = match looked.map_err(failed)? {
+        Look::Damaged(reason) => return Err(place.damaged(reason)),
+        Look::Interrupted => false,
+        Look::Sound => true,
+    };
     let tables: i64 = connection
         .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
         .map_err(failed)?;
     if tables > 0 && number(connection, "application_id").map_err(failed)? != APPLICATION_ID {
         return Err(place.failed("use it", "it is the database of another program"));
     }
-    Ok(())
+    Ok(is_whole)
 }
 
 fn check_version(place: &Place, connection: &Connection, known: i64) -> Result<(), StoreError> {

@@ -10,6 +10,7 @@ use crate::{Described, Description, DeviceState, Protocol, Store};
 mod access;
 mod copies;
 mod files;
+mod harm;
 mod onboarding;
 mod poison;
 

@@ -14,14 +14,14 @@ pub(crate) struct Kept {
     pub(crate) id: String,
     device: String,
     kind: String,
-    state: String,
+    pub(crate) state: String,
     /// Milliseconds since 1970, as all times here.
     created: i64,
     updated: i64,
     expires: i64,
     attempts: u32,
     request: Value,
-    outcome: Option<Value>,
+    pub(crate) outcome: Option<Value>,
     outcome_bytes: Option<u64>,
     error: Option<Reason>,
 }
@@ -41,7 +41,13 @@ impl Kept {
         })
     }
 
-    fn reason(&self) -> String {
+    /// Whether nothing came of it, or nobody knows what did.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.error.is_some()
+    }
+
+    /// Why nothing came of it; empty where that is not so.
+    pub(crate) fn reason(&self) -> String {
         let reason = self.error.as_ref();
         reason
             .map(|reason| clean(&reason.detail))

@@ -5,12 +5,15 @@ use percent_encoding::utf8_percent_encode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::api::{Api, SEGMENT, device_path};
+use super::api::{Api, List, SEGMENT, device_path};
 use crate::defaults::API_PATH;
 use crate::failure::Failure;
 
-/// Entries of the audit that are asked for at a time.
-const AUDIT_PAGE: usize = 100;
+const AUDIT: List = List {
+    path: "audit",
+    entries: "audit",
+    page: 100,
+};
 
 /// Which entries of the audit are wanted.
 #[derive(Debug)]
@@ -24,12 +27,6 @@ pub(crate) struct Audited {
 #[derive(Deserialize)]
 struct Tokens {
     tokens: Vec<Value>,
-}
-
-#[derive(Deserialize)]
-struct AuditPage {
-    audit: Vec<Value>,
-    next: Option<i64>,
 }
 
 impl Api {
@@ -66,32 +63,12 @@ impl Api {
 
     /// Who changed what, the newest first.
     pub(crate) async fn audit(&mut self, wanted: &Audited) -> Result<Vec<Value>, Failure> {
-        let mut entries = Vec::new();
-        let mut after: Option<i64> = None;
-        loop {
-            let limit = (wanted.limit - entries.len()).min(AUDIT_PAGE);
-            let mut path = format!("{API_PATH}/audit?limit={limit}");
-            for (name, value) in [
-                ("actor", &wanted.actor),
-                ("action", &wanted.action),
-                ("target", &wanted.target),
-            ] {
-                if let Some(value) = value {
-                    path += &format!("&{name}={}", utf8_percent_encode(value, SEGMENT));
-                }
-            }
-            if let Some(after) = after {
-                path += &format!("&after={after}");
-            }
-            let page = self.json(Method::GET, &path, None).await?;
-            let page: AuditPage = self.understood(page)?;
-            entries.extend(page.audit);
-            after = page.next;
-            if after.is_none() || entries.len() >= wanted.limit {
-                entries.truncate(wanted.limit);
-                return Ok(entries);
-            }
-        }
+        let filters = [
+            ("actor", wanted.actor.as_deref()),
+            ("action", wanted.action.as_deref()),
+            ("target", wanted.target.as_deref()),
+        ];
+        self.pages(AUDIT, &filters, wanted.limit).await
     }
 
     /// Gives a device a tag, or takes it away; the device as it is then.

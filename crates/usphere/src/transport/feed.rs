@@ -11,6 +11,8 @@ use usphere_runtime::controller_host::{
     ControllerEvent, ControllerHandle, Delivery, Dialler, Events, Notifications,
 };
 
+use super::api::Live;
+use super::patiently;
 use super::stream::EventStream;
 use crate::clock::now;
 use crate::failure::Failure;
@@ -55,6 +57,12 @@ pub(crate) struct Heard {
 }
 
 impl Feed {
+    /// What a device of a server says, from now on.
+    pub(crate) async fn of_server(live: Live) -> Result<Self, Failure> {
+        let stream = patiently("waiting for the server", EventStream::open(live)).await?;
+        Ok(Self::Server(Box::new(stream)))
+    }
+
     /// What comes next. Cancelling loses nothing.
     ///
     /// # Errors

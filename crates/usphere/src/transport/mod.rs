@@ -18,7 +18,6 @@ use crate::failure::Failure;
 use self::api::{Api, Asking};
 use self::direct::Direct;
 use self::feed::Feed;
-use self::stream::EventStream;
 
 pub(crate) use self::waiting::patiently;
 
@@ -76,7 +75,8 @@ impl Transport {
                     } else {
                         Asking::Plainly
                     };
-                    api.execute(device, &operation, asking).await
+                    let carried = api.execute(device, &operation, asking).await?;
+                    Ok(carried.outcome)
                 }
             }
         })
@@ -88,11 +88,7 @@ impl Transport {
     pub(crate) async fn follow(&mut self) -> Result<Feed, Failure> {
         match self {
             Self::Direct(direct) => Ok(Feed::Direct(Box::new(direct.follow()))),
-            Self::Server { api, device, .. } => {
-                let stream = EventStream::open(api.live(device));
-                let stream = patiently("waiting for the server", stream).await?;
-                Ok(Feed::Server(Box::new(stream)))
-            }
+            Self::Server { api, device, .. } => Feed::of_server(api.live(device)).await,
         }
     }
 

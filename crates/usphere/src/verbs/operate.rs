@@ -1,5 +1,7 @@
 //! `usphere operate`: run a command, and wait for its end.
 
+mod kept;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -83,13 +85,7 @@ async fn wait_for(
 ) -> Result<Exit, Failure> {
     let mut transport = Transport::open(way, manner.timeout).await?;
     let mut signals = Signals::listen()?;
-    let command = [operate.command.clone()];
-    let kind = [NotificationKind::OperationComplete];
-    let mut run = Run {
-        subscriptions: Subscriptions::new(&kind, &command, patience + MARGIN),
-        operate,
-        patience,
-    };
+    let mut run = Run::new(operate, patience);
     let answer = tokio::select! {
         answer = run.run(&mut transport) => Some(answer),
         () = signals.wait() => None,
@@ -102,22 +98,40 @@ async fn wait_for(
     let Some(answer) = answer else {
         return Ok(Exit::Interrupted);
     };
-    let incomplete = answer
-        .as_ref()
-        .is_ok_and(|outcome| started(outcome).is_some());
-    let is_awaited = run.subscriptions.was_made();
-    let exit = conclude(
-        &Operation::Operate(run.operate),
-        answer.map(Outcome::Operate),
-        manner,
-    )?;
-    match incomplete && is_awaited {
-        true => Err(Failure::new(
+    let (answer, advice) = match answer {
+        Ok(Ended { outcome, advice }) => (Ok(Outcome::Operate(outcome)), advice),
+        Err(error) => (Err(error), None),
+    };
+    let exit = conclude(&Operation::Operate(run.operate), answer, manner)?;
+    match advice {
+        Some(advice) => Err(Failure::new(
             Exit::Absent,
-            format_args!("not complete after {} s; it goes on at the device", patience.as_secs()),
+            format_args!(
+                "not complete after {} s; it goes on at the device",
+                patience.as_secs()
+            ),
         )
-        .advise("--wait gives it longer; `usphere watch DEVICE --type OperationComplete` tells of its end")),
-        false => Ok(exit),
+        .advise(advice)),
+        None => Ok(exit),
+    }
+}
+
+/// What came of a command.
+struct Ended {
+    outcome: OperateOutcome,
+    /// What to do where its end was waited for in vain.
+    advice: Option<String>,
+}
+
+impl Ended {
+    fn of(outcome: OperateOutcome) -> Self {
+        let advice = None;
+        Self { outcome, advice }
+    }
+
+    fn too_late(outcome: OperateOutcome, advice: impl Into<String>) -> Self {
+        let advice = Some(advice.into());
+        Self { outcome, advice }
     }
 }
 
@@ -129,33 +143,51 @@ struct Run {
 }
 
 impl Run {
+    fn new(operate: Operate, patience: Duration) -> Self {
+        let command = [operate.command.clone()];
+        let kind = [NotificationKind::OperationComplete];
+        Self {
+            subscriptions: Subscriptions::new(&kind, &command, patience + MARGIN),
+            operate,
+            patience,
+        }
+    }
+
+    async fn run(&mut self, transport: &mut Transport) -> Result<Ended, AskError> {
+        if let Transport::Server { api, device, .. } = transport
+            && api.hears_ends(device).await.map_err(AskError::Other)?
+        {
+            return kept::run(api, device, &self.operate, self.patience).await;
+        }
+        self.subscribed(transport).await
+    }
+
     /// Followed and subscribed before it is run, so that its end is not missed, however soon it comes.
-    async fn run(&mut self, transport: &mut Transport) -> Result<OperateOutcome, AskError> {
+    async fn subscribed(&mut self, transport: &mut Transport) -> Result<Ended, AskError> {
         let mut feed = transport.follow().await.map_err(AskError::Other)?;
         let refusal = match self.subscriptions.make(transport).await {
             Err(AskError::Operation(OperationError::Refused(refusal))) => Some(refusal),
             made => made.map(|()| None)?,
         };
         let operation = Operation::Operate(self.operate.clone());
-        let Outcome::Operate(mut outcome) = transport.execute(operation).await? else {
-            let text = "it answers something else".to_owned();
-            return Err(AskError::Operation(OperationError::InvalidAnswer { text }));
-        };
-        let Some(first) = started(&outcome) else {
-            return Ok(outcome);
+        let mut outcome = operated(transport.execute(operation).await?)?;
+        let Some(first) = started(&outcome).map(print::clean) else {
+            return Ok(Ended::of(outcome));
         };
         if let Some(refusal) = refusal {
             eprintln!("not waiting for the end: {}", print::refusal(&refusal));
-            return Ok(outcome);
+            return Ok(Ended::of(outcome));
         }
-        let what = format!("waiting for {} to complete", print::clean(first));
+        let what = format!("waiting for {first} to complete");
         let patience = self.patience;
         let completion = self.completion(&mut feed, transport, &mut outcome);
         match patiently(&what, timeout(patience, completion)).await {
-            Ok(completed) => completed?,
-            Err(_) => tracing::info!("the command is not complete yet"),
+            Ok(completed) => completed.map(|()| Ended::of(outcome)),
+            Err(_) => Ok(Ended::too_late(
+                outcome,
+                "--wait gives it longer; `usphere watch DEVICE --type OperationComplete` tells of its end",
+            )),
         }
-        Ok(outcome)
     }
 
     /// Waits until everything that was started has ended.
@@ -189,6 +221,16 @@ impl Run {
             && let Err(error) = self.subscriptions.remove(transport).await
         {
             tracing::info!(?error, "the Subscription is left to its TimeToLive");
+        }
+    }
+}
+
+fn operated(outcome: Outcome) -> Result<OperateOutcome, AskError> {
+    match outcome {
+        Outcome::Operate(outcome) => Ok(outcome),
+        _ => {
+            let text = "it answers something else".to_owned();
+            Err(AskError::Operation(OperationError::InvalidAnswer { text }))
         }
     }
 }

@@ -117,7 +117,7 @@ impl Later {
                     let key = self.idempotency_key.as_deref();
                     let asking = key.map_or(Asking::Plainly, Asking::Keyed);
                     let answer = api.execute(&device, &operation, asking).await;
-                    conclude(&operation, answer, manner)
+                    conclude(&operation, answer.map(|carried| carried.outcome), manner)
                 })
             }
             way => ask(way, manner, operation),

@@ -27,8 +27,6 @@ pub(crate) struct Subscriptions {
     lease: Duration,
     /// When they were made, if they were.
     made: Option<Instant>,
-    /// Whether the device ever took them.
-    was_made: bool,
     /// When they have to be moved on.
     due: Instant,
 }
@@ -57,7 +55,6 @@ impl Subscriptions {
             wanted: wanted.collect(),
             lease,
             made: None,
-            was_made: false,
             due: Instant::now() + lease / 2,
         }
     }
@@ -71,11 +68,6 @@ impl Subscriptions {
     /// Whether the device may have them.
     pub(crate) fn are_made(&self) -> bool {
         self.made.is_some()
-    }
-
-    /// Whether the device ever took them.
-    pub(crate) fn was_made(&self) -> bool {
-        self.was_made
     }
 
     /// When they have to be moved on.
@@ -93,7 +85,6 @@ impl Subscriptions {
         if matches!(added, Err(AskError::Operation(OperationError::Refused(_)))) {
             self.made = None;
         }
-        self.was_made = added.is_ok();
         added
     }
 

@@ -1,10 +1,10 @@
 //! A database in which something is damaged is opened all the same, with what can be read.
 
+use super::harm::{Harm, PAGE, harmed};
 use super::*;
-use crate::{NewOperation, OperationProgress, OperationState, OperationWrite};
+use crate::{NewOperation, OperationProgress, OperationState, OperationWrite, Soundness};
 
 const DEVICES: usize = 300;
-const PAGE: usize = 4096;
 
 fn operation(number: i64) -> OperationWrite {
     OperationWrite::Add(NewOperation {
@@ -97,33 +97,6 @@ fn counts(store: &Store) -> [usize; 3] {
     }
     let events = store.events("os::0001", 0, 1000).unwrap().len();
     [store.count().unwrap() as usize, events, operations]
-}
-
-/// What becomes of a page.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Harm {
-    Zeroed,
-    Random,
-    CutOff,
-}
-
-fn harmed(sound: &[u8], page: usize, harm: Harm) -> Vec<u8> {
-    let mut bytes = sound.to_vec();
-    let content = page * PAGE..(page + 1) * PAGE;
-    match harm {
-        Harm::Zeroed => bytes[content].fill(0),
-        Harm::Random => {
-            let mut state = 0x9e37_79b9_u32.wrapping_mul(page as u32 + 1);
-            for byte in &mut bytes[content] {
-                state ^= state << 13;
-                state ^= state >> 17;
-                state ^= state << 5;
-                *byte = state as u8;
-            }
-        }
-        Harm::CutOff => bytes.truncate(page * PAGE),
-    }
-    bytes
 }
 
 /// Each page in turn, those of the schema and the first of all among them, is empty, garbage, or cut off with all that
@@ -408,4 +381,34 @@ fn an_exchange_that_was_interrupted_is_ended() {
         assert!(!whole.exists());
         fs::remove_file(folder.path().join("server.db.damaged-7-wal")).unwrap();
     }
+}
+
+/// A file that is too large to be looked through before it is used is looked through beside that. What is found then is
+/// salvaged at the next start.
+#[test]
+fn a_large_file_is_looked_through_while_it_is_used() {
+    let sound = filled();
+    let found = |folder: &tempfile::TempDir| {
+        let store = Sqlite::open_within(&folder.path().join("server.db"), Duration::ZERO).unwrap();
+        let begun = std::time::Instant::now();
+        while store.soundness() == Soundness::Unknown {
+            assert!(begun.elapsed() < Duration::from_secs(60), "it never ends");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        (store.soundness(), store.salvaged().is_some())
+    };
+    let folder = sound.with(&sound.database);
+    assert_eq!(found(&folder), (Soundness::Sound, false));
+    let is_of_events = |page: &usize| {
+        let content = &sound.database[page * PAGE..(page + 1) * PAGE];
+        content[0] == 13 && content.windows(50).any(|part| part == [b'c'; 50])
+    };
+    let page = (1..sound.database.len() / PAGE).find(is_of_events).unwrap();
+    let folder = sound.with(&harmed(&sound.database, page, Harm::Random));
+    let (soundness, is_salvaged) = found(&folder);
+    assert!(matches!(soundness, Soundness::Damaged(_)), "{soundness:?}");
+    assert!(!is_salvaged);
+    // Known by now, so that it is looked through to the end before it is used.
+    assert_eq!(found(&folder), (Soundness::Sound, true));
+    assert_eq!(found(&folder), (Soundness::Sound, false));
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Full};
 use hyper::Method;
 use hyper::body::{Bytes, Incoming};
 use serde::Deserialize;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use tokio::time::timeout;
 use usphere_datamodel::operation::{GetOutcome, OperationError};
 
-use super::{API_PATH, Api, Place, no_token};
+use super::{API_PATH, Api, Place, Reply, no_token};
 use crate::defaults::ANSWER_BYTES_MAX;
 use crate::failure::{Exit, Failure};
 
@@ -73,11 +73,8 @@ impl Api {
             Ok(Err(error)) => return Err(silent(error.to_string())),
             Err(_) => return Err(silent("the server did not answer in time".to_owned())),
         };
-        let status = response.status();
-        if !status.is_success() {
-            let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX);
-            let answer = body.collect().await.map(|body| body.to_bytes());
-            return Err(self.place.refused(status, &answer.unwrap_or_default()));
+        if !response.status().is_success() {
+            return Err(self.place.refused(&Reply::of_refusal(response).await));
         }
         Ok(FleetStream {
             place: self.place.clone(),

@@ -24,8 +24,7 @@ impl Api {
     pub(crate) async fn subscriptions(&mut self) -> Result<Vec<Value>, Failure> {
         let path = format!("{API_PATH}/subscriptions");
         let answer = self.json(Method::GET, &path, None).await?;
-        let answer: Subscriptions =
-            serde_json::from_value(answer).map_err(|error| self.place.misunderstood(&error))?;
+        let answer: Subscriptions = self.understood(answer)?;
         Ok(answer.subscriptions)
     }
 
@@ -43,12 +42,7 @@ impl Api {
 
     /// Takes a Subscription away from every device.
     pub(crate) async fn unsubscribe(&mut self, name: &str) -> Result<(), Failure> {
-        let path = subscription_path(name);
-        let (status, answer) = self.ask(Method::DELETE, &path, None).await?;
-        match status.is_success() {
-            true => Ok(()),
-            false => Err(self.place.refused(status, &answer)),
-        }
+        self.done(Method::DELETE, &subscription_path(name)).await
     }
 }
 

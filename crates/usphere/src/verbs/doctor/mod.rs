@@ -22,15 +22,18 @@ use crate::transport::api::Api;
 
 const USAGE: &str = "usphere doctor
        usphere doctor DEVICE|ADDRESS
-       usphere doctor URL [--as ENDPOINT-ID]";
+       usphere doctor URL|HOST:PORT [--as ENDPOINT-ID]";
+
+/// Where the door of a server is that is not told otherwise.
+const DOOR_PATH: &str = "/usp";
 
 #[derive(Args, Debug)]
 #[command(override_usage = USAGE)]
 pub(crate) struct Options {
     /// A device, known to the server or not: whole, or a part of its endpoint ID; or the address of one, for the
     /// contacts from there; or the URL of a server or an Agent (ws://… or wss://…), which is then tried from here,
-    /// step by step. Without it, all contacts that failed are told
-    #[arg(value_name = "DEVICE|ADDRESS|URL")]
+    /// step by step, as is the door at a host and a port, with TLS or without. Without it, all contacts that failed are told
+    #[arg(value_name = "DEVICE|ADDRESS|URL|HOST:PORT")]
     whom: Option<Whom>,
     /// Tell so many contacts at most
     #[arg(long, value_name = "N", default_value_t = CONTACTS_LISTED)]
@@ -51,6 +54,8 @@ pub(crate) struct Options {
 #[derive(Clone, Debug)]
 enum Whom {
     Device(String),
+    /// A door, not known whether with TLS.
+    Door(Target),
     Url(Target),
 }
 
@@ -63,25 +68,38 @@ impl FromStr for Whom {
                 let target = text.parse::<Target>();
                 target.map(Self::Url).map_err(|error| error.to_string())
             }
-            false => Ok(Self::Device(text.to_owned())),
+            false => Ok(door(text).map_or_else(|| Self::Device(text.to_owned()), Self::Door)),
         }
     }
+}
+
+/// What a host with a port means. An Endpoint ID has two colons and more, and is none.
+fn door(text: &str) -> Option<Target> {
+    let (host, port) = text.rsplit_once(':')?;
+    let is_name = |host: &str| {
+        let mut letters = host.bytes();
+        !host.is_empty() && letters.all(|it| it.is_ascii_alphanumeric() || b".-_".contains(&it))
+    };
+    port.parse::<u16>().ok()?;
+    (is_name(host) || host.starts_with('['))
+        .then(|| format!("ws://{text}{DOOR_PATH}").parse().ok())
+        .flatten()
 }
 
 impl Options {
     pub(crate) fn run(self) -> Result<Exit, Failure> {
         block_on(async {
             match self.whom {
-                Some(Whom::Url(target)) => {
-                    let visit = probe::Visit {
-                        target,
-                        own: self.own,
-                        tls: self.tls,
-                    };
+                Some(Whom::Door(target)) => {
+                    let visit = probe::Visit::new(target, self.own, self.tls);
+                    let visit = visit.with_tls_if_need_be(self.manner).await;
                     probe::run(visit, self.manner).await
                 }
-                device if self.own.is_some() => {
-                    drop(device);
+                Some(Whom::Url(target)) => {
+                    let visit = probe::Visit::new(target, self.own, self.tls);
+                    probe::run(visit, self.manner).await
+                }
+                Some(Whom::Device(_)) | None if self.own.is_some() => {
                     Err(Failure::usage("--as goes with a URL"))
                 }
                 Some(Whom::Device(device)) => {
@@ -126,5 +144,36 @@ async fn known(api: &mut Api, device: &str) -> Result<String, Failure> {
             ))
         }
         Err(failure) => Err(failure),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_with_a_port_is_a_door_and_nothing_else_is() {
+        let url = |text| door(text).map(|target| target.to_string());
+        assert_eq!(
+            url("192.0.2.1:8081").as_deref(),
+            Some("ws://192.0.2.1:8081/usp")
+        );
+        assert_eq!(url("[::1]:81").as_deref(), Some("ws://[::1]:81/usp"));
+        assert_eq!(
+            url("acs.example:8081").as_deref(),
+            Some("ws://acs.example:8081/usp")
+        );
+        for device in [
+            "192.0.2.1",
+            "os::1",
+            "self::1",
+            "::1",
+            "kitchen",
+            "a:b",
+            ":1",
+            "a:65536",
+        ] {
+            assert_eq!(url(device), None, "{device}");
+        }
     }
 }

@@ -34,11 +34,53 @@ const FIRST_WORD: Duration = Duration::from_secs(3);
 const MSG_ID: &str = "doctor-1";
 
 /// What is to be tried.
+#[derive(Clone)]
 pub(super) struct Visit {
-    pub(super) target: Target,
+    target: Target,
     /// Who we are, where that was given.
-    pub(super) own: Option<EndpointId>,
-    pub(super) tls: TlsOptions,
+    own: Option<EndpointId>,
+    tls: TlsOptions,
+}
+
+impl Visit {
+    pub(super) fn new(target: Target, own: Option<EndpointId>, tls: TlsOptions) -> Self {
+        Self { target, own, tls }
+    }
+
+    /// The same with TLS, where what is there speaks that and nothing else.
+    pub(super) async fn with_tls_if_need_be(self, manner: Manner) -> Self {
+        let mut secured = self.clone();
+        secured.target.tls = true;
+        match wants_tls(&self, &secured, manner.timeout).await {
+            true => secured,
+            false => self,
+        }
+    }
+}
+
+async fn wants_tls(plain: &Visit, secured: &Visit, patience: Duration) -> bool {
+    let dialled = async |visit: &Visit| {
+        let prober = Prober::new(visit.clone(), patience).ok()?;
+        let dialled = websocket::dial(&prober.target, &prober.settings).await;
+        Some(match dialled {
+            Ok(mut link) => {
+                leave(&mut link).await;
+                Ok(())
+            }
+            Err(error) => Err(error),
+        })
+    };
+    match dialled(plain).await {
+        // A door with TLS says 400, or what no WebSocket says.
+        Some(Err(DialError::Handshake { .. } | DialError::Refused { status: 400, .. })) => {}
+        _ => return false,
+    }
+    !matches!(
+        dialled(secured).await,
+        None | Some(Err(DialError::Connect { .. }
+            | DialError::Timeout { .. }
+            | DialError::Tls(TlsError::NotTls | TlsError::Lost(_))))
+    )
 }
 
 /// What was tried.
@@ -374,14 +416,7 @@ impl Prober {
             Ok(Some(LinkEvent::Closed(reason))) => Err(self.closed(&reason)),
             Ok(None) => Err(not_usp("the connection has ended".into())),
         };
-        link.sender.close(close_code::NORMAL, "");
-        // A proper end takes a moment; nobody waits long for it.
-        drop(
-            timeout(FIRST_WORD, async {
-                while link.receiver.recv().await.is_some() {}
-            })
-            .await,
-        );
+        leave(&mut link).await;
         heard
     }
 
@@ -509,6 +544,13 @@ impl Prober {
             ),
         }
     }
+}
+
+/// Ends a link properly, which takes a moment; nobody waits long for it.
+async fn leave(link: &mut Link) {
+    link.sender.close(close_code::NORMAL, "");
+    let end = async { while link.receiver.recv().await.is_some() {} };
+    drop(timeout(FIRST_WORD, end).await);
 }
 
 /// The first Message that answers ours.
