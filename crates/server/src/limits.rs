@@ -64,6 +64,9 @@ pub const ANNOUNCEMENTS_MAX: usize = 4096;
 /// Time for the head of an API request to arrive; an idle connection is closed after it.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Time for the handshake of TLS on a connection to the API.
+pub const API_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Seconds between two Pings of a device.
 pub const PING_SECONDS: u32 = 15;
 

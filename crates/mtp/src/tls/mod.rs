@@ -12,6 +12,8 @@ mod identity;
 mod judging;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "platform")]
+mod web;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -41,6 +43,8 @@ pub use authority::{Authority, Holder, Issued, Term};
 pub use error::{Objection, TlsError};
 pub use identity::{Identity, IdentityError, authorities};
 pub use judging::Verifier;
+#[cfg(feature = "platform")]
+pub use web::{WebClient, WebError, WebServer, WebStream};
 
 pub(crate) use error::explained;
 
@@ -48,7 +52,7 @@ pub(crate) use error::explained;
 pub(crate) type Stream = Box<TlsStream<Metered<TcpStream>>>;
 
 /// First byte of whatever a TLS client says.
-pub(crate) const CLIENT_HELLO: u8 = 0x16;
+pub const CLIENT_HELLO: u8 = 0x16;
 
 /// One end's TLS: its identity, and who judges the peers. Shared by all its doors and dials.
 pub struct Tls {

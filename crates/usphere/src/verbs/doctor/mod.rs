@@ -17,7 +17,7 @@ use crate::failure::{Exit, Failure};
 use crate::print;
 use crate::print::contacts::{Contact, Server};
 use crate::print::devices::Device;
-use crate::tls::TlsOptions;
+use crate::tls::TlsPair;
 use crate::transport::api::Api;
 
 const USAGE: &str = "usphere doctor
@@ -40,7 +40,7 @@ pub(crate) struct Options {
     #[arg(long = "as", value_name = "ENDPOINT-ID", verbatim_doc_comment)]
     own: Option<EndpointId>,
     #[command(flatten)]
-    tls: TlsOptions,
+    pair: TlsPair,
     #[command(flatten)]
     server: ServerReach,
     #[command(flatten)]
@@ -76,7 +76,7 @@ impl Options {
                     let visit = probe::Visit {
                         target,
                         own: self.own,
-                        tls: self.tls,
+                        tls: self.pair.with(self.server.authorities),
                     };
                     probe::run(visit, self.manner).await
                 }
