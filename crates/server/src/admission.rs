@@ -58,9 +58,16 @@ impl Config {
                 self.loopback_or_insecure(address, key)?;
             }
         }
+        let ws = self.tls.clone().map(ControllerTls::open).transpose()?;
+        if let Some(ws) = ws.as_ref().filter(|_| self.takes_unproven()) {
+            ws.tls().set_takes_unproven(true);
+            tracing::warn!(
+                "tls_client = \"optional\": devices may come without a certificate; who they are is their word, also when they are approved"
+            );
+        }
         Ok(Admitted {
             api: self.api_tls.clone().map(ApiTls::open).transpose()?,
-            ws: self.tls.clone().map(ControllerTls::open).transpose()?,
+            ws,
         })
     }
 

@@ -61,10 +61,23 @@ pub struct Config {
     pub retention: Retention,
     /// What Agents have to speak TLS with, at the same door. Without it the door is plain.
     pub tls: Option<TlsFiles>,
+    /// Whether Agents have to present a certificate there.
+    pub tls_client: TlsClient,
     /// Where Agents connect over WebSocket; port 0 takes any free one.
     pub ws: SocketAddr,
     /// The path of that door, with its leading `/`.
     pub ws_path: String,
+}
+
+/// Whether Agents have to present a certificate over TLS. One that is presented has to be good either way.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub enum TlsClient {
+    /// Who presents none proves nothing.
+    Optional,
+    /// Who presents none is refused.
+    #[default]
+    Required,
 }
 
 /// How a line of the log looks.
@@ -150,6 +163,8 @@ struct File {
     retention: Option<Retention>,
     tls_ca: Option<PathBuf>,
     tls_cert: Option<PathBuf>,
+    #[serde(default)]
+    tls_client: TlsClient,
     tls_key: Option<PathBuf>,
     ws: Option<SocketAddr>,
     ws_path: Option<String>,
@@ -176,8 +191,17 @@ impl Config {
             rate: Rate::default(),
             retention: Retention::default(),
             tls: None,
+            tls_client: TlsClient::default(),
             ws: SocketAddr::from(([127, 0, 0, 1], 8081)),
             ws_path: "/usp".into(),
+        }
+    }
+
+    /// Whether somebody can come to the Agents' door who proves nothing.
+    pub(crate) fn takes_unproven(&self) -> bool {
+        match self.tls {
+            Some(_) => self.tls_client == TlsClient::Optional,
+            None => !self.ws.ip().to_canonical().is_loopback(),
         }
     }
 
@@ -252,6 +276,7 @@ impl Config {
             rate: file.rate.unwrap_or_default(),
             retention: file.retention.unwrap_or_default(),
             tls,
+            tls_client: file.tls_client,
             ws: file.ws.unwrap_or(defaults.ws),
             ws_path: file.ws_path.unwrap_or(defaults.ws_path),
         };
@@ -468,6 +493,7 @@ mod tests {
                 "api_trusted_proxies = [\"here\"]",
                 "api_trusted_proxies: \"here\"",
             ),
+            ("tls_client = \"never\"", "`optional` or `required`"),
             ("connections_max = 0", "at least 1"),
             ("connections_per_source_max = 0", "at least 1"),
             ("api = \"here\"", "line 1"),

@@ -36,7 +36,7 @@ mod tracker;
 pub use admission::AdmissionError;
 pub use api_tls::ApiTlsFiles;
 pub use backup::{BackupError, Manifest, Restored, backup, examine, migrate, restore};
-pub use config::{Change, Config, ConfigError, Key, LogFormat, Rate, Retention, keys};
+pub use config::{Change, Config, ConfigError, Key, LogFormat, Rate, Retention, TlsClient, keys};
 pub use data_folder::DataError;
 pub use doctor::Reason;
 pub use forwarded::TrustedProxies;

@@ -1,5 +1,6 @@
 //! Starting and stopping.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -153,6 +154,9 @@ impl Server {
         // Its door is opened last of all, so that whoever comes is heard by all who have to hear.
         let mut controller = ControllerHost::closed(identity, settings);
         let failed = controller.handle().contacts();
+        if config.takes_unproven() {
+            controller.handle().guard(proven(&store)?);
+        }
         let (mut serving, mut tracking, mut working) =
             (Tasks::default(), Tasks::default(), Tasks::default());
 
@@ -430,6 +434,13 @@ fn write_down(store: &Store, salvaged: &Salvaged) {
     if let Err(error) = store.begin_audit(entry) {
         tracing::error!(%error, "the audit lacks that the database was damaged");
     }
+}
+
+/// Who has proved itself by a certificate, and so has to.
+fn proven(store: &Store) -> Result<HashSet<EndpointId>, StoreError> {
+    let proven = store.proven_devices()?;
+    let proven = proven.iter().map(|device| EndpointId::from_wire(device));
+    Ok(proven.filter_map(Result::ok).collect())
 }
 
 /// The one that is wanted, else the one that is kept, else the one that was told to people, else a new one.

@@ -1,6 +1,6 @@
 //! What all tasks of a Controller share: the engine, and the ways out of it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -19,6 +19,7 @@ use usphere_trust::{EndpointName, PeerIdentity};
 
 use super::contacts::{self, ContactFault, FailedContact, FailedContacts};
 use super::notifications::Offer;
+use super::proven::Proven;
 use super::tap::{Tap, Taps};
 use super::{ControllerEvent, Events, Notifications, OnlineAgent, Proof};
 
@@ -57,6 +58,8 @@ struct State {
     waiting: HashMap<OperationId, oneshot::Sender<Answer>>,
     /// Who takes notifications, if anybody does.
     taker: Option<mpsc::Sender<Offer>>,
+    /// Whom nobody may speak for.
+    proven: Proven,
     /// Who listens in.
     taps: Taps,
     deadline: Option<Moment>,
@@ -108,6 +111,7 @@ impl Core {
             online: HashMap::new(),
             waiting: HashMap::new(),
             taker: None,
+            proven: Proven::default(),
             taps: Taps::default(),
             deadline: None,
             last_end: None,
@@ -177,6 +181,9 @@ impl Core {
         };
         let mut state = self.lock();
         state.received += 1;
+        if let Some(heard) = self.turned_out(&mut state, link, &record.from_id) {
+            return heard;
+        }
         state.taps.received(&record);
         let input = match msg {
             Some(msg) => Input::Read { link, record, msg },
@@ -241,6 +248,33 @@ impl Core {
             },
             answer,
         }
+    }
+
+    /// Hangs up on a link that speaks for somebody who has proved itself, without a proof of its own.
+    fn turned_out(&self, state: &mut State, link: LinkId, from: &str) -> Option<Heard> {
+        const REASON: &str =
+            "this Endpoint ID has proved itself by a certificate, and comes without one";
+        let way = state.links.get_mut(&link)?;
+        let agent = state.proven.refuses(from, way.proof)?;
+        if std::mem::replace(&mut way.hung_up, true) {
+            return Some(Heard::Unasked);
+        }
+        way.is_explained = true;
+        way.sender.close(close_code::POLICY, REASON);
+        tracing::warn!(%agent, remote = %way.remote, "refused: {REASON}");
+        self.failed(way.remote, Some(agent), ContactFault::Unproven);
+        let reason = REASON.to_owned();
+        Some(self.drive(state, Input::Disconnected { link, reason }))
+    }
+
+    /// Has nobody speak for these without a certificate, nor for those that come with one from now on.
+    pub(super) fn guard(&self, known: HashSet<EndpointId>) {
+        self.lock().proven.guard(known);
+    }
+
+    /// Lets an Agent come without a certificate again.
+    pub(super) fn unguard(&self, agent: &EndpointId) {
+        self.lock().proven.forget(agent);
     }
 
     pub(super) fn events(&self) -> Events {
@@ -421,6 +455,7 @@ impl Core {
                         version,
                         proof: way.proof,
                     };
+                    state.proven.arrived(&agent, online.proof);
                     state.online.insert(agent, online.clone());
                     self.tell(ControllerEvent::Online(online));
                 }

@@ -143,6 +143,16 @@ const TOP: &[Key] = &[
         meaning: "The CAs that vouch for Agents, PEM.",
     },
     Key {
+        name: "tls_client",
+        kind: "`required` or `optional`",
+        default: Some("\"required\""),
+        example: "\"required\"",
+        change: Change::Restart,
+        meaning: "Whether Agents have to present a certificate. With `optional`, those that present none come by their word \
+            alone, and wait for approval unless `onboarding.first_contact` is `open`; docs/tls.md says what that is worth. \
+            A certificate that is presented has to be good in any case.",
+    },
+    Key {
         name: "insecure",
         kind: "boolean",
         default: Some("false"),

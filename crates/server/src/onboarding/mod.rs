@@ -227,6 +227,7 @@ impl Onboarding {
     /// A device was taken out of the inventory.
     pub(crate) fn forget(&self, endpoint_id: &str) {
         self.shared.gate.forget(endpoint_id);
+        self.shared.begin_anew(endpoint_id);
     }
 
     /// What products can do.
@@ -353,10 +354,19 @@ impl Shared {
         }
         let (count, removed) = (gone.len(), gone.clone());
         let forgotten = call(store, move |store| store.remove_pending(removed)).await;
-        if forgotten.is_err() {
-            self.gate.wait(gone.into_iter().map(|(device, _)| device));
+        let gone = gone.into_iter().map(|(device, _)| device);
+        match forgotten {
+            Ok(()) => gone.for_each(|device| self.begin_anew(&device)),
+            Err(_) => self.gate.wait(gone),
         }
         forgotten.map(|()| count)
+    }
+
+    /// A device that was forgotten need not prove what it proved before.
+    fn begin_anew(&self, endpoint_id: &str) {
+        if let Ok(agent) = EndpointId::from_wire(endpoint_id) {
+            self.controller.unguard(&agent);
+        }
     }
 
     fn wanted(&self) -> Arc<[Wanted]> {
