@@ -125,6 +125,10 @@ pub const PENDING_GIVE_WAY: usize = 100;
 /// How long nobody is looked for who could give way, after nobody was found.
 pub const PENDING_FULL_INTERVAL: Duration = Duration::from_secs(1);
 
+/// How long after a check a device is not checked again that tells that Subscriptions were taken away on it; twice as long
+/// each time that they have to be mended, up to the interval.
+pub const CHECK_UNDONE_MIN: Duration = Duration::from_secs(5);
+
 /// Time between two looks for checks that are due.
 pub const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
 

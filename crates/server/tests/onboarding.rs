@@ -9,16 +9,18 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use support::{
-    Played, Reply, config, get, id, polite, post, raw, request, server as plain_server, until,
+    PATIENCE, Played, Reply, config, get, id, polite, post, raw, request, server as plain_server,
+    until,
 };
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use usphere_proto::msg::{
     Add, AddResp, AddSuccess, CreatedObjectResult, Delete, DeleteResp, DeleteSuccess,
     DeletedObjectResult, Event, Get, GetResp, GetSupportedDmResp, Notification, Notify,
-    RequestType, RequestedObjectResult, RequestedPathResult, ResolvedPathResult, Set, SetResp,
-    SetSuccess, SupportedObjectResult, UpdatedObjectResult,
+    ObjectDeletion, RequestType, RequestedObjectResult, RequestedPathResult, ResolvedPathResult,
+    Set, SetResp, SetSuccess, SupportedObjectResult, UpdatedObjectResult,
 };
 use usphere_proto::{Msg, Record};
+use usphere_server::limits::CHECK_UNDONE_MIN;
 use usphere_server::{Config, FirstContact, OnboardingConfig, Server};
 
 const AGENT: &str = "self::agent-1";
@@ -87,6 +89,15 @@ impl House {
         let inside = self.0.lock().unwrap();
         let rows = inside.rows.values();
         rows.map(|row| (row["ID"].clone(), row.clone())).collect()
+    }
+
+    /// Removes one of its own accord; the path that it had.
+    fn take_away(&self, id: &str) -> String {
+        let mut inside = self.0.lock().unwrap();
+        let found = inside.rows.iter().find(|(_, row)| row["ID"] == id);
+        let instance = *found.unwrap().0;
+        inside.rows.remove(&instance);
+        format!("Device.LocalAgent.Subscription.{instance}.")
     }
 
     fn alter(&self, id: &str, name: &str, value: &str) {
@@ -249,14 +260,19 @@ async fn asking(data: &Path) -> Server {
 }
 
 fn boot(agent: &Played, server: &Server, msg_id: &str) {
+    let event = Notification::Event(Event {
+        obj_path: "Device.".into(),
+        event_name: "Boot!".into(),
+        params: BTreeMap::new(),
+    });
+    notify(agent, server, msg_id, "usphere:boot", event);
+}
+
+fn notify(agent: &Played, server: &Server, msg_id: &str, by: &str, notification: Notification) {
     let notify = Notify {
-        subscription_id: "usphere:boot".into(),
+        subscription_id: by.into(),
         send_resp: true,
-        notification: Some(Notification::Event(Event {
-            obj_path: "Device.".into(),
-            event_name: "Boot!".into(),
-            params: BTreeMap::new(),
-        })),
+        notification: Some(notification),
     };
     let payload = Msg::request(msg_id, notify).into_payload();
     let record = Record::no_session(server.endpoint_id(), &id(AGENT), payload);
@@ -306,7 +322,7 @@ async fn subscriptions_are_kept_on_every_device_and_healed() {
     let house = House::new("1.0");
     let played = house.settled(&server, AGENT).await;
     let rows = house.subscriptions();
-    assert_eq!(rows.len(), 2);
+    assert_eq!(rows.len(), 3);
     let boot = &rows["usphere:boot"];
     for (name, value) in [
         ("NotifType", "Event"),
@@ -318,6 +334,7 @@ async fn subscriptions_are_kept_on_every_device_and_healed() {
         assert_eq!(boot[name], value, "{name}");
     }
     assert_eq!(rows["usphere:operations"]["NotifType"], "OperationComplete");
+    assert_eq!(rows["usphere:subscriptions"]["NotifType"], "ObjectDeletion");
     drop(played);
 
     house.alter("usphere:boot", "Enable", "false");
@@ -357,7 +374,7 @@ async fn subscriptions_are_kept_on_every_device_and_healed() {
         .iter()
         .map(|each| &each["name"])
         .collect();
-    assert_eq!(names, ["boot", "operations", "wan"]);
+    assert_eq!(names, ["boot", "operations", "subscriptions", "wan"]);
     // It is away when one is taken off the list.
     played.sender.close(1000, "");
     until(&server, DEVICE, |device| device["online"] == false).await;
@@ -388,6 +405,34 @@ async fn subscriptions_are_kept_on_every_device_and_healed() {
     }
 }
 
+/// It is mended at once; a device that goes on is asked no more often for that.
+#[tokio::test]
+async fn a_subscription_that_is_taken_away_is_back_while_the_device_stays() {
+    let data = tempfile::tempdir().unwrap();
+    let server = server(data.path()).await;
+    let house = House::new("1.0");
+    let played = house.settled(&server, AGENT).await;
+    let rows = house.subscriptions();
+    let take_away = |msg_id: &str| {
+        let path = house.take_away("usphere:boot");
+        let deletion = Notification::ObjDeletion(ObjectDeletion { obj_path: path });
+        notify(&played, &server, msg_id, "usphere:subscriptions", deletion);
+    };
+    sleep(CHECK_UNDONE_MIN).await;
+    house.forget_asked();
+    take_away("1");
+    let mended = async {
+        while house.subscriptions() != rows {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(PATIENCE, mended).await.unwrap();
+    assert_eq!(house.asked(), ["get", "add"]);
+    take_away("2");
+    house.settle().await;
+    assert_eq!(house.asked(), ["get", "add"], "not at once again");
+}
+
 /// However many are changed at the same time, every device has all of them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn subscriptions_that_are_put_at_the_same_time_are_all_kept() {
@@ -409,7 +454,7 @@ async fn subscriptions_that_are_put_at_the_same_time_are_all_kept() {
         let played = house
             .settled(&server, &format!("self::agent-{round}"))
             .await;
-        assert_eq!(house.subscriptions().len(), 2 + (round + 1) * 8);
+        assert_eq!(house.subscriptions().len(), 3 + (round + 1) * 8);
         drop(played);
     }
 }
