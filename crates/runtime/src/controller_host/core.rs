@@ -18,6 +18,7 @@ use usphere_proto::{EndpointId, Limits, Msg, Record, RecordType};
 use usphere_trust::{EndpointName, PeerIdentity};
 
 use super::contacts::{self, ContactFault, FailedContact, FailedContacts};
+use super::notices::{close_code_of, log};
 use super::notifications::Offer;
 use super::proven::Proven;
 use super::tap::{Tap, Taps};
@@ -647,26 +648,4 @@ fn claimed_by(peer: &PeerIdentity) -> Option<EndpointId> {
         })
     };
     peer.endpoint_id.clone().or_else(by_certificate)
-}
-
-fn close_code_of(reason: HangupReason) -> u16 {
-    match reason {
-        HangupReason::OurEndpointId | HangupReason::Silent => close_code::POLICY,
-        HangupReason::Dismissed | HangupReason::Replaced | HangupReason::ShuttingDown => {
-            close_code::GOING_AWAY
-        }
-    }
-}
-
-fn log(notice: &Notice) {
-    match notice {
-        Notice::HungUp {
-            reason: HangupReason::Dismissed | HangupReason::ShuttingDown,
-            ..
-        } => tracing::debug!("{notice}"),
-        Notice::HungUp { .. } | Notice::Replaced { .. } => tracing::warn!("{notice}"),
-        Notice::Ignored { .. } | Notice::Refused { .. } | Notice::Untaken { .. } => {
-            tracing::info!("{notice}")
-        }
-    }
 }

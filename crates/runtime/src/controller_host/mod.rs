@@ -7,6 +7,7 @@
 mod contacts;
 mod core;
 mod events;
+mod notices;
 mod notifications;
 mod patience;
 mod proven;
