@@ -14,6 +14,8 @@ use usphere_proto::EndpointId;
 use usphere_runtime::TlsFiles;
 
 pub use self::api::{Rate, Retention};
+use crate::api_tls::ApiTlsFiles;
+use crate::forwarded::TrustedProxies;
 use crate::limits::CONFIG_BYTES_MAX;
 use crate::links_config::LinksConfig;
 use crate::onboarding::OnboardingConfig;
@@ -25,6 +27,10 @@ pub use self::keys::{Change, Key, keys};
 pub struct Config {
     /// Where the API listens; port 0 takes any free one.
     pub api: SocketAddr,
+    /// What the API speaks TLS with. Without it the API is plain.
+    pub api_tls: Option<ApiTlsFiles>,
+    /// The proxies that are believed when they name whom a request to the API comes from.
+    pub api_trusted_proxies: TrustedProxies,
     /// Agents that may be connected at the same time. The process needs a file descriptor for each.
     pub connections_max: usize,
     /// Agents that may be connected at the same time from one IPv4 address or IPv6 /64; many can stand
@@ -55,10 +61,23 @@ pub struct Config {
     pub retention: Retention,
     /// What Agents have to speak TLS with, at the same door. Without it the door is plain.
     pub tls: Option<TlsFiles>,
+    /// Whether Agents have to present a certificate there.
+    pub tls_client: TlsClient,
     /// Where Agents connect over WebSocket; port 0 takes any free one.
     pub ws: SocketAddr,
     /// The path of that door, with its leading `/`.
     pub ws_path: String,
+}
+
+/// Whether Agents have to present a certificate over TLS. One that is presented has to be good either way.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub enum TlsClient {
+    /// Who presents none proves nothing.
+    Optional,
+    /// Who presents none is refused.
+    #[default]
+    Required,
 }
 
 /// How a line of the log looks.
@@ -126,6 +145,9 @@ pub enum ConfigError {
 #[serde(deny_unknown_fields)]
 struct File {
     api: Option<SocketAddr>,
+    api_tls_cert: Option<PathBuf>,
+    api_tls_key: Option<PathBuf>,
+    api_trusted_proxies: Option<Vec<String>>,
     connections_max: Option<usize>,
     connections_per_source_max: Option<usize>,
     data: Option<PathBuf>,
@@ -141,6 +163,8 @@ struct File {
     retention: Option<Retention>,
     tls_ca: Option<PathBuf>,
     tls_cert: Option<PathBuf>,
+    #[serde(default)]
+    tls_client: TlsClient,
     tls_key: Option<PathBuf>,
     ws: Option<SocketAddr>,
     ws_path: Option<String>,
@@ -151,6 +175,8 @@ impl Config {
     pub fn new(data: impl Into<PathBuf>) -> Self {
         Self {
             api: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            api_tls: None,
+            api_trusted_proxies: TrustedProxies::default(),
             connections_max: limits::CONNECTIONS_MAX,
             connections_per_source_max: limits::CONNECTIONS_PER_SOURCE_MAX,
             data: data.into(),
@@ -165,8 +191,17 @@ impl Config {
             rate: Rate::default(),
             retention: Retention::default(),
             tls: None,
+            tls_client: TlsClient::default(),
             ws: SocketAddr::from(([127, 0, 0, 1], 8081)),
             ws_path: "/usp".into(),
+        }
+    }
+
+    /// Whether somebody can come to the Agents' door who proves nothing.
+    pub(crate) fn takes_unproven(&self) -> bool {
+        match self.tls {
+            Some(_) => self.tls_client == TlsClient::Optional,
+            None => !self.ws.ip().to_canonical().is_loopback(),
         }
     }
 
@@ -219,8 +254,12 @@ impl Config {
         })?;
         let defaults = Self::new(data);
         let tls = tls_files(file.tls_cert, file.tls_key, file.tls_ca)?;
+        let api_tls = api_tls_files(file.api_tls_cert, file.api_tls_key)?;
+        let proxies = file.api_trusted_proxies.unwrap_or_default();
         let config = Self {
             api: file.api.unwrap_or(defaults.api),
+            api_tls,
+            api_trusted_proxies: trusted_proxies(&proxies)?,
             connections_max: file.connections_max.unwrap_or(defaults.connections_max),
             connections_per_source_max: file
                 .connections_per_source_max
@@ -237,6 +276,7 @@ impl Config {
             rate: file.rate.unwrap_or_default(),
             retention: file.retention.unwrap_or_default(),
             tls,
+            tls_client: file.tls_client,
             ws: file.ws.unwrap_or(defaults.ws),
             ws_path: file.ws_path.unwrap_or(defaults.ws_path),
         };
@@ -293,6 +333,30 @@ fn tls_files(
             reason: "missing; TLS needs tls_cert, tls_key and tls_ca together".to_owned(),
         }),
     }
+}
+
+/// Both files or none.
+fn api_tls_files(
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+) -> Result<Option<ApiTlsFiles>, ConfigError> {
+    let missing = match (certificate, key) {
+        (None, None) => return Ok(None),
+        (Some(certificate), Some(key)) => return Ok(Some(ApiTlsFiles { certificate, key })),
+        (None, _) => "api_tls_cert",
+        (_, None) => "api_tls_key",
+    };
+    Err(ConfigError::Value {
+        key: missing,
+        reason: "missing; the API needs api_tls_cert and api_tls_key together".to_owned(),
+    })
+}
+
+fn trusted_proxies(texts: &[String]) -> Result<TrustedProxies, ConfigError> {
+    TrustedProxies::read(texts.iter().map(String::as_str)).map_err(|reason| ConfigError::Value {
+        key: "api_trusted_proxies",
+        reason,
+    })
 }
 
 fn endpoint_id(text: &str) -> Result<EndpointId, ConfigError> {
@@ -424,6 +488,12 @@ mod tests {
             ("endpoint_id = \"nonsense\"", "endpoint_id"),
             ("ws_path = \"usp\"", "begins with /"),
             ("tls_cert = \"a\"\ntls_ca = \"b\"", "tls_key: missing"),
+            ("api_tls_cert = \"a\"", "api_tls_key: missing"),
+            (
+                "api_trusted_proxies = [\"here\"]",
+                "api_trusted_proxies: \"here\"",
+            ),
+            ("tls_client = \"never\"", "`optional` or `required`"),
             ("connections_max = 0", "at least 1"),
             ("connections_per_source_max = 0", "at least 1"),
             ("api = \"here\"", "line 1"),

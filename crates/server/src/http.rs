@@ -1,4 +1,4 @@
-//! HTTP connections: how many, how long, and how they end. What is said on them is `api`'s business.
+//! HTTP connections, plain or over TLS: how many, how long, and how they end. What is said on them is `api`'s business.
 //!
 //! Where all places are taken, whoever has waited longest without a whole request makes room: clients
 //! that never finish one, its body included, must not keep the others out.
@@ -19,27 +19,46 @@ use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use rustix::net::sockopt;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use usphere_mtp::tls::{CLIENT_HELLO, WebServer, WebStream};
 
+use crate::forwarded::{Remote, TrustedProxies};
 use crate::limits::{
-    API_CONNECTIONS_MAX, HEAD_TIMEOUT, READ_AHEAD_BYTES_MAX, SHUTDOWN_PATIENCE, UNREAD_TIMEOUT,
+    API_CONNECTIONS_MAX, API_HANDSHAKE_TIMEOUT, HEAD_TIMEOUT, READ_AHEAD_BYTES_MAX,
+    SHUTDOWN_PATIENCE, UNREAD_TIMEOUT,
 };
 
 /// Pause after an accept failed for want of descriptors or memory.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
+/// How those who come are received.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Reception {
+    /// Present where TLS is spoken.
+    pub(crate) tls: Option<Arc<WebServer>>,
+    /// Who is believed that names whom a request comes from.
+    pub(crate) proxies: Arc<TrustedProxies>,
+}
+
 /// Serves until `stop` becomes true or is gone, then lets what is under way finish for a while.
-pub(crate) async fn serve(listener: TcpListener, router: Router, stop: watch::Receiver<bool>) {
-    serve_readers(listener, router, UNREAD_TIMEOUT, stop).await;
+pub(crate) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    reception: Reception,
+    stop: watch::Receiver<bool>,
+) {
+    serve_readers(listener, router, reception, UNREAD_TIMEOUT, stop).await;
 }
 
 /// Serves those who do not leave an answer unread for longer than `unread`.
 async fn serve_readers(
     listener: TcpListener,
     router: Router,
+    reception: Reception,
     unread: Duration,
     mut stop: watch::Receiver<bool>,
 ) {
@@ -59,11 +78,12 @@ async fn serve_readers(
                         _ = stop.changed() => break,
                     };
                     let router = router.clone();
+                    let reception = reception.clone();
                     let stop = stop.clone();
                     let seat = seats.take();
                     connections.spawn(async move {
                         tokio::select! {
-                            () = connection(stream, remote, router, stop, &seat) => {}
+                            () = receive(stream, remote, router, &reception, stop, &seat) => {}
                             () = seat.leave.notified() => {}
                         }
                         drop(permit);
@@ -82,10 +102,6 @@ async fn serve_readers(
     let finished = async { while connections.join_next().await.is_some() {} };
     drop(timeout(SHUTDOWN_PATIENCE, finished).await);
 }
-
-/// Whom a request comes from.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Remote(pub(crate) SocketAddr);
 
 /// Marks an answer that goes on until one side ends it: its connection is never idle.
 #[derive(Clone, Copy, Debug)]
@@ -135,16 +151,81 @@ fn limit_unread(stream: &TcpStream, unread: Duration) {
     }
 }
 
-async fn connection(
+/// Answers on one connection, when TLS is agreed on where that is spoken.
+async fn receive(
     stream: TcpStream,
-    remote: SocketAddr,
+    peer: SocketAddr,
     router: Router,
+    reception: &Reception,
+    mut stop: watch::Receiver<bool>,
+    seat: &Arc<Seat>,
+) {
+    let proxies = &reception.proxies;
+    let Some(tls) = &reception.tls else {
+        return connection(stream, peer, router, proxies, stop, seat).await;
+    };
+    let secured = tokio::select! {
+        secured = timeout(API_HANDSHAKE_TIMEOUT, secure(stream, tls)) => secured,
+        () = stopped(&mut stop) => return,
+    };
+    match secured {
+        // Boxed: its room would be taken from the beginning, and twice.
+        Ok(Some(stream)) => {
+            Box::pin(connection(stream, peer, router, proxies, stop, seat)).await;
+        }
+        Ok(None) => {}
+        Err(_) => tracing::debug!(%peer, "an API connection did not agree on TLS in time"),
+    }
+}
+
+/// Does the handshake of TLS. Who comes without is told so.
+async fn secure(mut stream: TcpStream, tls: &WebServer) -> Option<WebStream> {
+    let mut first = [0];
+    if stream.peek(&mut first).await.ok()? == 0 {
+        return None;
+    }
+    if first != [CLIENT_HELLO] {
+        // It may be gone already; nobody is left to tell then.
+        drop(refuse_plain(&mut stream).await);
+        return None;
+    }
+    match tls.accept(stream).await {
+        Ok(stream) => Some(stream),
+        Err(error) => {
+            tracing::debug!(%error, "no TLS on an API connection");
+            None
+        }
+    }
+}
+
+async fn refuse_plain(stream: &mut TcpStream) -> std::io::Result<()> {
+    const PROBLEM: &str =
+        r#"{"title":"Bad Request","status":400,"detail":"only TLS is spoken here, use https://"}"#;
+    let answer = format!(
+        "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: application/problem+json\r\nContent-Length: {}\r\n\r\n{PROBLEM}",
+        PROBLEM.len()
+    );
+    stream.write_all(answer.as_bytes()).await?;
+    stream.shutdown().await?;
+    // What it has sent meanwhile would reset the connection before it has read why.
+    let mut rest = stream.take(READ_AHEAD_BYTES_MAX as u64);
+    let mut space = [0; 512];
+    while rest.read(&mut space).await? > 0 {}
+    Ok(())
+}
+
+async fn connection(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    peer: SocketAddr,
+    router: Router,
+    proxies: &TrustedProxies,
     mut stop: watch::Receiver<bool>,
     seat: &Arc<Seat>,
 ) {
     let router = TowerToHyperService::new(router);
     let service = service_fn(|mut request: hyper::Request<_>| {
-        request.extensions_mut().insert(Remote(remote));
+        let remote = Remote::of(peer, request.headers(), proxies);
+        request.extensions_mut().insert(remote);
         let request = request.map(|body| Arriving::new(body, Arc::clone(seat)));
         let answer = router.call(request);
         async {
@@ -273,7 +354,14 @@ mod tests {
         let made = Made::default();
         let (_stop, stopped) = watch::channel(false);
         let unread = Duration::from_millis(500);
-        tokio::spawn(serve_readers(listener, endless(&made), unread, stopped));
+        let reception = Reception::default();
+        tokio::spawn(serve_readers(
+            listener,
+            endless(&made),
+            reception,
+            unread,
+            stopped,
+        ));
         until(|| Arc::strong_count(&made) == 2).await;
 
         let ask = async || {
@@ -305,7 +393,7 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let (_stop, stopped) = watch::channel(false);
         let router = Router::new().route("/", get(|| async {}).post(|_: String| async {}));
-        tokio::spawn(serve(listener, router, stopped));
+        tokio::spawn(serve(listener, router, Reception::default(), stopped));
         let mut slow = Vec::new();
         for _ in 0..API_CONNECTIONS_MAX {
             let mut stream = TcpStream::connect(address).await.unwrap();

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use usphere_runtime::controller_host::Proof;
 use usphere_store::{
     Device, DeviceState, Field, Filter, Listing, Milliseconds, Protocol, Sighting, Store,
     StoreError,
@@ -78,8 +79,12 @@ impl Inventory {
         endpoint_id: &str,
         remote: SocketAddr,
         state: DeviceState,
+        proof: Proof,
     ) -> Result<(), StoreError> {
-        let sighting = sighting(endpoint_id, remote, state, now());
+        let sighting = Sighting {
+            proven: proof == Proof::Certificate,
+            ..sighting(endpoint_id, remote, state, now())
+        };
         let (lost, id, at) = (self.lost.clone(), endpoint_id.to_owned(), sighting.at);
         let when_lost = move || lost.add(id, at);
         let seen = match self.store.seen_soon(sighting.clone(), when_lost) {
@@ -241,6 +246,7 @@ impl Inventory {
             remote_address: None,
             mtp: None,
             state: DeviceState::Approved,
+            proven: false,
         };
         call(&self.store, move |store| {
             match store.known(&expected.endpoint_id)? {
@@ -269,7 +275,7 @@ impl Inventory {
     }
 }
 
-/// A device that was there.
+/// A device that was there, by its word.
 pub(crate) fn sighting(
     endpoint_id: &str,
     remote: impl ToString,
@@ -283,6 +289,7 @@ pub(crate) fn sighting(
         remote_address: Some(remote.to_string()),
         mtp: Some("WebSocket".into()),
         state,
+        proven: false,
     }
 }
 

@@ -64,6 +64,9 @@ pub const ANNOUNCEMENTS_MAX: usize = 4096;
 /// Time for the head of an API request to arrive; an idle connection is closed after it.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Time for the handshake of TLS on a connection to the API.
+pub const API_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Seconds between two Pings of a device.
 pub const PING_SECONDS: u32 = 15;
 
@@ -121,6 +124,10 @@ pub const PENDING_GIVE_WAY: usize = 100;
 
 /// How long nobody is looked for who could give way, after nobody was found.
 pub const PENDING_FULL_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long after a check a device is not checked again that tells that Subscriptions were taken away on it; twice as long
+/// each time that they have to be mended, up to the interval.
+pub const CHECK_UNDONE_MIN: Duration = Duration::from_secs(5);
 
 /// Time between two looks for checks that are due.
 pub const SWEEP_INTERVAL: Duration = Duration::from_secs(30);

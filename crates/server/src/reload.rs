@@ -11,6 +11,7 @@ use usphere_mtp::tls::IdentityError;
 use usphere_mtp::websocket::DoorWatch;
 use usphere_runtime::ControllerTls;
 
+use crate::api_tls::ApiTls;
 use crate::config::{Change, Config, Retention, keys};
 use crate::onboarding::Onboarding;
 use crate::rate::Rates;
@@ -62,11 +63,38 @@ pub(crate) struct Live {
     pub(crate) retention: watch::Sender<Retention>,
 }
 
+/// Whose certificates are taken up again.
+pub(crate) struct Certificates {
+    /// Those of the API.
+    pub(crate) api: Option<ApiTls>,
+    /// Those of the Agents' door.
+    pub(crate) ws: Option<ControllerTls>,
+}
+
+impl Certificates {
+    /// Takes up all files, or none.
+    fn reload(&self) -> Result<(), IdentityError> {
+        let api = self.api.as_ref().map(|api| Ok((api, api.read()?)));
+        let api = api.transpose()?;
+        if let Some(ws) = &self.ws {
+            ws.reload()?;
+        }
+        if let Some((api, identity)) = api {
+            api.take_up(&identity)?;
+        }
+        Ok(())
+    }
+
+    fn are_there(&self) -> bool {
+        self.api.is_some() || self.ws.is_some()
+    }
+}
+
 /// What reloads.
 pub(crate) struct Reloader {
     live: Live,
     surroundings: Option<Arc<dyn Surroundings>>,
-    tls: Option<ControllerTls>,
+    certificates: Certificates,
     /// What the server was started with, and what was reloaded last.
     given: Mutex<(BTreeMap<String, String>, BTreeMap<String, String>)>,
 }
@@ -74,7 +102,7 @@ pub(crate) struct Reloader {
 impl Reloader {
     pub(crate) fn new(
         started_with: &Config,
-        tls: Option<ControllerTls>,
+        certificates: Certificates,
         surroundings: Option<Arc<dyn Surroundings>>,
         live: Live,
     ) -> Self {
@@ -82,7 +110,7 @@ impl Reloader {
         Self {
             live,
             surroundings,
-            tls,
+            certificates,
             given: Mutex::new((given.clone(), given)),
         }
     }
@@ -98,9 +126,7 @@ impl Reloader {
             }
             None => None,
         };
-        if let Some(tls) = &self.tls {
-            tls.reload()?;
-        }
+        self.certificates.reload()?;
         let mut applied = Vec::new();
         let mut restart = Vec::new();
         if let Some((surroundings, config)) = config {
@@ -129,7 +155,7 @@ impl Reloader {
         }
         let reloaded = Reloaded {
             applied,
-            certificates: self.tls.is_some(),
+            certificates: self.certificates.are_there(),
             restart,
         };
         tracing::info!(applied = ?reloaded.applied, certificates = reloaded.certificates, "configuration reloaded");

@@ -1,5 +1,6 @@
 //! Starting and stopping.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,26 +8,28 @@ use std::{fmt, io};
 
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
-use usphere_mtp::tls::IdentityError;
 use usphere_mtp::websocket::{BindError, Door, DoorWatch};
 use usphere_proto::EndpointId;
 use usphere_runtime::ControllerTls;
 use usphere_runtime::controller_host::{ControllerConfig, ControllerHost};
 use usphere_store::{NewAuditEntry, Salvaged, Store, StoreError};
 
+use crate::admission::{AdmissionError, Admitted};
 use crate::api::{self, Platform};
+use crate::api_tls::ApiTls;
 use crate::audit::Audit;
 use crate::data_folder::{self, DataError, DataFolder, Token};
 use crate::doctor::Doctor;
 use crate::events::Events;
 use crate::health::HealthWatch;
+use crate::http::Reception;
 use crate::inventory::{self, Inventory};
 use crate::limits::{FLEET_READS_MAX, SHUTDOWN_PATIENCE, STREAMS_MAX};
 use crate::metrics::{Counts, Exposition, Sources};
 use crate::onboarding::Onboarding;
 use crate::operations::Operations;
 use crate::rate::Rates;
-use crate::reload::{Live, ReloadError, Reloaded, Reloader, Surroundings};
+use crate::reload::{Certificates, Live, ReloadError, Reloaded, Reloader, Surroundings};
 use crate::tasks::Tasks;
 use crate::tokens::Tokens;
 use crate::tracker::Tracker;
@@ -43,6 +46,7 @@ pub struct Server {
     controller: ControllerHost,
     endpoint_id: EndpointId,
     api: SocketAddr,
+    api_url: String,
     ws: SocketAddr,
     ws_url: String,
     reloader: Arc<Reloader>,
@@ -89,23 +93,12 @@ pub enum StartError {
         /// The address.
         address: SocketAddr,
     },
-    /// A door without TLS off loopback that was not asked for by name. (R-SEC.0)
-    #[error(
-        "{address}: not a loopback address, and without TLS anyone there could read and change what is said; \
-         use 127.0.0.1 or [::1] for `{key}`, or set `insecure = true` to accept that"
-    )]
-    NotLoopback {
-        /// The address.
-        address: SocketAddr,
-        /// The configuration key of the address.
-        key: &'static str,
-    },
+    /// The configuration is refused.
+    #[error(transparent)]
+    Refused(#[from] AdmissionError),
     /// The inventory cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A file of TLS cannot be used.
-    #[error(transparent)]
-    Tls(#[from] IdentityError),
 }
 
 impl Server {
@@ -125,14 +118,10 @@ impl Server {
         config: Config,
         surroundings: Option<Arc<dyn Surroundings>>,
     ) -> Result<Self, StartError> {
-        loopback_or_insecure(&config, config.api, "api")?;
-        if let Some(metrics) = config.metrics {
-            loopback_or_insecure(&config, metrics, "metrics")?;
-        }
-        if config.tls.is_none() {
-            loopback_or_insecure(&config, config.ws, "ws")?;
-        }
-        let tls = config.tls.clone().map(ControllerTls::open).transpose()?;
+        let Admitted {
+            api: api_tls,
+            ws: tls,
+        } = config.admit()?;
         descriptors::provide(config.connections_max);
         let data = DataFolder::open(&config.data)?;
         let token = data.token()?;
@@ -165,6 +154,9 @@ impl Server {
         // Its door is opened last of all, so that whoever comes is heard by all who have to hear.
         let mut controller = ControllerHost::closed(identity, settings);
         let failed = controller.handle().contacts();
+        if config.takes_unproven() {
+            controller.handle().guard(proven(&store)?);
+        }
         let (mut serving, mut tracking, mut working) =
             (Tasks::default(), Tasks::default(), Tasks::default());
 
@@ -229,7 +221,17 @@ impl Server {
             rates: Arc::clone(&rates),
             retention,
         };
-        let reloader = Arc::new(Reloader::new(&config, tls, surroundings, live));
+        let reception = Reception {
+            tls: api_tls.as_ref().map(ApiTls::server),
+            proxies: Arc::new(config.api_trusted_proxies.clone()),
+        };
+        let api_scheme = if api_tls.is_some() { "https" } else { "http" };
+        let api_url = format!("{api_scheme}://{api_address}");
+        let certificates = Certificates {
+            api: api_tls,
+            ws: tls,
+        };
+        let reloader = Arc::new(Reloader::new(&config, certificates, surroundings, live));
         let platform = Arc::new(Platform {
             controller: controller.handle().clone(),
             inventory: inventory.clone(),
@@ -251,19 +253,21 @@ impl Server {
             audit,
             endpoint_id: endpoint_id.clone(),
             ws: ws_url.clone(),
-            api: api_address,
+            api: api_url.clone(),
             started: inventory::now(),
         });
         if let Some((open, _)) = open {
             let router = api::open_router(Arc::clone(&platform));
-            serving.spawn(http::serve(open, router, stopped.clone()));
+            let plain = Reception::default();
+            serving.spawn(http::serve(open, router, plain, stopped.clone()));
         }
-        serving.spawn(http::serve(api, api::router(platform), stopped));
+        serving.spawn(http::serve(api, api::router(platform), reception, stopped));
         tracing::info!(%endpoint_id, api = %api_address, ws = ws_url, data = %config.data.display(), "server started");
         Ok(Self {
             controller,
             endpoint_id,
             api: api_address,
+            api_url,
             ws,
             ws_url,
             reloader,
@@ -292,6 +296,11 @@ impl Server {
     /// Where the API listens.
     pub fn api_addr(&self) -> SocketAddr {
         self.api
+    }
+
+    /// The URL of the API.
+    pub fn api_url(&self) -> &str {
+        &self.api_url
     }
 
     /// Where metrics and health are told without a token, if anywhere.
@@ -355,22 +364,6 @@ impl fmt::Debug for Server {
             .field("ws", &self.ws)
             .finish_non_exhaustive()
     }
-}
-
-/// Says what was asked for by `insecure`, at every start.
-fn loopback_or_insecure(
-    config: &Config,
-    address: SocketAddr,
-    key: &'static str,
-) -> Result<(), StartError> {
-    if address.ip().to_canonical().is_loopback() {
-        return Ok(());
-    }
-    if !config.insecure {
-        return Err(StartError::NotLoopback { address, key });
-    }
-    tracing::warn!(%address, "insecure = true: `{key}` is open to other hosts without TLS; anyone on the way can read and change what is said");
-    Ok(())
 }
 
 async fn listen(
@@ -443,6 +436,13 @@ fn write_down(store: &Store, salvaged: &Salvaged) {
     }
 }
 
+/// Who has proved itself by a certificate, and so has to.
+fn proven(store: &Store) -> Result<HashSet<EndpointId>, StoreError> {
+    let proven = store.proven_devices()?;
+    let proven = proven.iter().map(|device| EndpointId::from_wire(device));
+    Ok(proven.filter_map(Result::ok).collect())
+}
+
 /// The one that is wanted, else the one that is kept, else the one that was told to people, else a new one.
 fn endpoint_id(
     store: &Store,
@@ -478,7 +478,9 @@ fn closed_door(error: BindError) -> StartError {
             key: "ws",
             source,
         },
-        BindError::NotLoopback { address } => StartError::NotLoopback { address, key: "ws" },
+        BindError::NotLoopback { address } => {
+            AdmissionError::NotLoopback { address, key: "ws" }.into()
+        }
         BindError::NoIdentity { address } => StartError::NoIdentity { address },
     }
 }

@@ -219,11 +219,13 @@ impl Follower {
                 return self.controller.dismiss(online.agent);
             }
         };
-        let agent = online.agent;
+        let (agent, proof) = (online.agent, online.proof);
         if state == DeviceState::Pending {
             self.controller.report(&agent, ContactFault::AwaitsApproval);
         }
-        let seen = self.inventory.seen(agent.as_str(), online.remote, state);
+        let seen = self
+            .inventory
+            .seen(agent.as_str(), online.remote, state, proof);
         told(&agent, seen.await);
         let remote = online.remote;
         match self.tell(&agent, |presences| presences.online(agent.as_str(), remote)) {
@@ -286,7 +288,7 @@ mod tests {
     use tokio::time::{sleep, timeout};
     use usphere_mtp::websocket::{self, Door, Link, ListenerLimits, Settings};
     use usphere_proto::Record;
-    use usphere_runtime::controller_host::{ControllerConfig, ControllerHost};
+    use usphere_runtime::controller_host::{ControllerConfig, ControllerHost, Proof};
     use usphere_store::{DeviceState, Store};
 
     use super::*;
@@ -372,6 +374,7 @@ mod tests {
                 "self::agent",
                 ([127, 0, 0, 1], 1).into(),
                 DeviceState::Approved,
+                Proof::Loopback,
             )
             .await
             .unwrap();

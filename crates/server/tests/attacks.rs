@@ -306,6 +306,7 @@ async fn devices_that_wait_and_are_gone_keep_nobody_out() {
         remote_address: None,
         mtp: None,
         state: DeviceState::Pending,
+        proven: false,
     });
     store.seen(made_up.collect()).unwrap();
     drop(store);

@@ -105,6 +105,7 @@ async fn a_fleet_may_be_larger_than_what_is_held_of_it() {
         remote_address: None,
         mtp: None,
         state: usphere_store::DeviceState::Approved,
+        proven: false,
     });
     store.seen(sightings.collect()).unwrap();
     drop(store);

@@ -11,11 +11,13 @@ use std::time::Duration;
 use house::{House, checked, checks, eventually};
 use serde_json::{Value, json};
 use support::{
-    Played, Reply, config, get, id, polite, post, raw, request, server as plain_server, until,
+    PATIENCE, Played, Reply, config, get, id, polite, post, raw, request, server as plain_server,
+    until,
 };
-use tokio::time::sleep;
-use usphere_proto::msg::{Event, Notification, Notify, RequestType};
+use tokio::time::{sleep, timeout};
+use usphere_proto::msg::{Event, Notification, Notify, ObjectDeletion, RequestType};
 use usphere_proto::{Msg, Record};
+use usphere_server::limits::CHECK_UNDONE_MIN;
 use usphere_server::{Config, FirstContact, OnboardingConfig, Server};
 
 const AGENT: &str = "self::agent-1";
@@ -46,14 +48,19 @@ async fn asking(data: &Path) -> Server {
 }
 
 fn boot(agent: &Played, server: &Server, msg_id: &str) {
+    let event = Notification::Event(Event {
+        obj_path: "Device.".into(),
+        event_name: "Boot!".into(),
+        params: BTreeMap::new(),
+    });
+    notify(agent, server, msg_id, "usphere:boot", event);
+}
+
+fn notify(agent: &Played, server: &Server, msg_id: &str, by: &str, notification: Notification) {
     let notify = Notify {
-        subscription_id: "usphere:boot".into(),
+        subscription_id: by.into(),
         send_resp: true,
-        notification: Some(Notification::Event(Event {
-            obj_path: "Device.".into(),
-            event_name: "Boot!".into(),
-            params: BTreeMap::new(),
-        })),
+        notification: Some(notification),
     };
     let payload = Msg::request(msg_id, notify).into_payload();
     let record = Record::no_session(server.endpoint_id(), &id(AGENT), payload);
@@ -103,7 +110,7 @@ async fn subscriptions_are_kept_on_every_device_and_healed() {
     let house = House::new("1.0");
     let played = house.settled(&server, AGENT).await;
     let rows = house.subscriptions();
-    assert_eq!(rows.len(), 2);
+    assert_eq!(rows.len(), 3);
     let boot = &rows["usphere:boot"];
     for (name, value) in [
         ("NotifType", "Event"),
@@ -115,6 +122,7 @@ async fn subscriptions_are_kept_on_every_device_and_healed() {
         assert_eq!(boot[name], value, "{name}");
     }
     assert_eq!(rows["usphere:operations"]["NotifType"], "OperationComplete");
+    assert_eq!(rows["usphere:subscriptions"]["NotifType"], "ObjectDeletion");
     drop(played);
 
     house.alter("usphere:boot", "Enable", "false");
@@ -155,7 +163,7 @@ async fn subscriptions_are_kept_on_every_device_and_healed() {
         .iter()
         .map(|each| &each["name"])
         .collect();
-    assert_eq!(names, ["boot", "operations", "wan"]);
+    assert_eq!(names, ["boot", "operations", "subscriptions", "wan"]);
     // It is away when one is taken off the list.
     played.sender.close(1000, "");
     until(&server, DEVICE, |device| device["online"] == false).await;
@@ -186,6 +194,34 @@ async fn subscriptions_are_kept_on_every_device_and_healed() {
     }
 }
 
+/// It is mended at once; a device that goes on is asked no more often for that.
+#[tokio::test]
+async fn a_subscription_that_is_taken_away_is_back_while_the_device_stays() {
+    let data = tempfile::tempdir().unwrap();
+    let server = server(data.path()).await;
+    let house = House::new("1.0");
+    let played = house.settled(&server, AGENT).await;
+    let rows = house.subscriptions();
+    let take_away = |msg_id: &str| {
+        let path = house.take_away("usphere:boot");
+        let deletion = Notification::ObjDeletion(ObjectDeletion { obj_path: path });
+        notify(&played, &server, msg_id, "usphere:subscriptions", deletion);
+    };
+    sleep(CHECK_UNDONE_MIN).await;
+    house.forget_asked();
+    take_away("1");
+    let mended = async {
+        while house.subscriptions() != rows {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(PATIENCE, mended).await.unwrap();
+    assert_eq!(house.asked(), ["get", "add"]);
+    take_away("2");
+    sleep(Duration::from_millis(300)).await;
+    assert_eq!(house.asked(), ["get", "add"], "not at once again");
+}
+
 /// However many are changed at the same time, every device has all of them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn subscriptions_that_are_put_at_the_same_time_are_all_kept() {
@@ -206,7 +242,7 @@ async fn subscriptions_that_are_put_at_the_same_time_are_all_kept() {
         let house = House::new("1.0");
         let name = format!("self::agent-{round}");
         let played = house.settled(&server, &name).await;
-        assert_eq!(house.subscriptions().len(), 2 + (round + 1) * 8);
+        assert_eq!(house.subscriptions().len(), 3 + (round + 1) * 8);
         // Gone before more are put: it is not checked then.
         played.sender.close(1000, "");
         until(&server, &format!("/api/v1/devices/{name}"), |device| {

@@ -12,7 +12,7 @@ use usphere_proto::msg::{
     RequestType, SetResp, SetSuccess, UpdatedInstanceResult, UpdatedObjectResult,
 };
 use usphere_proto::{ErrorCode, RecordType};
-use usphere_server::{Config, Server, StartError};
+use usphere_server::{AdmissionError, Config, Server, StartError};
 
 #[tokio::test]
 async fn a_device_that_connects_is_in_the_inventory_with_its_identity() {
@@ -522,7 +522,10 @@ async fn what_prevents_a_start_is_told_with_what_to_do() {
     })
     .await;
     assert!(
-        matches!(error, StartError::NotLoopback { key: "api", .. }),
+        matches!(
+            error,
+            StartError::Refused(AdmissionError::NotLoopback { key: "api", .. })
+        ),
         "{error}"
     );
     let error = start(Config {
@@ -531,7 +534,10 @@ async fn what_prevents_a_start_is_told_with_what_to_do() {
     })
     .await;
     assert!(
-        matches!(error, StartError::NotLoopback { key: "ws", .. }),
+        matches!(
+            error,
+            StartError::Refused(AdmissionError::NotLoopback { key: "ws", .. })
+        ),
         "{error}"
     );
 

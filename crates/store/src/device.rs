@@ -32,6 +32,8 @@ pub struct Device {
     pub last_mtp: Option<String>,
     /// Whether it is managed.
     pub state: DeviceState,
+    /// Whether it has ever proved by a certificate that the Endpoint ID is its own. From then on it has to.
+    pub proven: bool,
     /// What has become of the server's Subscriptions on it: `kept`, or what is wrong, in words; none where that is not known,
     /// or the server keeps none.
     pub subscriptions: Option<String>,
@@ -62,6 +64,8 @@ pub struct Sighting {
     pub mtp: Option<String>,
     /// What it is if it was not known before.
     pub state: DeviceState,
+    /// Whether it has proved by a certificate that the Endpoint ID is its own.
+    pub proven: bool,
 }
 
 /// What a device says about itself. What is none was not said and does not replace what is known.

@@ -159,6 +159,16 @@ impl Store {
         }
     }
 
+    /// The Endpoint IDs of the devices that have ever proved themselves by a certificate.
+    ///
+    /// # Errors
+    /// What the backend says.
+    pub fn proven_devices(&self) -> Result<Vec<String>, StoreError> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.proven_devices(),
+        }
+    }
+
     /// The devices that wait and were last seen before `before`, or all, with when that was: those that were not seen
     /// longest first, at most [`limits::PENDING_MAX`](crate::limits::PENDING_MAX).
     ///

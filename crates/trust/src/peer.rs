@@ -27,6 +27,9 @@ pub enum Channel {
     PlainLoopback,
     /// TLS, with a peer whose certificate was judged.
     Tls(Arc<Session>),
+    /// TLS, with a peer that presented no certificate: nothing says who it is, and whether somebody else is between.
+    #[cfg(feature = "platform")]
+    TlsUnproven,
 }
 
 impl Channel {
@@ -43,6 +46,8 @@ impl Channel {
     pub fn is_protected(&self) -> bool {
         match self {
             Self::PlainInsecure => false,
+            #[cfg(feature = "platform")]
+            Self::TlsUnproven => false,
             Self::PlainLoopback | Self::Tls(_) => true,
         }
     }
@@ -51,6 +56,8 @@ impl Channel {
     pub fn session(&self) -> Option<&Session> {
         match self {
             Self::PlainInsecure | Self::PlainLoopback => None,
+            #[cfg(feature = "platform")]
+            Self::TlsUnproven => None,
             Self::Tls(session) => Some(session),
         }
     }

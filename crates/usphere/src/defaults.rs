@@ -11,6 +11,9 @@ pub const API_PATH: &str = "/api/v1";
 /// Names the server for verbs.
 pub const API_VARIABLE: &str = "USPHERE_API";
 
+/// Names the file of the CAs that vouch for the server, for verbs.
+pub const CA_VARIABLE: &str = "USPHERE_CA";
+
 /// Holds the server's token for verbs.
 pub const TOKEN_VARIABLE: &str = "USPHERE_TOKEN";
 

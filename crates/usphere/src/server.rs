@@ -1,5 +1,6 @@
 //! `usphere server`: the platform.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process;
@@ -8,7 +9,7 @@ use std::sync::Arc;
 use clap::Args;
 use tokio::runtime;
 use usphere_proto::EndpointId;
-use usphere_server::{Config, Server, StartError, Surroundings, keys};
+use usphere_server::{AdmissionError, ApiTlsFiles, Config, Server, StartError, Surroundings, keys};
 
 use crate::defaults::{DATA_VARIABLE, LOG_DAEMONS, SERVER_ROLE, STORE_THREADS};
 use crate::failure::{Exit, Failure};
@@ -33,6 +34,12 @@ pub(crate) struct Options {
     /// Where Agents connect over WebSocket, at the path /usp [default: 127.0.0.1:8081]
     #[arg(long, value_name = "ADDR")]
     ws: Option<SocketAddr>,
+    /// The certificate of the API, PEM; with its key the API is at https://
+    #[arg(long, value_name = "FILE", requires = "api_tls_key")]
+    api_tls_cert: Option<PathBuf>,
+    /// The private key of the API's certificate, PEM, which only its owner may read
+    #[arg(long, value_name = "FILE", requires = "api_tls_cert")]
+    api_tls_key: Option<PathBuf>,
     #[command(flatten)]
     tls: TlsOptions,
     /// Who the server is, from now on [default: made at first start and kept]
@@ -49,6 +56,7 @@ pub(crate) fn run(options: Options, log: Option<&str>) -> Result<Exit, Failure> 
     let file = config.log.as_deref();
     let changeable = log::start_changeable(log, file, LOG_DAEMONS, config.log_format)?;
     if options.check {
+        config.admissible().map_err(refused)?;
         println!("{}", told(&config));
         return Ok(Exit::Done);
     }
@@ -96,13 +104,11 @@ async fn serve(config: Config, around: Around) -> Result<Exit, Failure> {
     let start = Server::start_in(config, Some(Arc::clone(&around) as _));
     let server = tokio::select! {
         started = supervisor.starting(start) => started.map_err(|error| match error {
-            StartError::EndpointId(_)
-            | StartError::NoIdentity { .. }
-            | StartError::NotLoopback { .. } => Failure::usage(error),
-            StartError::Address { .. }
-            | StartError::Data(_)
-            | StartError::Store(_)
-            | StartError::Tls(_) => Failure::local(error),
+            StartError::EndpointId(_) | StartError::NoIdentity { .. } => Failure::usage(error),
+            StartError::Refused(error) => refused(error),
+            StartError::Address { .. } | StartError::Data(_) | StartError::Store(_) => {
+                Failure::local(error)
+            }
         })?,
         // Nobody has been answered yet, and the store stands a cut at any moment.
         () = signals.wait() => process::exit(Exit::Done.code().into()),
@@ -130,23 +136,38 @@ async fn serve(config: Config, around: Around) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// What a configuration comes to, for people.
-fn told(config: &Config) -> String {
-    let mut lines = vec![
-        format!("data = {:?}", config.data.display().to_string()),
-        format!("api = \"{}\"", config.api),
-        format!("ws = \"{}\"", config.ws),
-    ];
-    let by_flags = ["data", "api", "ws"];
-    for key in keys().filter(|key| !by_flags.contains(&key.name)) {
-        let value = config.given.get(key.name).map(String::as_str);
-        lines.extend(
-            value
-                .or(key.default)
-                .map(|value| format!("{} = {value}", key.name)),
-        );
+/// A configuration with which no server starts.
+fn refused(error: AdmissionError) -> Failure {
+    match error {
+        AdmissionError::NotLoopback { .. } => Failure::usage(error),
+        AdmissionError::Tls(_) => Failure::local(error),
     }
-    lines.join("\n")
+}
+
+/// What a configuration comes to, for people: what flags may say as it came out, all else as the file has it.
+fn told(config: &Config) -> String {
+    let text = |value: &dyn fmt::Display| Some(format!("{:?}", value.to_string()));
+    let path = |path: Option<&PathBuf>| path.and_then(|path| text(&path.display()));
+    let (api, ws) = (config.api_tls.as_ref(), config.tls.as_ref());
+    let lines = keys().filter_map(|key| {
+        let value = match key.name {
+            "api" => text(&config.api),
+            "api_tls_cert" => path(api.map(|files| &files.certificate)),
+            "api_tls_key" => path(api.map(|files| &files.key)),
+            "data" => path(Some(&config.data)),
+            "endpoint_id" => config.endpoint_id.as_ref().and_then(|id| text(id)),
+            "tls_ca" => path(ws.map(|files| &files.authorities)),
+            "tls_cert" => path(ws.map(|files| &files.certificate)),
+            "tls_key" => path(ws.map(|files| &files.key)),
+            "ws" => text(&config.ws),
+            name => {
+                let given = config.given.get(name).map(String::as_str);
+                given.or(key.default).map(str::to_owned)
+            }
+        };
+        value.map(|value| format!("{} = {value}", key.name))
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// Takes up what has changed, and says so in the log.
@@ -165,8 +186,11 @@ impl Options {
             None => Config::new(folder),
         };
         let named = data::variable(DATA_VARIABLE).map(PathBuf::from);
+        let api_tls = self.api_tls_cert.clone().zip(self.api_tls_key.clone());
+        let api_tls = api_tls.map(|(certificate, key)| ApiTlsFiles { certificate, key });
         Ok(Config {
             api: self.api.unwrap_or(config.api),
+            api_tls: api_tls.or(config.api_tls),
             data: self.data.clone().or(named).unwrap_or(config.data),
             endpoint_id: self.endpoint_id.clone().or(config.endpoint_id),
             tls: self.tls.clone().over(config.tls)?,

@@ -30,6 +30,31 @@ pub(crate) struct TlsOptions {
     pub(crate) authorities: Option<PathBuf>,
 }
 
+/// The same without the CAs, where another option names them.
+#[cfg(feature = "cli")]
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "TLS (https://, wss://)")]
+pub(crate) struct TlsPair {
+    /// Our certificate, PEM, with those up to its CA after it
+    #[arg(long = "tls-cert", alias = "cert", value_name = "FILE")]
+    pub(crate) certificate: Option<PathBuf>,
+    /// Its private key, PEM, which only its owner may read
+    #[arg(long = "tls-key", alias = "key", value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
+}
+
+#[cfg(feature = "cli")]
+impl TlsPair {
+    /// All of them together.
+    pub(crate) fn with(self, authorities: Option<PathBuf>) -> TlsOptions {
+        TlsOptions {
+            certificate: self.certificate,
+            key: self.key,
+            authorities,
+        }
+    }
+}
+
 #[cfg(feature = "cli")]
 impl TlsOptions {
     /// The files: flags over what `usphere certs` has put into its folder for `own`.

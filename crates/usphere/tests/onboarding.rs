@@ -4,6 +4,8 @@ mod common;
 
 use std::fs;
 use std::path::Path;
+use std::thread::sleep;
+use std::time::Duration;
 
 use crate::common::{Program, Ran, Signal, eventually, free_port, ran, usphere};
 
@@ -114,7 +116,11 @@ fn a_device_waits_is_approved_and_gets_its_subscriptions() {
         .run(&["devices", "list", "--pending"])
         .ended(0)
         .says("no device waits");
-    let own = ["usphere:boot", "usphere:operations"];
+    let own = [
+        "usphere:boot",
+        "usphere:operations",
+        "usphere:subscriptions",
+    ];
     eventually("the server's own are there", || {
         (house.ids() == own).then_some(())
     });
@@ -132,7 +138,12 @@ fn a_device_waits_is_approved_and_gets_its_subscriptions() {
         ])
         .ended(0)
         .says("ValueChange");
-    let with_one_more = ["usphere:boot", "usphere:code", "usphere:operations"];
+    let with_one_more = [
+        "usphere:boot",
+        "usphere:code",
+        "usphere:operations",
+        "usphere:subscriptions",
+    ];
     eventually("it is there", || {
         (house.ids() == with_one_more).then_some(())
     });
@@ -140,9 +151,16 @@ fn a_device_waits_is_approved_and_gets_its_subscriptions() {
         .run(&["subscriptions", "list"])
         .ended(0)
         .says("Device.DeviceInfo.ProvisioningCode");
-    // Somebody takes it away; the device is mended when it comes back, and here when something changes for all.
+    // Somebody takes it away, and it is back in a moment; so is all at once.
     let row = format!("{TABLE}[ID==\"usphere:code\"].");
-    house.run(&["delete", AGENT, &row]).ended(0);
+    for (row, pause) in [(&row, 6), (&format!("{TABLE}*."), 11)] {
+        // Soon after a check none is made again at once, the less so the more there was to mend.
+        sleep(Duration::from_secs(pause));
+        house.run(&["delete", AGENT, row]).ended(0);
+        eventually("they are mended", || {
+            (house.ids() == with_one_more).then_some(())
+        });
+    }
     house
         .run(&[
             "subscriptions",

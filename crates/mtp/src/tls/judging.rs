@@ -170,6 +170,9 @@ impl fmt::Debug for OfServers {
 pub(super) struct OfClients {
     bench: Arc<Bench>,
     algorithms: WebPkiSupportedAlgorithms,
+    /// Whether a client may do without.
+    #[cfg(feature = "platform")]
+    takes_none: bool,
 }
 
 impl OfClients {
@@ -177,7 +180,15 @@ impl OfClients {
         Self {
             bench,
             algorithms: provider.signature_verification_algorithms,
+            #[cfg(feature = "platform")]
+            takes_none: false,
         }
+    }
+
+    /// The same for clients that may do without a certificate, or not.
+    #[cfg(feature = "platform")]
+    pub(super) fn taking_none(self, takes_none: bool) -> Self {
+        Self { takes_none, ..self }
     }
 }
 
@@ -185,6 +196,11 @@ impl ClientCertVerifier for OfClients {
     /// None: a client with a self-signed certificate would keep it to itself if CAs were named.
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         &[]
+    }
+
+    #[cfg(feature = "platform")]
+    fn client_auth_mandatory(&self) -> bool {
+        !self.takes_none
     }
 
     fn verify_client_cert(

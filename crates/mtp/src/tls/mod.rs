@@ -13,9 +13,13 @@ mod judging;
 mod payload;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "platform")]
+mod web;
 
 use std::collections::BTreeMap;
 use std::fmt;
+#[cfg(feature = "platform")]
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use rustls::client::Resumption;
@@ -29,7 +33,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 use usphere_proto::EndpointId;
-use usphere_trust::{Expected, Session};
+use usphere_trust::{Channel, Expected, Session};
 
 use self::judging::{Bench, OfClients, OfServers};
 use crate::limits::{
@@ -43,6 +47,8 @@ pub use error::{Objection, TlsError};
 pub use identity::{Identity, IdentityError, authorities};
 pub use judging::Verifier;
 pub use payload::{PayloadError, PayloadTls, RecordKeys};
+#[cfg(feature = "platform")]
+pub use web::{WebClient, WebError, WebServer, WebStream};
 
 pub(crate) use error::explained;
 
@@ -50,13 +56,16 @@ pub(crate) use error::explained;
 pub(crate) type Stream = Box<TlsStream<Metered<TcpStream>>>;
 
 /// First byte of whatever a TLS client says.
-pub(crate) const CLIENT_HELLO: u8 = 0x16;
+pub const CLIENT_HELLO: u8 = 0x16;
 
 /// One end's TLS: its identity, and who judges the peers. Shared by all its doors and dials.
 pub struct Tls {
     provider: Arc<CryptoProvider>,
     verifier: Verifier,
     state: RwLock<Arc<State>>,
+    /// Whether a client may come without a certificate.
+    #[cfg(feature = "platform")]
+    takes_unproven: AtomicBool,
 }
 
 /// A client with whom there is no TLS.
@@ -104,7 +113,16 @@ impl Tls {
             provider,
             verifier,
             state,
+            #[cfg(feature = "platform")]
+            takes_unproven: AtomicBool::new(false),
         }
+    }
+
+    /// Says whether clients may come without a certificate from the next handshake on, as [`Channel::TlsUnproven`]. A
+    /// certificate that one presents is judged all the same.
+    #[cfg(feature = "platform")]
+    pub fn set_takes_unproven(&self, takes: bool) {
+        self.takes_unproven.store(takes, Ordering::Relaxed);
     }
 
     /// Takes another certificate and key from the next handshake on. Open links stay as they are.
@@ -144,7 +162,7 @@ impl Tls {
     pub(crate) async fn accept(
         &self,
         stream: Metered<TcpStream>,
-    ) -> Result<(Stream, Arc<Session>), Unwelcome> {
+    ) -> Result<(Stream, Channel), Unwelcome> {
         let bench = Arc::new(Bench::new(Arc::clone(&self.verifier), Expected::Anybody));
         let config = self.server_config(Arc::clone(&bench))?;
         let accepting = TlsAcceptor::from(config)
@@ -155,8 +173,8 @@ impl Tls {
             .await;
         match accepting {
             Ok(stream) => {
-                let session = session_of(&bench, stream.get_ref().1)?;
-                Ok((Box::new(TlsStream::Server(stream)), session))
+                let channel = self.channel_of(&bench, stream.get_ref().1)?;
+                Ok((Box::new(TlsStream::Server(stream)), channel))
             }
             Err((error, stream)) => {
                 let claimed = bench.claimed();
@@ -194,6 +212,17 @@ impl Tls {
         accepted
             .map(|(stream, _)| stream)
             .map_err(|unwelcome| unwelcome.error)
+    }
+
+    /// What the client of a finished handshake has proved.
+    fn channel_of(&self, bench: &Bench, finished: &CommonState) -> Result<Channel, TlsError> {
+        #[cfg(feature = "platform")]
+        if self.takes_unproven.load(Ordering::Relaxed)
+            && finished.peer_certificates().is_none_or(<[_]>::is_empty)
+        {
+            return Ok(Channel::TlsUnproven);
+        }
+        session_of(bench, finished).map(Channel::Tls)
     }
 
     fn state(&self) -> Arc<State> {
@@ -240,6 +269,8 @@ impl Tls {
         let state = self.state();
         let identity = state.identity.as_ref().ok_or(TlsError::NoIdentity)?;
         let verifier = OfClients::new(bench, &self.provider);
+        #[cfg(feature = "platform")]
+        let verifier = verifier.taking_none(self.takes_unproven.load(Ordering::Relaxed));
         let mut config = ServerConfig::builder_with_provider(Arc::clone(&self.provider))
             .with_safe_default_protocol_versions()?
             .with_client_cert_verifier(Arc::new(verifier))

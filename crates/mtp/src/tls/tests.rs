@@ -48,8 +48,11 @@ async fn meet(
     let (accepted, _) = listener.accept().await.unwrap();
     let dialling = client.connect(stream, "127.0.0.1", None);
     let (dialled, accepted) = tokio::join!(dialling, server.accept(Metered::new(accepted)));
-    let ((mut dialled, seen_by_client), (mut accepted, seen_by_server)) =
+    let ((mut dialled, seen_by_client), (mut accepted, channel)) =
         (dialled?, accepted.map_err(|unwelcome| unwelcome.error)?);
+    let Channel::Tls(seen_by_server) = channel else {
+        panic!("{channel:?}")
+    };
     // Tickets come after the handshake, with the first bytes that are read.
     accepted.write_all(b"x").await.unwrap();
     accepted.flush().await.unwrap();

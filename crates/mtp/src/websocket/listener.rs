@@ -475,10 +475,10 @@ impl Entrance {
             return Err(DoorFault::NotTls.into());
         }
         let accepted = tls.accept(Metered::new(stream)).await;
-        let (stream, session) = accepted.map_err(|Unwelcome { error, claimed }| {
+        let (stream, channel) = accepted.map_err(|Unwelcome { error, claimed }| {
             Rejected::Failed(DoorFault::Tls(error), claimed)
         })?;
-        Ok((Wire::Tls(stream), Channel::Tls(session)))
+        Ok((Wire::Tls(stream), channel))
     }
 }
 

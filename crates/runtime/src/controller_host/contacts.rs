@@ -57,6 +57,8 @@ pub enum ContactFault {
     ShowsNothing,
     /// The Agent was sent away: as many wait to be approved as may.
     TooManyAwaitApproval,
+    /// Who comes without a certificate names an Endpoint that has proved itself by one.
+    Unproven,
     /// The Connect Record is of a version that this Controller does not know.
     UnknownVersion(String),
 }

@@ -1,6 +1,6 @@
 //! What all tasks of a Controller share: the engine, and the ways out of it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,7 +18,9 @@ use usphere_proto::{EndpointId, Record};
 use usphere_trust::{EndpointName, PeerIdentity};
 
 use super::contacts::{self, ContactFault, FailedContact, FailedContacts};
+use super::notices::{close_code_of, log};
 use super::notifications::Offer;
+use super::proven::Proven;
 use super::reading::{Read, Reading};
 use super::tap::{Tap, Taps};
 use super::{ControllerEvent, Events, Notifications, OnlineAgent, Proof};
@@ -59,6 +61,8 @@ struct State {
     waiting: HashMap<OperationId, oneshot::Sender<Answer>>,
     /// Who takes notifications, if anybody does.
     taker: Option<mpsc::Sender<Offer>>,
+    /// Whom nobody may speak for.
+    proven: Proven,
     /// Who listens in.
     taps: Taps,
     deadline: Option<Moment>,
@@ -110,6 +114,7 @@ impl Core {
             online: HashMap::new(),
             waiting: HashMap::new(),
             taker: None,
+            proven: Proven::default(),
             taps: Taps::default(),
             deadline: None,
             last_end: None,
@@ -173,6 +178,9 @@ impl Core {
     pub(super) fn received(&self, link: LinkId, record: Record, msg: Read) -> Heard {
         let mut state = self.lock();
         state.received += 1;
+        if let Some(heard) = self.turned_out(&mut state, link, &record.from_id) {
+            return heard;
+        }
         state.taps.received(&record);
         let input = match msg {
             Some(msg) => Input::Read { link, record, msg },
@@ -237,6 +245,33 @@ impl Core {
             },
             answer,
         }
+    }
+
+    /// Hangs up on a link that speaks for somebody who has proved itself, without a proof of its own.
+    fn turned_out(&self, state: &mut State, link: LinkId, from: &str) -> Option<Heard> {
+        const REASON: &str =
+            "this Endpoint ID has proved itself by a certificate, and comes without one";
+        let way = state.links.get_mut(&link)?;
+        let agent = state.proven.refuses(from, way.proof)?;
+        if std::mem::replace(&mut way.hung_up, true) {
+            return Some(Heard::Unasked);
+        }
+        way.is_explained = true;
+        way.sender.close(close_code::POLICY, REASON);
+        tracing::warn!(%agent, remote = %way.remote, "refused: {REASON}");
+        self.failed(way.remote, Some(agent), ContactFault::Unproven);
+        let reason = REASON.to_owned();
+        Some(self.drive(state, Input::Disconnected { link, reason }))
+    }
+
+    /// Has nobody speak for these without a certificate, nor for those that come with one from now on.
+    pub(super) fn guard(&self, known: HashSet<EndpointId>) {
+        self.lock().proven.guard(known);
+    }
+
+    /// Lets an Agent come without a certificate again.
+    pub(super) fn unguard(&self, agent: &EndpointId) {
+        self.lock().proven.forget(agent);
     }
 
     pub(super) fn events(&self) -> Events {
@@ -417,6 +452,7 @@ impl Core {
                         version,
                         proof: way.proof,
                     };
+                    state.proven.arrived(&agent, online.proof);
                     state.online.insert(agent, online.clone());
                     self.tell(ControllerEvent::Online(online));
                 }
@@ -608,26 +644,4 @@ fn claimed_by(peer: &PeerIdentity) -> Option<EndpointId> {
         })
     };
     peer.endpoint_id.clone().or_else(by_certificate)
-}
-
-fn close_code_of(reason: HangupReason) -> u16 {
-    match reason {
-        HangupReason::OurEndpointId | HangupReason::Silent => close_code::POLICY,
-        HangupReason::Dismissed | HangupReason::Replaced | HangupReason::ShuttingDown => {
-            close_code::GOING_AWAY
-        }
-    }
-}
-
-fn log(notice: &Notice) {
-    match notice {
-        Notice::HungUp {
-            reason: HangupReason::Dismissed | HangupReason::ShuttingDown,
-            ..
-        } => tracing::debug!("{notice}"),
-        Notice::HungUp { .. } | Notice::Replaced { .. } => tracing::warn!("{notice}"),
-        Notice::Ignored { .. } | Notice::Refused { .. } | Notice::Untaken { .. } => {
-            tracing::info!("{notice}")
-        }
-    }
 }

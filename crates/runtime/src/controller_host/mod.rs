@@ -7,13 +7,16 @@
 mod contacts;
 mod core;
 mod events;
+mod notices;
 mod notifications;
 mod patience;
+mod proven;
 mod reading;
 mod tap;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -316,6 +319,17 @@ impl ControllerHandle {
     /// Tells those who want to know that something is wrong with an Agent, if it is online.
     pub fn report(&self, agent: &EndpointId, fault: ContactFault) {
         self.core.report(agent, fault);
+    }
+
+    /// Has nobody speak for these Endpoints without a certificate, nor for those that come with one from now on.
+    /// Whoever does is hung up on before a Record of it is heard.
+    pub fn guard(&self, proven: HashSet<EndpointId>) {
+        self.core.guard(proven);
+    }
+
+    /// Lets an Endpoint come without a certificate again, whatever it proved.
+    pub fn unguard(&self, agent: &EndpointId) {
+        self.core.unguard(agent);
     }
 
     /// What this Agent and the Controller say to each other from now on, whether the Agent is there or not.

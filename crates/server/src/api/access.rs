@@ -12,7 +12,7 @@ use usphere_store::{NewAuditEntry, Scope};
 use super::kind::Kind;
 use super::{Platform, Problem};
 use crate::audit::Trail;
-use crate::http::Remote;
+use crate::forwarded::Remote;
 use crate::inventory::now;
 use crate::limits::REQUESTS_PER_TOKEN_MAX;
 use crate::rate;
@@ -235,7 +235,7 @@ pub(super) async fn admit(
         Shown::Expired { .. } | Shown::Nothing | Shown::Unknown => {
             let remote: Option<&Remote> = request.extensions().get();
             remote.map_or(rate::Caller::Address(None), |remote| {
-                rate::Caller::at(remote.0.ip())
+                rate::Caller::at(remote.address)
             })
         }
     };
@@ -292,7 +292,7 @@ pub(super) async fn allow(
         NewAuditEntry {
             at: now(),
             actor: caller.name.as_ref().to_owned(),
-            remote: remote.map(|remote| remote.0.to_string()),
+            remote: remote.map(Remote::to_string),
             action: action.to_owned(),
             target: first.map(|(_, value)| value.to_owned()).unwrap_or_default(),
             ..NewAuditEntry::default()

@@ -33,7 +33,6 @@ mod upkeep;
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -98,7 +97,7 @@ pub(crate) struct Platform {
     pub(crate) audit: Audit,
     pub(crate) endpoint_id: EndpointId,
     pub(crate) ws: String,
-    pub(crate) api: SocketAddr,
+    pub(crate) api: String,
     /// When the server started, in milliseconds since 1970.
     pub(crate) started: i64,
 }
@@ -221,7 +220,7 @@ async fn server(State(platform): State<Arc<Platform>>) -> Answer<Json<ServerInfo
     Ok(Json(ServerInfo {
         endpoint_id: platform.endpoint_id.as_str().to_owned(),
         version: env!("CARGO_PKG_VERSION"),
-        api: format!("http://{}", platform.api),
+        api: platform.api.clone(),
         ws: platform.ws.clone(),
         started: platform.started,
         devices: platform.inventory.count().await?,

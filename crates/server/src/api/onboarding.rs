@@ -96,6 +96,9 @@ pub(super) async fn approve(
     {
         platform.presences.online(&known.endpoint_id, remote);
     }
+    if !known.proven {
+        trail.what(["without proof of its Endpoint ID"]);
+    }
     let device = platform.inventory.find(known.endpoint_id).await?;
     Ok(Json(devices::shown(&platform, device)))
 }

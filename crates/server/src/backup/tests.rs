@@ -7,6 +7,7 @@ use super::*;
 fn sighting(id: &str) -> Sighting {
     Sighting {
         state: usphere_store::DeviceState::Approved,
+        proven: false,
         endpoint_id: id.to_owned(),
         protocol: Protocol::Usp,
         at: 1,

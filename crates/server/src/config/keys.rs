@@ -71,7 +71,35 @@ const TOP: &[Key] = &[
         default: Some("\"127.0.0.1:8080\""),
         example: "\"127.0.0.1:8080\"",
         change: Change::Restart,
-        meaning: "Where the API and the console listen; port 0 takes any free one.",
+        meaning: "Where the API and the console listen; port 0 takes any free one. Off loopback it needs `api_tls_cert` \
+            and `api_tls_key`, or `insecure`.",
+    },
+    Key {
+        name: "api_tls_cert",
+        kind: "file",
+        default: None,
+        example: "\"/var/lib/usphere/certs/self__server.example.pem\"",
+        change: Change::Restart,
+        meaning: "The certificate of the API, PEM, for the names by which it is reached. It goes with `api_tls_key`; with \
+            them the API and the console are at `https://` and nowhere else. What is in the two files is taken up by a \
+            reload; their names are by a restart.",
+    },
+    Key {
+        name: "api_tls_key",
+        kind: "file",
+        default: None,
+        example: "\"/var/lib/usphere/certs/self__server.example.key\"",
+        change: Change::Restart,
+        meaning: "Its private key, PEM, which only its owner may read.",
+    },
+    Key {
+        name: "api_trusted_proxies",
+        kind: "list of addresses and networks",
+        default: Some("[]"),
+        example: "[\"127.0.0.1\", \"10.0.0.0/8\"]",
+        change: Change::Restart,
+        meaning: "The proxies before the API whose `X-Forwarded-For` or `Forwarded` is believed, for the audit and for how \
+            often an address may ask. Anybody else's is not looked at.",
     },
     Key {
         name: "ws",
@@ -113,6 +141,16 @@ const TOP: &[Key] = &[
         example: "\"/var/lib/usphere/certs/ca.pem\"",
         change: Change::Restart,
         meaning: "The CAs that vouch for Agents, PEM.",
+    },
+    Key {
+        name: "tls_client",
+        kind: "`required` or `optional`",
+        default: Some("\"required\""),
+        example: "\"required\"",
+        change: Change::Restart,
+        meaning: "Whether Agents have to present a certificate. With `optional`, those that present none come by their word \
+            alone, and wait for approval unless `onboarding.first_contact` is `open`; docs/tls.md says what that is worth. \
+            A certificate that is presented has to be good in any case.",
     },
     Key {
         name: "insecure",

@@ -65,6 +65,12 @@ impl Diagnosis {
                 detail: "it was sent away, for as many devices wait to be approved as may"
                     .to_owned(),
             },
+            ContactFault::Unproven => Self {
+                reason: Reason::CertificateMissing,
+                detail:
+                    "it comes without a certificate, and this Endpoint ID has proved itself by one"
+                        .to_owned(),
+            },
             ContactFault::UnknownVersion(version) => Self {
                 reason: Reason::UnknownVersion,
                 detail: format!("its Connect Record is of version {version:?}"),

@@ -62,6 +62,9 @@ reasons! {
     CertificateMismatch, "certificate_mismatch",
         "The device's certificate stands for another Endpoint than the one it speaks as.",
         "Give the device a certificate whose subjectAltName has urn:bbf:usp:id: and its own Endpoint ID (`usphere certs issue ENDPOINT-ID`), or set Device.LocalAgent.EndpointID to the ID in the certificate.";
+    CertificateMissing, "certificate_missing",
+        "Somebody without a certificate uses the Endpoint ID of a device that has proved itself by one.",
+        "If the device has lost its certificate, give it a new one (`usphere certs issue ENDPOINT-ID`); or, when you are sure that it is the device, `usphere devices remove ENDPOINT-ID` has it begin anew. Else somebody else pretends to be it.";
     CertificateNotYetValid, "certificate_not_yet_valid",
         "The device's certificate is not valid yet.",
         "Look at the clock of this server, and of the machine that issued the certificate; else wait, or issue one that is valid now.";
@@ -91,7 +94,7 @@ reasons! {
         "Set Device.LocalAgent.EndpointID to an ID such as os::00256D-0123456789; in a URL each % is written %25.";
     NoCertificate, "no_certificate",
         "The device presents no certificate, and this door demands one.",
-        "Make one with `usphere certs issue ENDPOINT-ID` and install it on the device, in the place where its Agent looks for its own certificate.";
+        "Make one with `usphere certs issue ENDPOINT-ID` and install it on the device, in the place where its Agent looks for its own certificate; or have devices without one wait for approval (tls_client = \"optional\"; docs/tls.md says what that is worth).";
     NoConnectRecord, "no_connect_record",
         "The device opened a WebSocket and sent no Connect Record in time.",
         "An Agent opens each connection with a WebSocketConnectRecord to this server's Endpoint ID. Is what connects an Agent? Does its Controller table have this server's Endpoint ID? Update its software if it speaks USP 1.0 or 1.1 only.";

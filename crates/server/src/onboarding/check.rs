@@ -14,6 +14,7 @@ use usphere_store::{Described, Description, Device, Product};
 
 use super::Shared;
 use super::models::Fetch;
+use super::queue::Verdict;
 use super::subscriptions::{self, Found, KEPT, TABLE};
 use crate::limits::OPERATION_TIMEOUT;
 
@@ -35,14 +36,14 @@ const ITSELF: &str = "Device.LocalAgent.EndpointID";
 /// What is asked for the whole of its data model.
 const ROOT: &str = "Device.";
 
-/// Checks a device. Whether it answered.
-pub(super) async fn check(shared: &Shared, agent: &EndpointId) -> bool {
+/// Checks a device.
+pub(super) async fn check(shared: &Shared, agent: &EndpointId) -> Verdict {
     match Check::of(shared, agent).await.run().await {
-        Ok(()) => true,
-        Err(OperationError::NotConnected | OperationError::Disconnected) => false,
+        Ok(verdict) => verdict,
+        Err(OperationError::NotConnected | OperationError::Disconnected) => Verdict::Failed,
         Err(error) => {
             tracing::info!(%agent, %error, "the device does not say who it is");
-            false
+            Verdict::Failed
         }
     }
 }
@@ -80,7 +81,7 @@ impl<'c> Check<'c> {
         }
     }
 
-    async fn run(&self) -> Result<(), OperationError> {
+    async fn run(&self) -> Result<Verdict, OperationError> {
         let keeps = !self.is_pending && self.shared.keeps_subscriptions;
         let answer = match self.get(paths(self.shared, keeps)).await {
             // Perhaps only the Subscriptions are too many.
@@ -100,15 +101,18 @@ impl<'c> Check<'c> {
         if self.has_changed(&said) || self.known.protocol_versions.is_none() {
             said.protocol_versions = self.versions().await;
         }
-        let subscriptions = match found {
-            Some(found) => Some(self.mend(found).await?),
-            None => None,
+        let (subscriptions, verdict) = match found {
+            Some(found) => self
+                .mend(found)
+                .await
+                .map(|(said, verdict)| (Some(said), verdict))?,
+            None => (None, Verdict::Well),
         };
         self.tell(&said, subscriptions).await;
         if !self.is_pending {
             self.learn(said).await;
         }
-        Ok(())
+        Ok(verdict)
     }
 
     async fn ask(&self, operation: Operation) -> Result<Outcome, OperationError> {
@@ -150,14 +154,19 @@ impl<'c> Check<'c> {
     }
 
     /// Mends the server's Subscriptions where that is needed, and says what has become of them.
-    async fn mend(&self, found: Result<Found, String>) -> Result<String, OperationError> {
+    async fn mend(
+        &self,
+        found: Result<Found, String>,
+    ) -> Result<(String, Verdict), OperationError> {
         let found = match found {
             Ok(found) => found,
-            Err(reason) => return Ok(format!("cannot be read: {reason}")),
+            Err(reason) => return Ok((format!("cannot be read: {reason}"), Verdict::Well)),
         };
         let wanted = self.shared.wanted();
         let mut failures = Vec::new();
+        let mut verdict = Verdict::Well;
         for operation in subscriptions::mending(&wanted, &found) {
+            verdict = Verdict::Mended;
             match self.ask(operation).await {
                 Ok(outcome) => failures.extend(subscriptions::failures(&outcome)),
                 Err(error @ (OperationError::NotConnected | OperationError::Disconnected)) => {
@@ -167,11 +176,11 @@ impl<'c> Check<'c> {
             }
         }
         match failures.is_empty() {
-            true => Ok(KEPT.to_owned()),
+            true => Ok((KEPT.to_owned(), verdict)),
             false => {
                 let failures = failures.join("; ");
                 tracing::info!(agent = %self.agent, failures, "the server's Subscriptions are not all kept");
-                Ok(failures)
+                Ok((failures, verdict))
             }
         }
     }

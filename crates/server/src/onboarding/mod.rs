@@ -29,7 +29,7 @@ use usphere_store::{Described, DeviceState, Milliseconds, Store, StoreError, Sub
 
 use self::gate::Gate;
 use self::models::Models;
-use self::queue::Queue;
+use self::queue::{Queue, Verdict};
 use self::subscriptions::Wanted;
 use crate::blocking::call;
 use crate::health;
@@ -182,6 +182,9 @@ impl Onboarding {
         for delivery in heard.iter().filter(|delivery| is_a_beginning(delivery)) {
             shared.queue.nudge(&delivery.agent, Instant::now());
         }
+        for delivery in heard.iter().filter(|delivery| takes_away(delivery)) {
+            shared.queue.undone(&delivery.agent, Instant::now());
+        }
         heard
     }
 
@@ -227,6 +230,7 @@ impl Onboarding {
     /// A device was taken out of the inventory.
     pub(crate) fn forget(&self, endpoint_id: &str) {
         self.shared.gate.forget(endpoint_id);
+        self.shared.begin_anew(endpoint_id);
     }
 
     /// What products can do.
@@ -244,12 +248,12 @@ impl Onboarding {
         if !self.shared.keeps_subscriptions {
             return Ok(Vec::new());
         }
-        let others = self.stored_subscriptions().await?;
+        let others = others(self.stored_subscriptions().await?);
         let kept = built_in().into_iter().map(|subscription| Kept {
             is_built_in: true,
             subscription,
         });
-        let others = others.into_iter().map(|subscription| Kept {
+        let others = others.map(|subscription| Kept {
             is_built_in: false,
             subscription,
         });
@@ -358,10 +362,19 @@ impl Shared {
         }
         let (count, removed) = (gone.len(), gone.clone());
         let forgotten = call(store, move |store| store.remove_pending(removed)).await;
-        if forgotten.is_err() {
-            self.gate.wait(gone.into_iter().map(|(device, _)| device));
+        let gone = gone.into_iter().map(|(device, _)| device);
+        match forgotten {
+            Ok(()) => gone.for_each(|device| self.begin_anew(&device)),
+            Err(_) => self.gate.wait(gone),
         }
         forgotten.map(|()| count)
+    }
+
+    /// A device that was forgotten need not prove what it proved before.
+    fn begin_anew(&self, endpoint_id: &str) {
+        if let Ok(agent) = EndpointId::from_wire(endpoint_id) {
+            self.controller.unguard(&agent);
+        }
     }
 
     fn wanted(&self) -> Arc<[Wanted]> {
@@ -378,8 +391,17 @@ fn is_a_beginning(delivery: &Delivery) -> bool {
     }
 }
 
-/// What the server wants to be told by every device: that it has started anew, and how commands end.
-fn built_in() -> [Subscription; 2] {
+/// Whether a Subscription was taken away, perhaps one of the server's.
+fn takes_away(delivery: &Delivery) -> bool {
+    match &delivery.notified.notification {
+        Notification::ObjectDeletion { path } => path.starts_with(subscriptions::TABLE),
+        _ => false,
+    }
+}
+
+/// What the server wants to be told by every device: that it has started anew, how commands end, and that somebody takes
+/// Subscriptions away.
+fn built_in() -> [Subscription; 3] {
     let own = |name: &str, notif_type: &str, path: &str| Subscription {
         name: name.to_owned(),
         notif_type: notif_type.to_owned(),
@@ -389,11 +411,19 @@ fn built_in() -> [Subscription; 2] {
     [
         own("boot", "Event", "Device.Boot!"),
         own("operations", "OperationComplete", "Device."),
+        own("subscriptions", "ObjectDeletion", subscriptions::TABLE),
     ]
 }
 
+/// Those that are not the server's own: one that was made before its name became that gives way.
+fn others(stored: Vec<Subscription>) -> impl Iterator<Item = Subscription> {
+    let built_in = built_in();
+    let is_others = move |stored: &Subscription| built_in.iter().all(|own| own.name != stored.name);
+    stored.into_iter().filter(is_others)
+}
+
 fn wanted(stored: Vec<Subscription>) -> Arc<[Wanted]> {
-    let all = built_in().into_iter().chain(stored);
+    let all = built_in().into_iter().chain(others(stored));
     all.map(|subscription| Wanted {
         name: subscription.name,
         notif_type: subscription.notif_type,
@@ -425,9 +455,9 @@ async fn check_all(shared: Arc<Shared>) {
 }
 
 async fn check_one(shared: Arc<Shared>, agent: EndpointId) {
-    let is_well = check::check(&shared, &agent).await;
-    shared.counts.checked(is_well);
-    shared.queue.done(agent, is_well, Instant::now());
+    let verdict = check::check(&shared, &agent).await;
+    shared.counts.checked(verdict != Verdict::Failed);
+    shared.queue.done(agent, verdict, Instant::now());
 }
 
 /// Twice as many at a time as would do, so that those who came together are checked one after the other.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use usphere_proto::EndpointId;
 
-use crate::limits::{CHECK_REPEAT_MIN, CHECK_RETRY, CHECKS_WAITING_MAX};
+use crate::limits::{CHECK_REPEAT_MIN, CHECK_RETRY, CHECK_UNDONE_MIN, CHECKS_WAITING_MAX};
 
 /// The devices that wait to be checked, and those that will have to be.
 #[derive(Debug)]
@@ -31,6 +31,19 @@ enum Busy {
     UnderWay,
     /// Something has happened since its check began.
     UnderWayAndAgain,
+    /// Subscriptions were taken away since its check began, perhaps by that.
+    UnderWayAndUndone,
+}
+
+/// What came of a check.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Verdict {
+    /// The device did not answer.
+    Failed,
+    /// Subscriptions were not as they should be.
+    Mended,
+    /// All was as it should be.
+    Well,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +53,19 @@ struct Checked {
     due: Instant,
     /// How often it failed since it last succeeded.
     failures: u32,
+    /// How often in a row there was something to mend after Subscriptions were taken away.
+    mended: u32,
+    /// Whether some were taken away since.
+    is_undone: bool,
+}
+
+impl Checked {
+    /// Subscriptions were taken away. When it is checked again is put off the longer the more often that was done.
+    fn undo(&mut self, interval: Duration) {
+        let pause = CHECK_UNDONE_MIN * 2_u32.saturating_pow(self.mended.min(16));
+        self.is_undone = true;
+        self.due = self.due.min(self.at + pause.min(interval));
+    }
 }
 
 impl Queue {
@@ -86,6 +112,26 @@ impl Queue {
         self.pushed.notify_one();
     }
 
+    /// Has a device checked on which Subscriptions were taken away: now, or as soon as its last check is old enough.
+    pub(super) fn undone(&self, agent: &EndpointId, now: Instant) {
+        let interval = self.interval();
+        let mut state = self.lock();
+        if let Some(busy) = state.busy.get_mut(agent) {
+            if *busy == Busy::UnderWay {
+                *busy = Busy::UnderWayAndUndone;
+            }
+            return;
+        }
+        let is_due = state.checked.get_mut(agent).is_none_or(|checked| {
+            checked.undo(interval);
+            checked.due <= now
+        });
+        if is_due {
+            state.push(agent.clone());
+            self.pushed.notify_one();
+        }
+    }
+
     /// The next to be checked. [`done`](Self::done) has to follow.
     pub(super) fn pop(&self) -> Option<EndpointId> {
         let mut state = self.lock();
@@ -104,25 +150,37 @@ impl Queue {
         self.pushed.notified().await;
     }
 
-    /// A check has ended, well or not.
-    pub(super) fn done(&self, agent: EndpointId, is_well: bool, now: Instant) {
+    /// A check has ended.
+    pub(super) fn done(&self, agent: EndpointId, verdict: Verdict, now: Instant) {
+        let interval = self.interval();
         let mut state = self.lock();
-        let before = state
-            .checked
-            .get(&agent)
-            .map_or(0, |checked| checked.failures);
-        let failures = if is_well { 0 } else { before + 1 };
-        let pause = match failures {
-            0 => self.interval(),
-            count => (CHECK_RETRY * 2_u32.saturating_pow(count.min(16) - 1)).min(self.interval()),
+        let before = state.checked.get(&agent).copied();
+        let failed = before.map_or(0, |before| before.failures);
+        let mended = before.map_or(0, |before| before.mended);
+        let was_undone = before.is_some_and(|before| before.is_undone);
+        let (failures, mended) = match verdict {
+            Verdict::Failed => (failed + 1, mended),
+            Verdict::Mended if was_undone => (0, mended + 1),
+            Verdict::Mended => (0, mended),
+            Verdict::Well => (0, 0),
         };
-        let checked = Checked {
+        let pause = match failures {
+            0 => interval,
+            count => (CHECK_RETRY * 2_u32.saturating_pow(count.min(16) - 1)).min(interval),
+        };
+        let mut checked = Checked {
             at: now,
             due: now + pause,
             failures,
+            mended,
+            is_undone: false,
         };
+        let busy = state.busy.remove(&agent);
+        if busy == Some(Busy::UnderWayAndUndone) {
+            checked.undo(interval);
+        }
         state.checked.insert(agent.clone(), checked);
-        if state.busy.remove(&agent) == Some(Busy::UnderWayAndAgain) {
+        if busy == Some(Busy::UnderWayAndAgain) {
             state.push(agent);
             self.pushed.notify_one();
         }
@@ -134,6 +192,8 @@ impl Queue {
             at: now,
             due: now + CHECK_RETRY,
             failures: 1,
+            mended: 0,
+            is_undone: false,
         };
         self.lock().checked.insert(agent, failed);
     }
@@ -163,7 +223,7 @@ impl Queue {
 impl State {
     fn push(&mut self, agent: EndpointId) -> bool {
         if let Some(busy) = self.busy.get_mut(&agent) {
-            if *busy == Busy::UnderWay {
+            if matches!(*busy, Busy::UnderWay | Busy::UnderWayAndUndone) {
                 *busy = Busy::UnderWayAndAgain;
             }
             return true;
@@ -196,14 +256,14 @@ mod tests {
         assert_eq!(queue.pop(), Some(one.clone()));
         assert_eq!(queue.pop(), None);
         queue.nudge(&one, now);
-        queue.done(one.clone(), true, now);
+        queue.done(one.clone(), Verdict::Well, now);
         assert_eq!(queue.pop(), None, "a nudge meanwhile means the same");
         queue.push(one.clone());
         assert_eq!(queue.pop(), Some(one.clone()));
         queue.push(one.clone());
-        queue.done(one.clone(), true, now);
+        queue.done(one.clone(), Verdict::Well, now);
         assert_eq!(queue.pop(), Some(one.clone()));
-        queue.done(one.clone(), true, now);
+        queue.done(one.clone(), Verdict::Well, now);
         queue.nudge(&one, now + CHECK_REPEAT_MIN - Duration::from_secs(1));
         assert_eq!(queue.pop(), None);
         queue.nudge(&one, now + CHECK_REPEAT_MIN);
@@ -217,7 +277,12 @@ mod tests {
         for agent in [&good, &bad, &gone] {
             queue.push(agent.clone());
             queue.pop();
-            queue.done(agent.clone(), *agent != bad, start);
+            let verdict = if *agent == bad {
+                Verdict::Failed
+            } else {
+                Verdict::Well
+            };
+            queue.done(agent.clone(), verdict, start);
         }
         let due = |now: Instant| {
             queue.sweep(9, now, |agent| *agent != gone);
@@ -226,11 +291,11 @@ mod tests {
         assert!(due(start + CHECK_RETRY - Duration::from_secs(1)).is_empty());
         let first = start + CHECK_RETRY;
         assert_eq!(due(first), ["self::bad"]);
-        queue.done(bad.clone(), false, first);
+        queue.done(bad.clone(), Verdict::Failed, first);
         assert!(due(first + CHECK_RETRY).is_empty());
         let second = first + 2 * CHECK_RETRY;
         assert_eq!(due(second), ["self::bad"]);
-        queue.done(bad, true, second);
+        queue.done(bad, Verdict::Well, second);
         assert_eq!(due(start + INTERVAL), [good]);
         assert_eq!(queue.lock().checked.len(), 2);
     }
@@ -241,12 +306,54 @@ mod tests {
         for number in 0..10 {
             queue.push(id(&format!("self::{number}")));
             let agent = queue.pop().unwrap();
-            queue.done(agent, true, now);
+            queue.done(agent, Verdict::Well, now);
         }
         for expected in [4, 4, 2, 0] {
             queue.sweep(4, now + INTERVAL, |_| true);
             let popped = std::iter::from_fn(|| queue.pop()).count();
             assert_eq!(popped, expected);
         }
+    }
+
+    /// At once the first time; then the pauses grow while there is something to mend, and begin anew where there is not.
+    #[test]
+    fn what_is_taken_away_again_and_again_is_mended_less_and_less_often() {
+        let (queue, start) = (Queue::new(INTERVAL), Instant::now());
+        let one = id("self::one");
+        queue.push(one.clone());
+        queue.pop();
+        queue.done(one.clone(), Verdict::Mended, start);
+        let is_checked = |now: Instant| {
+            queue.sweep(9, now, |_| true);
+            queue.pop().is_some()
+        };
+        let mut now = start + CHECK_UNDONE_MIN;
+        queue.undone(&one, now);
+        assert_eq!(queue.pop(), Some(one.clone()), "without a sweep");
+        for doubled in 1..5 {
+            // The device takes them away as soon as they are there.
+            queue.undone(&one, now);
+            queue.done(one.clone(), Verdict::Mended, now);
+            queue.undone(&one, now);
+            let pause = CHECK_UNDONE_MIN * 2_u32.pow(doubled);
+            assert!(!is_checked(now + pause - Duration::from_secs(1)));
+            now += pause;
+            assert!(is_checked(now), "{doubled}");
+        }
+        for _ in 0..20 {
+            queue.done(one.clone(), Verdict::Mended, now);
+            queue.undone(&one, now);
+            now += INTERVAL;
+            assert!(is_checked(now), "never later than a check is due");
+        }
+        // Others than ours were taken away.
+        for _ in 0..3 {
+            queue.done(one.clone(), Verdict::Well, now);
+            queue.undone(&one, now);
+            now += CHECK_UNDONE_MIN;
+            assert!(is_checked(now));
+        }
+        queue.done(one.clone(), Verdict::Well, now);
+        assert!(!is_checked(now + INTERVAL - Duration::from_secs(1)));
     }
 }

@@ -25,10 +25,10 @@ pub(crate) struct House(pub(crate) Arc<Mutex<Inside>>);
 #[derive(Default)]
 pub(crate) struct Inside {
     pub(crate) software: String,
-    rows: BTreeMap<u32, BTreeMap<String, String>>,
+    pub(crate) rows: BTreeMap<u32, BTreeMap<String, String>>,
     last: u32,
     /// The kinds of the requests.
-    asked: Vec<&'static str>,
+    pub(crate) asked: Vec<&'static str>,
 }
 
 impl House {
@@ -74,6 +74,15 @@ impl House {
         let inside = self.0.lock().unwrap();
         let rows = inside.rows.values();
         rows.map(|row| (row["ID"].clone(), row.clone())).collect()
+    }
+
+    /// Removes one of its own accord; the path that it had.
+    pub(crate) fn take_away(&self, id: &str) -> String {
+        let mut inside = self.0.lock().unwrap();
+        let found = inside.rows.iter().find(|(_, row)| row["ID"] == id);
+        let instance = *found.unwrap().0;
+        inside.rows.remove(&instance);
+        format!("Device.LocalAgent.Subscription.{instance}.")
     }
 
     pub(crate) fn alter(&self, id: &str, name: &str, value: &str) {

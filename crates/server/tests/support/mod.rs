@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
-use usphere_mtp::websocket::{self, CloseReason, LinkEvent, LinkSender, Settings};
+use usphere_mtp::websocket::{self, CloseReason, Link, LinkEvent, LinkSender, Settings};
 use usphere_proto::msg::{
     GetResp, GetSupportedProtocolResp, Request, RequestType, RequestedPathResult,
     ResolvedPathResult, ResponseType,
@@ -75,10 +75,20 @@ impl Played {
         script: impl Fn(RequestType) -> Reply + Send + 'static,
     ) -> Self {
         let target = format!("ws://{door}/usp").parse().unwrap();
-        let us = id(name);
-        let link = websocket::dial(&target, &Settings::new(us.clone()))
+        let link = websocket::dial(&target, &Settings::new(id(name)))
             .await
             .unwrap();
+        Self::on(link, controller, name, script)
+    }
+
+    /// Speaks on a link that was opened otherwise.
+    pub(crate) fn on(
+        link: Link,
+        controller: EndpointId,
+        name: &str,
+        script: impl Fn(RequestType) -> Reply + Send + 'static,
+    ) -> Self {
+        let us = id(name);
         let sender = link.sender.clone();
         sender
             .try_send(&Record::websocket_connect(&controller, &us))

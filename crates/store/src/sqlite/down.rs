@@ -39,4 +39,7 @@ pub(super) const DOWN: &[&str] = &[
     ALTER TABLE operations DROP COLUMN is_read;
     CREATE INDEX operations_ended ON operations (ended, number, bytes) WHERE ended IS NOT NULL;
 ",
+    "
+    ALTER TABLE devices DROP COLUMN proven;
+",
 ];

@@ -51,6 +51,15 @@ impl Sqlite {
         })
     }
 
+    pub(crate) fn proven_devices(&self) -> Result<Vec<String>, StoreError> {
+        self.read(|connection| {
+            let mut statement =
+                connection.prepare_cached("SELECT endpoint_id FROM devices WHERE proven <> 0")?;
+            let found = statement.query_map([], |row| row.get(0))?;
+            Ok(found.collect::<Result<_, _>>()?)
+        })
+    }
+
     pub(crate) fn pending_since(
         &self,
         before: Milliseconds,

@@ -81,6 +81,7 @@ const STEPS: &[&str] = &[
     include_str!("steps/api.sql"),
     include_str!("steps/search.sql"),
     include_str!("steps/reads.sql"),
+    include_str!("steps/proven.sql"),
 ];
 
 /// What a server keeps in order to take devices on board. Those that are known were let in.

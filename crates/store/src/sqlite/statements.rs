@@ -9,7 +9,7 @@ use crate::{Description, Device, DeviceState, Milliseconds, Protocol, Sighting, 
 pub(super) const COLUMNS: &str = "endpoint_id, alias, protocol, manufacturer, oui, product_class, \
     serial_number, hardware_version, software_version, protocol_versions, first_seen, last_seen, \
     remote_address, last_mtp, state, subscriptions, \
-    (SELECT group_concat(tag, char(10)) FROM tags WHERE device = endpoint_id)";
+    (SELECT group_concat(tag, char(10)) FROM tags WHERE device = endpoint_id), proven";
 
 pub(super) type Done<T = ()> = Result<T, Refusal>;
 
@@ -17,8 +17,8 @@ pub(super) fn seen(connection: &Connection, sighting: &Sighting) -> Done {
     connection
         .prepare_cached(
             "INSERT INTO devices
-                (endpoint_id, protocol, first_seen, last_seen, remote_address, last_mtp, state)
-             VALUES (:id, :protocol, :at, :at, :remote, :mtp, :state)
+                (endpoint_id, protocol, first_seen, last_seen, remote_address, last_mtp, state, proven)
+             VALUES (:id, :protocol, :at, :at, :remote, :mtp, :state, :proven)
              ON CONFLICT (endpoint_id) DO UPDATE SET
                 protocol = CASE WHEN :at >= last_seen THEN :protocol ELSE protocol END,
                 remote_address =
@@ -26,6 +26,7 @@ pub(super) fn seen(connection: &Connection, sighting: &Sighting) -> Done {
                     ELSE remote_address END,
                 last_mtp = CASE WHEN :at >= last_seen THEN coalesce(:mtp, last_mtp)
                     ELSE last_mtp END,
+                proven = max(proven, :proven),
                 first_seen = min(first_seen, :at),
                 last_seen = max(last_seen, :at)",
         )?
@@ -36,6 +37,7 @@ pub(super) fn seen(connection: &Connection, sighting: &Sighting) -> Done {
             ":remote": sighting.remote_address,
             ":mtp": sighting.mtp,
             ":state": sighting.state.name(),
+            ":proven": sighting.proven,
         })?;
     Ok(())
 }
@@ -203,6 +205,7 @@ pub(super) fn device(row: &Row<'_>) -> rusqlite::Result<Device> {
         state: DeviceState::named(&text(row, 14)?),
         subscriptions: optional_text(row, 15)?,
         tags,
+        proven: row.get::<_, i64>(17)? != 0,
     })
 }
 

@@ -30,6 +30,7 @@ fn sighting(id: &str, at: i64) -> Sighting {
         remote_address: Some("192.0.2.1:40000".to_owned()),
         mtp: Some("websocket".to_owned()),
         state: DeviceState::Approved,
+        proven: false,
     }
 }
 
@@ -167,6 +168,7 @@ fn a_device_is_kept_with_all_that_is_known() {
         remote_address: Some("192.0.2.1:40000".to_owned()),
         last_mtp: Some("websocket".to_owned()),
         state: DeviceState::Approved,
+        proven: false,
         subscriptions: None,
         tags: Vec::new(),
     };

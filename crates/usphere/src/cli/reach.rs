@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use usphere_mtp::tls::WebClient;
 use usphere_mtp::websocket::Target;
 use usphere_proto::EndpointId;
 use usphere_runtime::TlsFiles;
@@ -11,11 +12,12 @@ use usphere_server::limits::OPERATION_SECONDS_MAX;
 
 use crate::data;
 use crate::defaults::{
-    API_URL, API_VARIABLE, CONTROLLER_ID, DATA_VARIABLE, SERVER_ROLE, TIMEOUT, TOKEN_FILE,
-    TOKEN_VARIABLE,
+    API_URL, API_VARIABLE, CA_VARIABLE, CONTROLLER_ID, DATA_VARIABLE, SERVER_ROLE, TIMEOUT,
+    TOKEN_FILE, TOKEN_VARIABLE,
 };
 use crate::failure::Failure;
-use crate::tls::TlsOptions;
+use crate::tls::TlsPair;
+use crate::verbs::certs;
 
 /// Longest time-out that is taken: that of the server.
 const TIMEOUT_MAX: Duration = Duration::from_secs(OPERATION_SECONDS_MAX);
@@ -36,6 +38,15 @@ pub(crate) struct ServerReach {
     /// Its data folder, where the token lies [env: USPHERE_DATA]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
+    /// The CAs that vouch for those at the other end, PEM; for the server also [env: USPHERE_CA], and where neither is
+    /// given those of `usphere certs` and of this host
+    #[arg(
+        long = "tls-ca",
+        alias = "ca",
+        value_name = "FILE",
+        help_heading = "TLS (https://, wss://)"
+    )]
+    pub(crate) authorities: Option<PathBuf>,
 }
 
 /// How to reach a device without a server.
@@ -52,7 +63,7 @@ pub(crate) struct DirectReach {
     #[arg(long = "as", value_name = "ENDPOINT-ID", conflicts_with_all = ["server", "token", "data"])]
     pub(crate) own: Option<EndpointId>,
     #[command(flatten)]
-    pub(crate) tls: TlsOptions,
+    pub(crate) pair: TlsPair,
 }
 
 /// How to print, and how long to wait.
@@ -131,8 +142,8 @@ impl Reach {
                 ))
                 .advise("with them the device is whoever is at the other end of the connection"));
             }
-            (Some(target), _) => Way::Dial(self.direct.to(target, own()?)?),
-            (None, Some(target)) => Way::Listen(self.direct.to(target, own()?)?),
+            (Some(target), _) => Way::Dial(self.to(target, own()?)?),
+            (None, Some(target)) => Way::Listen(self.to(target, own()?)?),
             (None, None) => {
                 if self.direct.own.is_some() {
                     return Err(Failure::usage("--as goes with --agent or --listen")
@@ -152,18 +163,17 @@ impl Reach {
         };
         Ok((way, words))
     }
-}
 
-impl DirectReach {
     fn to(&self, target: &Target, own: EndpointId) -> Result<Direct, Failure> {
-        let tls = match target.tls {
-            true => Some(self.tls.clone().or_kept(&own)?),
-            false => None,
+        let options = || {
+            let authorities = self.server.authorities.clone();
+            self.direct.pair.clone().with(authorities)
         };
+        let tls = target.tls.then(|| options().or_kept(&own));
         Ok(Direct {
             target: target.clone(),
+            tls: tls.transpose()?,
             own,
-            tls,
         })
     }
 }
@@ -175,6 +185,23 @@ impl ServerReach {
             .clone()
             .or_else(|| data::variable(API_VARIABLE))
             .unwrap_or_else(|| API_URL.to_owned())
+    }
+
+    /// Whom to believe that it is the server: flag, environment, else whom `usphere certs` and this host trust.
+    ///
+    /// # Errors
+    /// A file cannot be used.
+    pub(crate) fn trusted(&self) -> Result<WebClient, Failure> {
+        let named = self.authorities.clone();
+        let named = named.or_else(|| data::variable(CA_VARIABLE).map(PathBuf::from));
+        let trusted = match named {
+            Some(file) => WebClient::trusting(&file),
+            None => {
+                let kept = certs::ca_certificate(&certs::folder(None));
+                WebClient::of_this_host(kept.exists().then_some(kept.as_path()))
+            }
+        };
+        trusted.map_err(Failure::local)
     }
 
     /// The token: flag, environment, file.

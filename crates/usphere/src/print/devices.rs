@@ -27,6 +27,8 @@ pub(crate) struct Device {
     remote_address: Option<String>,
     last_mtp: Option<String>,
     state: Option<String>,
+    /// Whether it has ever proved its Endpoint ID; a server that does not say it is older.
+    proven: Option<bool>,
     subscriptions: Option<String>,
     tags: Vec<String>,
 }
@@ -38,6 +40,20 @@ impl Device {
                 "the server's device cannot be understood: {error}"
             ))
         })
+    }
+
+    /// What its Endpoint ID rests on, where that is known.
+    pub(crate) fn identity(&self) -> &'static str {
+        match self.proven {
+            None => "",
+            Some(true) => "proved by a certificate",
+            Some(false) => "its word: no certificate has ever proved it",
+        }
+    }
+
+    /// Whether its Endpoint ID rests on its word.
+    pub(crate) fn is_unproven(&self) -> bool {
+        self.proven == Some(false)
     }
 
     fn state(&self) -> String {
@@ -112,6 +128,7 @@ pub(crate) fn card(device: &Device, now: i64) -> String {
         ("Alias", shown(&device.alias)),
         ("Tags", clean(&device.tags.join(", "))),
         ("State", device.state()),
+        ("Identity", device.identity().to_owned()),
         ("Seen", device.seen(now)),
         ("First seen", ago(now - device.first_seen)),
         ("Address", shown(&device.remote_address)),

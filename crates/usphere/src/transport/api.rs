@@ -11,20 +11,19 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
-use hyper::client::conn::http1::{self, SendRequest};
+use hyper::client::conn::http1::SendRequest;
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
 use hyper::http::request;
-use hyper::{Method, Request, Response, StatusCode, Uri};
-use hyper_util::rt::TokioIo;
+use hyper::{Method, Request, Response, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 pub(crate) use self::fleet::{FleetLine, FleetSummary};
 pub(crate) use self::operations::{Asking, Listed};
 pub(super) use self::pages::List;
+use super::connection::Address;
 use super::patiently;
 use crate::cli::reach::ServerReach;
 use crate::defaults::{ANSWER_BYTES_MAX, API_PATH};
@@ -69,8 +68,7 @@ struct Reply {
 /// Where the server is, and what it takes to be let in.
 #[derive(Clone, Debug)]
 struct Place {
-    url: String,
-    authority: String,
+    address: Address,
     token: String,
 }
 
@@ -80,8 +78,8 @@ impl Live {
     /// # Errors
     /// `Absent` where the server may only be away.
     pub(crate) async fn open(&self, last: Option<&str>) -> Result<Incoming, Failure> {
-        let url = &self.place.url;
-        let mut connection = open(url, &self.place.authority, self.patience).await?;
+        let address = &self.place.address;
+        let mut connection = address.open(self.patience).await?;
         let mut request = self.place.request(Method::GET, &self.path);
         if let Some(last) = last {
             request = request.header("last-event-id", last);
@@ -93,8 +91,8 @@ impl Live {
         };
         let response = match timeout(self.patience, answer).await {
             Ok(Ok(response)) => response,
-            Ok(Err(error)) => return Err(unreachable(url, &error.to_string())),
-            Err(_) => return Err(unreachable(url, "no answer in time")),
+            Ok(Err(error)) => return Err(address.unreachable(&error.to_string())),
+            Err(_) => return Err(address.unreachable("no answer in time")),
         };
         let status = response.status();
         if status.is_success() {
@@ -114,13 +112,11 @@ impl Live {
 impl Api {
     /// Connects, then looks for the token: where no server is, none is missed.
     pub(crate) async fn connect(server: &ServerReach, patience: Duration) -> Result<Self, Failure> {
-        let url = server.url();
-        let authority = authority(&url)?;
-        let connection = open(&url, &authority, patience).await?;
+        let address = Address::of(server)?;
+        let connection = address.open(patience).await?;
         let place = Place {
             token: server.token()?,
-            url,
-            authority,
+            address,
         };
         Ok(Self {
             place,
@@ -198,18 +194,23 @@ impl Api {
     async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Reply, Failure> {
         // The server ends connections that are idle, and one on which nobody waits any more ends too.
         if self.connection.ready().await.is_err() {
-            let Place { url, authority, .. } = &self.place;
-            self.connection = open(url, authority, self.patience).await?;
+            self.connection = self.place.address.open(self.patience).await?;
         }
         let patience = self.patience + SERVER_PATIENCE;
         let answer = timeout(patience, answer(&mut self.connection, request));
         match patiently("waiting for the server", answer).await {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(Failure::local(format_args!("{}: {error}", self.place.url))
-                .advise("is that address the API of a usphere server?")),
+            Ok(Err(error)) => Err(Failure::local(format_args!(
+                "{}: {error}",
+                self.place.address.url()
+            ))
+            .advise("is that address the API of a usphere server?")),
             Err(_) => Err(Failure::new(
                 Exit::Absent,
-                format_args!("{}: the server did not answer in time", self.place.url),
+                format_args!(
+                    "{}: the server did not answer in time",
+                    self.place.address.url()
+                ),
             )
             .advise("--timeout gives it longer")),
         }
@@ -235,7 +236,7 @@ impl Place {
         Request::builder()
             .method(method)
             .uri(path)
-            .header(HOST, &self.authority)
+            .header(HOST, self.address.authority())
             .header(ACCEPT, "application/json, text/event-stream")
             .header(CONTENT_TYPE, "application/json")
             .header(AUTHORIZATION, format!("Bearer {}", self.token))
@@ -244,64 +245,14 @@ impl Place {
     fn misunderstood(&self, error: &serde_json::Error) -> Failure {
         Failure::local(format_args!(
             "{}: the answer cannot be understood: {error}",
-            self.url
+            self.address.url()
         ))
         .advise("is the server of another version?")
     }
 }
 
-/// `host:port` of an API's URL.
-fn authority(url: &str) -> Result<String, Failure> {
-    let wrong = |why: &str| {
-        Failure::usage(format_args!("{url}: {why}"))
-            .advise("the server's address looks like http://127.0.0.1:8080")
-    };
-    let uri: Uri = url.parse().map_err(|_| wrong("not a URL"))?;
-    match uri.scheme_str() {
-        Some("http") => {}
-        Some("https") => return Err(wrong("TLS is not available yet, use http://")),
-        _ => return Err(wrong("http:// is expected")),
-    }
-    let authority = uri.authority().ok_or_else(|| wrong("no host"))?;
-    if authority.as_str().contains('@') {
-        return Err(wrong("no user name or password is expected"));
-    }
-    if !uri.path().trim_end_matches('/').is_empty() || uri.query().is_some() {
-        return Err(wrong("nothing is expected after the port"));
-    }
-    Ok(match authority.port_u16() {
-        Some(_) => authority.to_string(),
-        None => format!("{}:80", authority.host()),
-    })
-}
-
-/// Opens a connection.
-async fn open(
-    url: &str,
-    authority: &str,
-    patience: Duration,
-) -> Result<SendRequest<Full<Bytes>>, Failure> {
-    let stream = match timeout(patience, dial(authority)).await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => return Err(unreachable(url, &error.to_string())),
-        Err(_) => return Err(unreachable(url, "no answer in time")),
-    };
-    let (sender, connection) = http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(|error| unreachable(url, &error.to_string()))?;
-    // Its errors come back by the requests.
-    tokio::spawn(async move { drop(connection.await) });
-    Ok(sender)
-}
-
 fn no_token(_: hyper::http::Error) -> Failure {
     Failure::usage("the token holds characters that no token has")
-}
-
-async fn dial(authority: &str) -> std::io::Result<TcpStream> {
-    let stream = TcpStream::connect(authority).await?;
-    stream.set_nodelay(true)?;
-    Ok(stream)
 }
 
 async fn answer(
@@ -330,40 +281,9 @@ pub(super) fn device_path(device: &str) -> String {
     )
 }
 
-fn unreachable(url: &str, reason: &str) -> Failure {
-    Failure::new(
-        Exit::Absent,
-        format_args!("{url}: the server cannot be reached: {reason}"),
-    )
-    .advise(
-        "start it with `usphere server`; --server URL or USPHERE_API name another; --agent URL asks an Agent without a server",
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_address_is_plain_http_with_nothing_behind_the_port() {
-        let authority = |url| super::authority(url).map_err(|failure| failure.message);
-        assert_eq!(
-            authority("http://127.0.0.1:8080").as_deref(),
-            Ok("127.0.0.1:8080")
-        );
-        assert_eq!(authority("http://[::1]:1/").as_deref(), Ok("[::1]:1"));
-        assert_eq!(authority("http://host").as_deref(), Ok("host:80"));
-        for wrong in [
-            "https://a",
-            "a:80",
-            "http://a/api",
-            "http://u:p@a",
-            "ws://a",
-            "",
-        ] {
-            assert!(authority(wrong).is_err(), "{wrong}");
-        }
-    }
 
     #[test]
     fn a_device_is_one_segment_of_the_path() {

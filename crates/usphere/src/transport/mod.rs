@@ -2,6 +2,7 @@
 
 pub(crate) mod access;
 pub(crate) mod api;
+mod connection;
 mod direct;
 pub(crate) mod feed;
 pub(crate) mod log;

@@ -237,8 +237,13 @@ async fn approve(api: &mut Api, devices: &[String], manner: Manner) -> Result<Ex
     for device in devices {
         let device = api.approve(device).await?;
         if !manner.json {
-            let name = Device::read(device.clone())?.endpoint_id;
-            print::text(&format!("approved {}\n", print::clean(&name)))?;
+            let found = Device::read(device.clone())?;
+            print::text(&format!("approved {}\n", print::clean(&found.endpoint_id)))?;
+            if found.is_unproven() {
+                eprintln!(
+                    "  nothing proves that it is who it says: whoever knows this Endpoint ID can come in its place"
+                );
+            }
         }
         approved.push(device);
     }

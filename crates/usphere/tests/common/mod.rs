@@ -59,6 +59,7 @@ pub(crate) fn plain(binary: impl AsRef<Path>) -> Command {
     let mut command = Command::new(binary.as_ref());
     for name in [
         "USPHERE_API",
+        "USPHERE_CA",
         "USPHERE_DATA",
         "USPHERE_LOG",
         "USPHERE_TOKEN",

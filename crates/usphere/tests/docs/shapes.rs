@@ -432,6 +432,7 @@ fn device() -> Value {
         remote_address: Some("127.0.0.1:50000".into()),
         last_mtp: Some("WebSocket".into()),
         state: DeviceState::Approved,
+        proven: false,
         subscriptions: Some("kept".into()),
         tags: vec!["site=attic".into()],
     };

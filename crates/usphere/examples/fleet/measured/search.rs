@@ -104,6 +104,7 @@ fn sighting(number: u64) -> Sighting {
         remote_address: Some(format!("10.{net}.{host}.7:40000")),
         mtp: Some("WebSocket".into()),
         state: DeviceState::Approved,
+        proven: false,
     }
 }
 

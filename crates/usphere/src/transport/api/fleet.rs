@@ -62,7 +62,7 @@ impl Api {
         let request = request
             .body(Full::new(Bytes::from(wanted.to_string())))
             .map_err(no_token)?;
-        let url = &self.place.url;
+        let url = self.place.address.url();
         let silent = |error: String| {
             Failure::new(Exit::Absent, format_args!("{url}: {error}"))
                 .advise("is that address the API of a usphere server?")
@@ -96,7 +96,7 @@ impl FleetStream {
                 return Ok((line, read));
             }
             let cut = |why: &str| {
-                let text = format_args!("{}: {why} before all was told", self.place.url);
+                let text = format_args!("{}: {why} before all was told", self.place.address.url());
                 Failure::new(Exit::Absent, text)
             };
             match timeout(self.patience, self.body.frame()).await {

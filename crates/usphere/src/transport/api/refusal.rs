@@ -27,14 +27,14 @@ impl Place {
         };
         match status {
             StatusCode::UNAUTHORIZED if problem.kind == "token_expired" => {
-                Failure::local(format_args!("{}: {detail}", self.url)).advise(
+                Failure::local(format_args!("{}: {detail}", self.address.url())).advise(
                     "`usphere tokens create` makes another; --token or USPHERE_TOKEN give it",
                 )
             }
             StatusCode::FORBIDDEN => Failure::local(detail)
                 .advise("`usphere tokens create NAME --scope SCOPE` makes one that may do more"),
             StatusCode::UNAUTHORIZED => {
-                Failure::local(format_args!("{}: the server does not take the token", self.url))
+                Failure::local(format_args!("{}: the server does not take the token", self.address.url()))
                     .advise(
                         "is it another server's? --data DIR names the data folder of this one, --token gives the token itself",
                     )

@@ -17,7 +17,7 @@ use crate::failure::{Exit, Failure};
 use crate::print;
 use crate::print::contacts::{Contact, Server};
 use crate::print::devices::Device;
-use crate::tls::TlsOptions;
+use crate::tls::TlsPair;
 use crate::transport::api::Api;
 
 const USAGE: &str = "usphere doctor
@@ -43,7 +43,7 @@ pub(crate) struct Options {
     #[arg(long = "as", value_name = "ENDPOINT-ID", verbatim_doc_comment)]
     own: Option<EndpointId>,
     #[command(flatten)]
-    tls: TlsOptions,
+    pair: TlsPair,
     #[command(flatten)]
     server: ServerReach,
     #[command(flatten)]
@@ -91,12 +91,20 @@ impl Options {
         block_on(async {
             match self.whom {
                 Some(Whom::Door(target)) => {
-                    let visit = probe::Visit::new(target, self.own, self.tls);
+                    let visit = probe::Visit::new(
+                        target,
+                        self.own,
+                        self.pair.with(self.server.authorities),
+                    );
                     let visit = visit.with_tls_if_need_be(self.manner).await;
                     probe::run(visit, self.manner).await
                 }
                 Some(Whom::Url(target)) => {
-                    let visit = probe::Visit::new(target, self.own, self.tls);
+                    let visit = probe::Visit::new(
+                        target,
+                        self.own,
+                        self.pair.with(self.server.authorities),
+                    );
                     probe::run(visit, self.manner).await
                 }
                 Some(Whom::Device(_)) | None if self.own.is_some() => {

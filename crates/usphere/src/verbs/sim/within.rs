@@ -17,8 +17,8 @@ pub(super) async fn start(folder: &Path, api: SocketAddr) -> Result<Server, Fail
     });
     let server = server.await.map_err(Failure::local)?;
     eprintln!(
-        "the API is at http://{}, its token in {}",
-        server.api_addr(),
+        "the API is at {}, its token in {}",
+        server.api_url(),
         folder.join("token").display()
     );
     Ok(server)
