@@ -94,6 +94,11 @@ impl Transcript {
         }
     }
 
+    /// What the test does just now.
+    pub(crate) fn last_step(&self) -> &str {
+        self.steps.last().map_or("", |step| step.text.as_str())
+    }
+
     pub(crate) fn into_steps(self) -> Vec<Step> {
         self.steps
     }

@@ -85,7 +85,8 @@ impl Bench {
         match answer {
             None => Ok(()),
             Some(answer) => Err(Stop::Failed(format!(
-                "this must not be answered, and {answer} came"
+                "{}: no answer was expected, {answer} came",
+                self.transcript.last_step()
             ))),
         }
     }
