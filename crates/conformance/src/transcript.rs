@@ -76,7 +76,7 @@ impl Transcript {
         at: Duration,
     ) {
         if self.steps.is_empty() {
-            self.step("Before the first step".to_owned(), at);
+            self.step("Make ready".to_owned(), at);
         }
         self.exchanges += 1;
         let text = match self.exchanges <= EXCHANGES_MAX {
@@ -92,6 +92,11 @@ impl Transcript {
                 text,
             });
         }
+    }
+
+    /// What the test does just now.
+    pub(crate) fn last_step(&self) -> &str {
+        self.steps.last().map_or("", |step| step.text.as_str())
     }
 
     pub(crate) fn into_steps(self) -> Vec<Step> {

@@ -123,10 +123,11 @@ fn the_reference_agent_over_stomp() {
     }
 }
 
-/// The reference Agent passes the tests of MQTT 5, and those of Messages over it.
+/// The reference Agent passes the tests of MQTT 5, and those of Messages over it, but for the one that it also fails
+/// in the results that its project publishes.
 #[test]
 fn the_reference_agent_over_mqtt() {
     if let Some(report) = report("mqtt", &MQTT, "1.1-1.20,9.9,11.*") {
-        assert_eq!(failed(&report), Vec::<String>::new());
+        assert_eq!(failed(&report), ["11.8"]);
     }
 }

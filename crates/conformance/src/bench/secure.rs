@@ -232,11 +232,14 @@ impl Bench {
         }
     }
 
-    /// Tells the Agent that the handshake has failed.
+    /// Tells the Agent that the handshake has failed, and takes no part in it any more.
     ///
     /// # Errors
     /// There is no session context, or no link.
-    pub fn send_alert(&mut self) -> Done {
+    pub fn break_off(&mut self) -> Done {
+        if let Some(secured) = self.secured_of(self.speaker) {
+            secured.ended = Some("it was broken off by an alert of ours".to_owned());
+        }
         let alert = Bytes::from_static(&HANDSHAKE_FAILURE);
         self.send_in_session(vec![alert])
     }
@@ -281,7 +284,8 @@ impl Bench {
         if record.payload_security != PayloadSecurity::Tls12 as i32 {
             return vec![payload.clone()];
         }
-        let Some(secured) = self.secured_of(seat) else {
+        let secured = self.secured_of(seat).filter(|one| one.ended.is_none());
+        let Some(secured) = secured else {
             return Vec::new();
         };
         let mut wrong = None;

@@ -375,7 +375,7 @@ mod tests {
     #[test]
     fn what_is_no_tls_is_an_error_and_an_alert_is_sent() {
         let mut server = PayloadTls::server(&identity("self::agent")).unwrap();
-        assert!(server.take(b"\x16\x03\x03\x00\x04nope").is_err());
+        assert!(server.take(b"\x17\x03\x03\x00\x04nope").is_err());
         assert!(server.outgoing().iter().any(|record| record[0] == 21));
     }
 }

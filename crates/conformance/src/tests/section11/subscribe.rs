@@ -27,12 +27,6 @@ const LISTENED: Duration = Duration::from_secs(120);
 fn fields(bench: &mut Bench) -> Done {
     let client = client(bench)?;
     needs_5(bench, &client)?;
-    let flag = format!("{client}RequestResponseInfo");
-    if bench.features().has(&flag) {
-        bench.step("Have the client ask for Response Information");
-        let before = bench.value(&flag)?;
-        changed_anew(bench, &flag, &before, "true")?;
-    }
     let (topic, response) = (
         "usphere/conformance/118",
         "usphere/conformance/118-response",

@@ -165,7 +165,7 @@ fn sent_again(bench: &mut Bench) -> Done {
     equal("session_id", &context.session_id, &id)?;
     for time in 1..=TRIES {
         bench.step(format_args!(
-            "Ask for the SetResp once more, for the {time}. time"
+            "Ask for the SetResp once more: time {time} of {TRIES}"
         ));
         bench.ask_again(context.sequence_id)?;
         comes_again(bench, &answered, time)?;
@@ -203,7 +203,7 @@ fn comes_again(bench: &mut Bench, answered: &Answered, time: usize) -> Done {
     });
     let Some((_, again)) = again else {
         return Err(Stop::Failed(format!(
-            "Record {} of the session context {} was expected again, for the {time}. time, it did not come",
+            "Record {} of the session context {} was expected once more, it did not come (time {time} of those asked for)",
             context.sequence_id, context.session_id
         )));
     };
