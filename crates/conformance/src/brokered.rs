@@ -58,7 +58,8 @@ impl Default for MqttAnswers {
             client_id: Some("usphere-conformance-client".to_owned()),
             keep_alive: None,
             response_information: Some("usphere/conformance/agent".to_owned()),
-            subscribe_topic: None,
+            // So that an Agent whose own topics a test has taken away can be reached to give them back.
+            subscribe_topic: Some("usphere/conformance/agent".to_owned()),
             grants: true,
         }
     }

@@ -76,7 +76,7 @@ impl Transcript {
         at: Duration,
     ) {
         if self.steps.is_empty() {
-            self.step("Before the first step".to_owned(), at);
+            self.step("Make ready".to_owned(), at);
         }
         self.exchanges += 1;
         let text = match self.exchanges <= EXCHANGES_MAX {

@@ -2,10 +2,12 @@
 
 use bytes::Bytes;
 use usphere_proto::msg::RequestType;
+use usphere_proto::record::PayloadSecurity;
 use usphere_proto::{Msg, Record};
 
 use super::link::{title_of, type_name};
-use super::{Bench, Said};
+use super::session::title_of_context;
+use super::{Bench, Said, context_of};
 use crate::limits::DECODING;
 use crate::peer::Seat;
 use crate::stop::{Done, Stop};
@@ -28,15 +30,26 @@ impl Bench {
     /// # Errors
     /// There is no link.
     pub fn send_record(&mut self, seat: Seat, record: &Record) -> Done {
-        let payload = record.payload().cloned();
+        let context = context_of(record);
+        let is_plain = record.payload_security == PayloadSecurity::Plaintext as i32;
+        let of_context = context.filter(|_| is_plain).map(|one| one.payload.concat());
+        let payload = record.payload().cloned().or(of_context.map(Bytes::from));
+        let payload = payload.filter(|payload| !payload.is_empty());
         let msg = payload.and_then(|payload| Msg::decode_bounded(payload, &DECODING).ok());
-        let title = match msg {
-            Some(msg) => title_of(&msg),
-            None => format!("Record: {}", type_name(record)),
+        let title = match (&msg, context) {
+            (Some(msg), None) => title_of(msg),
+            (None, None) => format!("Record: {}", type_name(record)),
+            (Some(msg), Some(context)) => {
+                format!("{} in {}", title_of(msg), title_of_context(context))
+            }
+            (None, Some(context)) => title_of_context(context),
+        };
+        let text = || match (&msg, context) {
+            (Some(msg), Some(_)) => format!("{}\n{}", record.to_text(), msg.to_text()),
+            _ => record.to_text(),
         };
         let now = self.now();
-        self.transcript
-            .add(Direction::Sent, title, || record.to_text(), now);
+        self.transcript.add(Direction::Sent, title, text, now);
         self.put(seat, record.to_bytes())
     }
 

@@ -56,6 +56,17 @@ pub fn context_of(record: &Record) -> Option<&SessionContext> {
     }
 }
 
+/// What a Record of a session context is called, with what tells it from others.
+pub(super) fn title_of_context(context: &SessionContext) -> String {
+    let (number, id) = (context.sequence_id, context.session_id);
+    match context.retransmit_id {
+        0 => format!("Record {number} of the session context {id}"),
+        again => {
+            format!("Record {number} of the session context {id}, which wants Record {again} again")
+        }
+    }
+}
+
 impl Bench {
     /// The path of the settings of session contexts with us.
     pub fn session_path(&self) -> String {
@@ -321,7 +332,7 @@ impl Bench {
             return;
         };
         let (id, number) = (context.session_id, context.sequence_id);
-        let title = format!("Record {number} of the session context {id}");
+        let title = title_of_context(&context);
         self.transcript
             .add(Direction::Came, title, || record.to_text(), at);
         let is_ours = self.session_id(seat) == Some(id);

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Outcome, Report, Verdict, escaped};
+use crate::catalogue::Level;
 use crate::transcript::{Direction, Exchange, Step};
 
 const STYLE: &str = include_str!("page.css");
@@ -19,7 +20,8 @@ impl Report {
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
              <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\
              <title>{agent}: {plan}</title><style>{STYLE}</style></head><body>\
-             <h1>{agent}</h1><p>{plan}, the certification tests of USP Agents. Software {software}, USP {versions}. \
+             <h1>Conformance of {agent}</h1><p>How this Agent does in {plan}, the tests that USP Agents are certified \
+             by. The suite is a Controller that it trusts. Software of the Agent {software}, versions of USP {versions}. \
              Reached over {way}.</p>",
             plan = crate::catalogue::PLAN,
             software = or_unknown(&self.software),
@@ -27,6 +29,7 @@ impl Report {
             way = escaped(&self.way),
         );
         self.put_summary(&mut page);
+        self.put_failed(&mut page);
         for (number, (title, _)) in self.by_section() {
             let _ = write!(page, "<h2>{}</h2>", escaped(title));
             let of_section = self.outcomes.iter();
@@ -41,7 +44,8 @@ impl Report {
     fn put_summary(&self, page: &mut String) {
         page.push_str("<table><thead><tr><th>Section</th>");
         for verdict in Verdict::ALL {
-            let _ = write!(page, "<th class=\"{0}\">{0}</th>", verdict.name());
+            let (class, name) = (verdict.name(), in_words(verdict));
+            let _ = write!(page, "<th class=\"{class}\">{name}</th>");
         }
         page.push_str("</tr></thead><tbody>");
         for (title, counts) in self.by_section().into_values() {
@@ -53,10 +57,35 @@ impl Report {
             Verdict::ALL.map(|verdict| self.count(verdict)),
         );
         page.push_str(
-            "</tbody></table><p>Open a test to see its steps, what was said both ways, what was expected and \
-             what came. <i>Not applicable</i>: the plan does not ask it of such an Agent. <i>Not runnable</i>: it \
-             could not be tried, which says nothing about the Agent.</p>",
+            "</tbody></table><dl><dt class=\"passed\">passed</dt><dd>The Agent did what the plan expects.</dd>\
+             <dt class=\"failed\">failed</dt><dd>It did not. The reason is told in red: what was expected, and what \
+             came.</dd><dt>not applicable</dt><dd>The plan does not ask it of such an Agent.</dd>\
+             <dt class=\"not-runnable\">not runnable</dt><dd>It could not be tried here, which says nothing about the \
+             Agent.</dd></dl><p>Open a test to see its steps, and in each what the suite and the Agent have said, with \
+             the seconds since the test began; open that to read all of it.</p>",
         );
+    }
+
+    /// What has failed, for those who want to know nothing else.
+    fn put_failed(&self, page: &mut String) {
+        let failed = self.outcomes.iter();
+        let failed = failed.filter(|outcome| outcome.result == Verdict::Failed);
+        let mut failed = failed.peekable();
+        if failed.peek().is_none() {
+            page.push_str("<p><b>No test has failed.</b></p>");
+            return;
+        }
+        page.push_str("<h2>What has failed</h2><ul class=\"list\">");
+        for outcome in failed {
+            let _ = write!(
+                page,
+                "<li><a href=\"#t{id}\">{id} {title}</a><br><span class=\"why\">{reason}</span></li>",
+                id = outcome.id,
+                title = escaped(outcome.title),
+                reason = escaped(&outcome.reason),
+            );
+        }
+        page.push_str("</ul>");
     }
 }
 
@@ -69,28 +98,48 @@ impl Outcome {
         };
         let _ = write!(
             page,
-            "<details class=\"test {result}\" id=\"t{id}\"{open}><summary><b>{id}</b> {title} \
-             <span class=\"verdict\">{result}</span></summary>",
-            result = self.result.name(),
+            "<details class=\"test {class}\" id=\"t{id}\"{open}><summary><span class=\"name\"><b>{id}</b> {title}</span> \
+             <span class=\"verdict\">{result}</span>",
+            class = self.result.name(),
+            result = in_words(self.result),
             id = self.id,
             title = escaped(self.title),
         );
         if !self.reason.is_empty() {
-            let _ = write!(page, "<p class=\"reason\">{}</p>", escaped(&self.reason));
+            let _ = write!(
+                page,
+                "<span class=\"reason\">{}</span>",
+                escaped(&self.reason)
+            );
         }
-        let condition = match self.condition {
-            "" => String::new(),
-            condition => format!(": {}", escaped(condition)),
+        page.push_str("</summary>");
+        let asked = match (self.level, self.condition) {
+            (Level::Mandatory, _) => "The plan asks this of every Agent".to_owned(),
+            (Level::Conditional, condition) => format!(
+                "The plan asks this of some Agents (its condition: {})",
+                escaped(condition)
+            ),
+            (Level::Deprecated, _) => "The plan asks this of nobody any more".to_owned(),
+            (Level::Placeholder, _) => "The plan only keeps the number free".to_owned(),
         };
-        let level = self.level.name();
-        let _ = write!(
-            page,
-            "<p class=\"level\">{level}{condition}; took {:.1} s</p>",
-            self.seconds
-        );
+        let took = match self.steps.is_empty() {
+            true => String::new(),
+            false => format!(" It took {:.1} s, without cleaning up.", self.seconds),
+        };
+        let _ = write!(page, "<p class=\"level\">{asked}.{took}</p>");
         page.push_str("<ol>");
         self.steps.iter().for_each(|step| put_step(page, step));
         page.push_str("</ol></details>");
+    }
+}
+
+/// What a verdict is called in a sentence.
+fn in_words(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Passed => "passed",
+        Verdict::Failed => "failed",
+        Verdict::NotApplicable => "not applicable",
+        Verdict::NotRunnable => "not runnable",
     }
 }
 
@@ -117,9 +166,9 @@ fn put_step(page: &mut String, step: &Step) {
 
 fn put_exchange(page: &mut String, exchange: &Exchange) {
     let (class, arrow) = match exchange.direction {
-        Direction::Came => ("came", "← Agent"),
+        Direction::Came => ("came", "Agent → suite:"),
         Direction::Note => ("note", "·"),
-        Direction::Sent => ("sent", "→ Agent"),
+        Direction::Sent => ("sent", "Suite → Agent:"),
     };
     let title = escaped(&exchange.title);
     let at = exchange.at;

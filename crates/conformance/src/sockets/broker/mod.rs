@@ -4,99 +4,35 @@
 //! the answers without a race. Nothing here judges what comes. There is one Agent: a new connection takes the
 //! place of the one before.
 
+mod line;
 mod mqtt;
 mod stomp;
+mod url;
 
-use std::collections::{BTreeSet, VecDeque};
-use std::fmt;
-use std::net::SocketAddr;
-use std::str::FromStr;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::time::timeout;
-use usphere_mtp::tls::Tls;
+use tokio::sync::mpsc::UnboundedSender;
 use usphere_proto::{EndpointId, Record};
 use usphere_runtime::ControllerTls;
 
+pub use self::url::{BrokerUrl, BrokerUrlError, Protocol};
+
+use self::line::{Raw, Told, keep};
 use self::mqtt::Mqtt;
 use self::stomp::Stomp;
 use super::spawned::Spawned;
-use super::{SocketsError, Spawn, Wire, unix_seconds};
+use super::{SocketsError, Spawn, unix_seconds};
 use crate::brokered::{MqttAnswers, MqttHow, MqttServer, StompAnswers, StompServer};
 use crate::credentials::Credentials;
-use crate::limits::{DECODING, HANDSHAKE, PROCESS_CHECK};
+use crate::limits::{DECODING, PROCESS_CHECK};
 use crate::peer::{Address, Destination, Happening, Peer, Seat, Trouble, What};
-
-/// Bytes that are read at once.
-const READ_BYTES: usize = 16 * 1024;
-
-/// Where the Agent finds its server: `mqtt://HOST:PORT`, `mqtts://…`, `stomp://…` or `stomps://…`.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct BrokerUrl {
-    /// What is spoken.
-    pub protocol: Protocol,
-    /// Whether over TLS.
-    pub tls: bool,
-    /// Where we listen.
-    pub address: SocketAddr,
-}
-
-/// What an Agent speaks to a server.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Protocol {
-    /// MQTT 5 or 3.1.1.
-    Mqtt,
-    /// STOMP 1.2.
-    Stomp,
-}
-
-/// A text that is no such URL.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error(
-    "mqtt://ADDRESS:PORT, mqtts://…, stomp://… or stomps://… with an address of this host is expected"
-)]
-pub struct BrokerUrlError;
-
-impl FromStr for BrokerUrl {
-    type Err = BrokerUrlError;
-
-    fn from_str(text: &str) -> Result<Self, BrokerUrlError> {
-        let (scheme, rest) = text.split_once("://").ok_or(BrokerUrlError)?;
-        let (protocol, tls) = match scheme {
-            "mqtt" => (Protocol::Mqtt, false),
-            "mqtts" => (Protocol::Mqtt, true),
-            "stomp" => (Protocol::Stomp, false),
-            "stomps" => (Protocol::Stomp, true),
-            _ => return Err(BrokerUrlError),
-        };
-        let address = rest.trim_end_matches('/').parse();
-        Ok(Self {
-            protocol,
-            tls,
-            address: address.map_err(|_| BrokerUrlError)?,
-        })
-    }
-}
-
-impl fmt::Display for BrokerUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = match (self.protocol, self.tls) {
-            (Protocol::Mqtt, false) => "mqtt",
-            (Protocol::Mqtt, true) => "mqtts",
-            (Protocol::Stomp, false) => "stomp",
-            (Protocol::Stomp, true) => "stomps",
-        };
-        write!(f, "{scheme}://{}", self.address)
-    }
-}
 
 /// What is needed to be an Agent's server.
 pub struct BrokerSetup {
@@ -119,8 +55,8 @@ pub struct BrokerSetup {
 /// What comes of bytes of the Agent.
 #[derive(Clone, Debug)]
 enum Does {
-    /// The connection ends.
-    End,
+    /// The connection ends: why.
+    End(String),
     /// A Record came.
     Record(Bytes),
     /// Something was said, or is to be told.
@@ -175,13 +111,6 @@ impl Either {
     }
 }
 
-/// Something that happened on the wire.
-enum Raw {
-    Bytes(u64, Bytes),
-    Lost(u64, String),
-    Opened(u64, UnboundedSender<Bytes>),
-}
-
 /// An Agent that is reached through a server of ours.
 pub struct Broker {
     runtime: Option<Runtime>,
@@ -192,6 +121,8 @@ pub struct Broker {
     credentials: Option<Credentials>,
     raw: Receiver<(Duration, Raw)>,
     happened: VecDeque<Happening>,
+    /// Connections on which nothing was said yet.
+    silent: BTreeMap<u64, UnboundedSender<Bytes>>,
     line: Option<(u64, UnboundedSender<Bytes>)>,
     half: Either,
     answers: Answers,
@@ -256,6 +187,7 @@ impl Broker {
             credentials,
             raw,
             happened: VecDeque::new(),
+            silent: BTreeMap::new(),
             line: None,
             wanted: BTreeSet::from([Seat::Primary]),
             open: BTreeSet::new(),
@@ -271,27 +203,39 @@ impl Broker {
 
     fn took(&mut self, at: Duration, raw: Raw) {
         match raw {
-            Raw::Opened(number, orders) => {
-                if !self.is_there() {
-                    // The line ends as nobody gives it orders any more.
-                    drop(orders);
-                    return self.happen(Seat::Primary, at, What::TurnedAway);
+            Raw::Opened(number, orders) => drop(self.silent.insert(number, orders)),
+            Raw::Bytes(number, bytes) => {
+                if let Some(orders) = self.silent.remove(&number) {
+                    self.began(at, number, orders);
                 }
-                self.ended(at, "the Agent has opened another one");
-                self.half.half().open();
-                self.line = Some((number, orders));
-            }
-            Raw::Bytes(number, bytes) if self.is_line(number) => {
-                for does in self.half.half().take(&bytes, &self.answers) {
-                    self.do_one(at, does);
+                if self.is_line(number) {
+                    for does in self.half.half().take(&bytes, &self.answers) {
+                        self.do_one(at, does);
+                    }
                 }
             }
-            Raw::Lost(number, reason) if self.is_line(number) => {
-                self.line = None;
-                self.ended(at, &reason);
+            Raw::Lost(number, reason) => {
+                self.silent.remove(&number);
+                if self.is_line(number) {
+                    self.line = None;
+                    self.ended(at, &reason);
+                }
             }
-            Raw::Bytes(..) | Raw::Lost(..) => {}
         }
+    }
+
+    /// A connection on which the Agent says something: Agents that only try whether somebody is there say nothing.
+    fn began(&mut self, at: Duration, number: u64, orders: UnboundedSender<Bytes>) {
+        if !self.is_there() {
+            // The line ends as nobody gives it orders any more.
+            drop(orders);
+            return self.happen(Seat::Primary, at, What::TurnedAway);
+        }
+        if self.line.take().is_some() {
+            self.ended(at, "the Agent has opened another one");
+        }
+        self.half.half().open();
+        self.line = Some((number, orders));
     }
 
     /// Whether connections are taken.
@@ -308,9 +252,9 @@ impl Broker {
 
     fn do_one(&mut self, at: Duration, does: Does) {
         match does {
-            Does::End => {
+            Does::End(reason) => {
                 self.line = None;
-                self.ended(at, "the session has ended");
+                self.ended(at, &reason);
             }
             Does::Record(bytes) => {
                 let seat = self.seat_of(&bytes);
@@ -344,13 +288,9 @@ impl Broker {
 
     fn ended(&mut self, at: Duration, reason: &str) {
         self.is_up = false;
-        let was_open = std::mem::take(&mut self.open);
+        let mut seats = std::mem::take(&mut self.open);
         // What never was up ends too, for tests of sessions that do not come about.
-        let seats = if was_open.is_empty() && self.line.is_none() {
-            BTreeSet::from([Seat::Primary])
-        } else {
-            was_open
-        };
+        seats.insert(Seat::Primary);
         for seat in seats {
             self.happen(seat, at, What::Lost(reason.to_owned()));
         }
@@ -558,117 +498,12 @@ impl StompServer for Broker {
     }
 }
 
-/// Lets in whoever dials, for as long as the bench is there.
-async fn keep(listener: TcpListener, tls: Option<Arc<Tls>>, told: Told) {
-    let mut number = 0;
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                number += 1;
-                tokio::spawn(run(stream, tls.clone(), told.clone(), number));
-            }
-            Err(error) => {
-                tracing::debug!(%error, "nobody could be let in");
-                tokio::time::sleep(HANDSHAKE / 10).await;
-            }
-        }
-    }
-}
-
-/// Who is told what happens on the wire.
-#[derive(Clone)]
-struct Told {
-    began: Instant,
-    told: Sender<(Duration, Raw)>,
-}
-
-impl Told {
-    fn tell(&self, raw: Raw) {
-        // Nobody is told once the bench is gone.
-        drop(self.told.send((self.began.elapsed(), raw)));
-    }
-}
-
-/// Carries bytes both ways until the end.
-async fn run(stream: TcpStream, tls: Option<Arc<Tls>>, told: Told, number: u64) {
-    // Small packets should not wait for more.
-    drop(stream.set_nodelay(true));
-    let mut stream: Box<dyn Wire> = match tls {
-        None => Box::new(stream),
-        Some(tls) => match timeout(HANDSHAKE, tls.accept_bare(stream)).await {
-            Ok(Ok(stream)) => Box::new(stream),
-            Ok(Err(error)) => return tracing::debug!(%error, "no link came of a connection"),
-            Err(_) => return tracing::debug!("no link came of a connection in time"),
-        },
-    };
-    let (orders, received) = unbounded_channel();
-    told.tell(Raw::Opened(number, orders));
-    let reason = carry(&mut stream, received, &told, number).await;
-    told.tell(Raw::Lost(number, reason));
-    // What was said last may still be on its way.
-    drop(timeout(HANDSHAKE, stream.shutdown()).await);
-}
-
-/// Carries bytes both ways: why it has ended.
-async fn carry(
-    stream: &mut Box<dyn Wire>,
-    mut orders: UnboundedReceiver<Bytes>,
-    told: &Told,
-    number: u64,
-) -> String {
-    let mut space = vec![0; READ_BYTES];
-    loop {
-        tokio::select! {
-            biased;
-            order = orders.recv() => match order {
-                None => return "the connection was ended".to_owned(),
-                Some(bytes) => {
-                    let written = async {
-                        stream.write_all(&bytes).await?;
-                        stream.flush().await
-                    };
-                    if let Err(error) = written.await {
-                        return error.to_string();
-                    }
-                }
-            },
-            read = stream.read(&mut space) => match read {
-                Ok(0) => return "the connection has ended".to_owned(),
-                Ok(count) => {
-                    told.tell(Raw::Bytes(number, Bytes::copy_from_slice(&space[..count])));
-                }
-                Err(error) => return error.to_string(),
-            },
-        }
-    }
-}
-
 impl Drop for Broker {
     fn drop(&mut self) {
         // The Agent's process ends first, so that it does not complain about its server.
         self.spawned = None;
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn urls_of_servers_are_read() {
-        for text in ["mqtt://127.0.0.1:1883", "stomps://[::1]:61614"] {
-            assert_eq!(text.parse::<BrokerUrl>().unwrap().to_string(), text);
-        }
-        for text in [
-            "ws://127.0.0.1:1",
-            "mqtt://here:1883",
-            "mqtt://127.0.0.1",
-            "mqtt",
-        ] {
-            assert!(text.parse::<BrokerUrl>().is_err(), "{text}");
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::brokered::{MqttAnswers, MqttConnect, MqttHow, MqttPublish, MqttSaid};
 use crate::limits::DECODING;
 use crate::peer::{Seat, What};
 
-/// What stands before the reply topic in a Topic Name of MQTT 3.1.1. (R-MQTT.25)
+/// What stands before the reply topic in a Topic Name of MQTT 3.1.1. (R-MQTT.24)
 const REPLY_TO: &str = "/reply-to=";
 
 /// The server's end of a connection.
@@ -66,7 +66,7 @@ impl Half for Mqtt {
             for event in events {
                 self.happened(event, &answers.mqtt, &mut does);
             }
-            if matches!(does.last(), Some(Does::End)) {
+            if matches!(does.last(), Some(Does::End(_))) {
                 break;
             }
         }
@@ -210,9 +210,8 @@ impl Mqtt {
             GenericEvent::RequestSendPacket { packet, .. } => {
                 does.push(Does::Send(packet.to_continuous_buffer().into()));
             }
-            GenericEvent::RequestClose => does.push(Does::End),
             GenericEvent::NotifyError(error) => {
-                tracing::debug!(%error, "what the Agent says is no MQTT");
+                does.push(Does::End(format!("what came is no good MQTT: {error}")));
             }
             _ => {}
         }
@@ -316,11 +315,11 @@ impl Mqtt {
             Packet::V5_0Disconnect(packet) => {
                 let code = packet.reason_code().map(|code| code as u8);
                 does.push(say(MqttSaid::Disconnect(code)));
-                does.push(Does::End);
+                does.push(Does::End("the Agent has ended the session".to_owned()));
             }
             Packet::V3_1_1Disconnect(_) => {
                 does.push(say(MqttSaid::Disconnect(None)));
-                does.push(Does::End);
+                does.push(Does::End("the Agent has ended the session".to_owned()));
             }
             _ => {}
         }

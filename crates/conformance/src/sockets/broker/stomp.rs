@@ -44,7 +44,7 @@ impl Half for Stomp {
                 Err(reason) => {
                     let error = format!("ERROR\nmessage:{reason}\n\n\0");
                     does.push(Does::Send(error.into()));
-                    does.push(Does::End);
+                    does.push(Does::End(format!("what came is no STOMP: {reason}")));
                     return does;
                 }
             }
@@ -137,7 +137,7 @@ impl Stomp {
             does.push(Does::Send(receipt.into()));
         }
         if frame.command == "DISCONNECT" {
-            does.push(Does::End);
+            does.push(Does::End("the Agent has ended the session".to_owned()));
         }
     }
 }
@@ -254,9 +254,9 @@ mod tests {
     fn what_is_no_stomp_ends_the_session() {
         let mut stomp = Stomp::default();
         let does = stomp.take(&vec![b'x'; STOMP_HEAD_BYTES_MAX + 1], &Answers::default());
-        assert!(matches!(does.last(), Some(Does::End)));
+        assert!(matches!(does.last(), Some(Does::End(_))));
         let mut stomp = Stomp::default();
         let does = stomp.take(b"SEND\ncontent-length:1\n\nabc\0", &Answers::default());
-        assert!(matches!(does.last(), Some(Does::End)));
+        assert!(matches!(does.last(), Some(Does::End(_))));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Test, client, needs_5, test};
+use super::{Test, changed_anew, client, needs_5, test};
 use crate::bench::{Bench, ensure, equal};
 use crate::brokered::MqttSaid;
 use crate::stop::{Done, Stop};
@@ -17,7 +17,7 @@ pub(super) const TESTS: &[Test] = &[
     test(11, 7, keep_alive),
 ];
 
-/// The User Property by which an Agent says who it is. (R-MQTT.9)
+/// The User Property by which an Agent says who it is. (R-MQTT.13)
 const ENDPOINT_PROPERTY: &str = "usp-endpoint-id";
 
 /// The times of 11.7, in seconds: what the client wants, what the server wants.
@@ -30,13 +30,11 @@ const PING: Duration = Duration::from_secs(45);
 fn established(bench: &mut Bench) -> Done {
     let client = client(bench)?;
     bench.step("Give the client a user name and a password");
-    bench.changed(&format!("{client}Username"), "conformance")?;
-    let password = format!("{client}Password");
-    bench.undo({
-        let password = password.clone();
-        move |bench| bench.write(&password, "")
-    });
-    bench.write(&password, "conformance")?;
+    let user = format!("{client}Username");
+    let before = bench.value(&user)?;
+    changed_anew(bench, &user, &before, "conformance")?;
+    // Nobody can read the one before.
+    changed_anew(bench, &format!("{client}Password"), "", "conformance")?;
     bench.step("Restart the Agent, and wait for its CONNECT");
     bench.forget_said();
     bench.begin_restart()?;
@@ -83,7 +81,8 @@ fn assigned_id(bench: &mut Bench) -> Done {
     needs_5(bench, &client)?;
     let path = format!("{client}ClientID");
     bench.step("Leave the Client Identifier open");
-    bench.changed(&path, "")?;
+    let before = bench.value(&path)?;
+    changed_anew(bench, &path, &before, "")?;
     let assigned = bench.mqtt()?.answers().client_id.clone();
     let assigned = assigned.unwrap_or_default();
     bench.step("Restart the Agent, and wait for its CONNECT");
@@ -115,7 +114,9 @@ fn keep_alive(bench: &mut Bench) -> Done {
     needs_5(bench, &client)?;
     let (wanted, told) = KEEP_ALIVE;
     bench.step("Have the client want a Keep Alive of 60 s, and the server one of 30 s");
-    bench.changed(&format!("{client}KeepAliveTime"), &wanted.to_string())?;
+    let path = format!("{client}KeepAliveTime");
+    let before = bench.value(&path)?;
+    changed_anew(bench, &path, &before, &wanted.to_string())?;
     bench.mqtt_answers(|answers| answers.keep_alive = Some(told))?;
     bench.step("Restart the Agent, and wait for its CONNECT");
     bench.forget_said();

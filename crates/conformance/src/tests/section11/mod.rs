@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::{Test, test};
 use crate::bench::{Bench, SupportedDmOptions, ensure, same_value, value_in};
+use crate::peer::Seat;
 use crate::stop::{Done, Stop};
 
 /// The tests of this section.
@@ -152,16 +153,14 @@ pub(super) fn is_between(passed: Duration, least: Duration, most: Duration) -> D
     })
 }
 
-/// The Agent tries twice more after its first attempt, each time after a wait that grows.
-pub(super) fn tries_again(bench: &mut Bench, min: Duration, multiplier: f64) -> Done {
+/// The Agent tries twice more after its first attempt, each time after a wait between these two.
+pub(super) fn tries_again(bench: &mut Bench, waits: [(Duration, Duration); 2]) -> Done {
     let patience = bench.profile().connect_patience();
     let mut last = bench
         .next_try(patience)
         .ok_or_else(|| Stop::failed("an attempt to connect was expected, none came"))?;
-    let mut least = min;
-    for time in ["second", "third"] {
+    for ((least, most), time) in waits.into_iter().zip(["second", "third"]) {
         bench.step(format_args!("Wait for the {time} attempt"));
-        let most = least.mul_f64(multiplier);
         let next = bench.next_try(most + SLACK + SLACK).ok_or_else(|| {
             Stop::Failed(format!(
                 "a {time} attempt was expected within {most:?}, none came"
@@ -169,7 +168,27 @@ pub(super) fn tries_again(bench: &mut Bench, min: Duration, multiplier: f64) -> 
         })?;
         is_between(next.saturating_sub(last), least, most)?;
         last = next;
-        least = most;
     }
     Ok(())
+}
+
+/// Changes a parameter of what the Agent is connected by until the test ends. It may connect anew before it answers.
+fn changed_anew(bench: &mut Bench, path: &str, before: &str, value: &str) -> Done {
+    bench.undo({
+        let (path, before) = (path.to_owned(), before.to_owned());
+        move |bench| written_anew(bench, &path, &before)
+    });
+    written_anew(bench, path, value)
+}
+
+fn written_anew(bench: &mut Bench, path: &str, value: &str) -> Done {
+    if let Err(stop) = bench.write(path, value) {
+        if bench.is_connected(Seat::Primary) {
+            return Err(stop);
+        }
+        bench.note("the Agent connects anew before it answers");
+    }
+    // The answer may be there before it ends its session.
+    bench.pass(SLACK);
+    bench.connect(Seat::Primary)
 }

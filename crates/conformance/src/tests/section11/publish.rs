@@ -1,6 +1,6 @@
 //! PUBLISH: where Records go, and what is said beside them.
 
-use super::{Test, client, needs_5, speaks_5, test};
+use super::{Test, changed_anew, client, needs_5, speaks_5, test};
 use crate::bench::{Bench, Settings, create, ensure, equal};
 use crate::brokered::MqttHow;
 use crate::peer::Seat;
@@ -21,7 +21,7 @@ const LOCAL_AGENT: &str = "Device.LocalAgent.";
 /// What a Record's Content Type is. (R-MQTT.27)
 const CONTENT_TYPE: &str = "usp.msg";
 
-/// What stands before the reply topic in a Topic Name of MQTT 3.1.1. (R-MQTT.25)
+/// What stands before the reply topic in a Topic Name of MQTT 3.1.1. (R-MQTT.24)
 const REPLY_TO: &str = "/reply-to=";
 
 /// 11.12
@@ -31,7 +31,8 @@ fn packet(bench: &mut Bench) -> Done {
     let flag = format!("{client}RequestResponseInfo");
     if is_5 && bench.features().has(&flag) {
         bench.step("Have the client ask for Response Information");
-        bench.changed(&flag, "true")?;
+        let before = bench.value(&flag)?;
+        changed_anew(bench, &flag, &before, "true")?;
     }
     let response = "usphere/conformance/1112-response";
     bench.mqtt_answers(|answers| answers.response_information = Some(response.to_owned()))?;

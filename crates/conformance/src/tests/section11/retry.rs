@@ -28,7 +28,8 @@ fn not_there(bench: &mut Bench) -> Done {
     bench.forget_said();
     bench.mqtt_answers(|answers| answers.is_there = false)?;
     bench.begin_restart()?;
-    tries_again(bench, min, multiplier)
+    let least = |time: i32| min.mul_f64(multiplier.powi(time));
+    tries_again(bench, [(least(0), least(1)), (least(1), least(2))])
 }
 
 /// 11.16

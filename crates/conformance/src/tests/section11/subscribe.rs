@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{CLIENTS, Test, client, needs_5, speaks_5, test};
+use super::{Test, changed_anew, client, needs_5, speaks_5, test};
 use crate::bench::{Bench, ensure, equal};
 use crate::brokered::MqttSaid;
 use crate::stop::{Done, Stop};
@@ -27,11 +27,6 @@ const LISTENED: Duration = Duration::from_secs(120);
 fn fields(bench: &mut Bench) -> Done {
     let client = client(bench)?;
     needs_5(bench, &client)?;
-    let flag = format!("{client}RequestResponseInfo");
-    if bench.features().has(&flag) {
-        bench.step("Have the client ask for Response Information");
-        bench.changed(&flag, "true")?;
-    }
     let (topic, response) = (
         "usphere/conformance/118",
         "usphere/conformance/118-response",
@@ -163,17 +158,17 @@ fn without_topics(bench: &mut Bench, client: &str) -> Done {
             .get(&format!("{row}Enable"))
             .is_some_and(|value| value == "true" || value == "1")
         {
-            bench.changed(&format!("{row}Enable"), "false")?;
+            changed_anew(bench, &format!("{row}Enable"), "true", "false")?;
         }
     }
     let mtps = "Device.LocalAgent.MTP.";
     for row in bench.rows(mtps)? {
         let configured = format!("{row}MQTT.ResponseTopicConfigured");
         let protocol = bench.value(&format!("{row}Protocol"))?;
-        if protocol == "MQTT" && !bench.value(&configured)?.is_empty() {
-            bench.changed(&configured, "")?;
+        let topic = bench.value(&configured)?;
+        if protocol == "MQTT" && !topic.is_empty() {
+            changed_anew(bench, &configured, &topic, "")?;
         }
     }
-    debug_assert!(client.starts_with(CLIENTS));
     Ok(())
 }

@@ -10,7 +10,7 @@ use crate::stop::Done;
 /// The tests of this file.
 pub(super) const TESTS: &[Test] = &[test(6, 4, headers), test(6, 9, malformed)];
 
-/// What a Record's content-type is. (R-STOMP.13)
+/// What a Record's content-type is. (R-STOMP.20)
 const CONTENT_TYPE: &str = "application/vnd.bbf.usp.msg";
 
 /// How long an answer to what is no Record may take.
