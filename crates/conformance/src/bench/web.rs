@@ -24,8 +24,7 @@ impl Bench {
     /// # Errors
     /// The Agent cannot reach a web server of ours.
     pub fn serve(&mut self, page: &str, is_secure: bool, reply: Reply) -> Result<String, Stop> {
-        let none =
-            "the Agent is not reached over a network, so that it finds no web server of ours";
+        let none = "this suite has no web server for an Agent that is reached in this way";
         let web = self.peer.web().ok_or_else(|| Stop::not_runnable(none))?;
         let place = web.serve(page, is_secure, reply);
         let place = place.map_err(Stop::not_runnable)?;
