@@ -528,6 +528,11 @@ mod tests {
             assert_eq!(parsed, Some(expected), "{letters:?}");
             assert_ne!(expected, Rights::NONE);
         }
+        let (read, write) = (Rights::PARAMETER_READ, Rights::PARAMETER_WRITE);
+        let both = read.or(write);
+        assert_eq!(Rights::parse("rw--", none, none, none), Some(both));
+        assert_eq!((both.or(write), both.and(write)), (both, write));
+        assert_eq!(read.and(write), Rights::NONE);
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! What is asked for that no peer could take.
 
-use usphere_proto::msg::{Get, ResponseType};
+use usphere_proto::msg::{DeleteResp, DeletedObjectResult, Get, ResponseType};
 use usphere_proto::{Limits, Msg};
 
 use super::requests::{Reading, Writing, add, get, instances, schema, set};
 use super::scene::Scene;
-use crate::handlers::Answer;
-use crate::handlers::limits::PATHS_MAX;
+use crate::handlers::limits::{ANSWER_BYTES_MAX, ANSWER_ELEMENTS_MAX, PATHS_MAX};
+use crate::handlers::{Answer, is_sendable};
 
 fn crowded() -> Scene {
     let mut scene = Scene::new();
@@ -94,4 +94,25 @@ fn so_many_paths_are_answered_and_no_more() {
     assert_eq!(scene.ask(request.clone()).values().len(), PATHS_MAX);
     request.param_paths.push("Device.Nothing.".to_owned());
     assert_eq!(scene.ask(request).error().0, 7005);
+}
+
+/// What changes more than its answer can tell is known by the answer's bytes, and by what is in it.
+#[test]
+fn an_answer_is_sendable_while_it_is_neither_too_long_nor_too_crowded() {
+    let of = |results: Vec<DeletedObjectResult>| {
+        ResponseType::from(DeleteResp {
+            deleted_obj_results: results,
+        })
+    };
+    let crowded = |number: usize| of(vec![DeletedObjectResult::default(); number]);
+    assert!(is_sendable(&crowded(1)) && is_sendable(&crowded(ANSWER_ELEMENTS_MAX)));
+    assert!(!is_sendable(&crowded(Limits::DEFAULT.elements_max + 1)));
+    let long = |bytes: usize| {
+        of(vec![DeletedObjectResult {
+            requested_path: "x".repeat(bytes),
+            ..DeletedObjectResult::default()
+        }])
+    };
+    assert!(is_sendable(&long(ANSWER_BYTES_MAX - 100)));
+    assert!(!is_sendable(&long(ANSWER_BYTES_MAX + 1)));
 }

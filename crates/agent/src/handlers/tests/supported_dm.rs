@@ -296,6 +296,25 @@ fn a_divergent_instance_is_asked_by_its_own_path() {
     assert_eq!(objects(&mut scene, schema(&["Device.Link.1."])).len(), 2);
 }
 
+/// What differs may be further below: in an object of the instance, or in rows of a table of it.
+#[test]
+fn an_instance_tells_what_differs_below_it() {
+    let mut scene = Scene::new();
+    let link = scene.done(add("Device.Link."));
+    scene.mount(&format!("{link}Stats.Vendor."));
+    let found = objects(&mut scene, schema(&[&link]));
+    let vendor = format!("{link}Stats.Vendor.");
+    assert!(paths(&found).contains(&&*vendor), "{found:?}");
+    let table = "Device.LocalAgent.Controller.1.BootParameter.";
+    let row = scene.done(add(table).with("ParameterName", "Device.X"));
+    scene.mount(&format!("{row}Vendor."));
+    for above in [table, "Device.LocalAgent.Controller.1."] {
+        let found = objects(&mut scene, schema(&[above]));
+        let divergent = found.iter().flat_map(|object| &object.divergent_paths);
+        assert_eq!(divergent.collect::<Vec<_>>(), [&row], "{above}");
+    }
+}
+
 /// Every version is told, whatever the Controller speaks.
 ///
 /// Proves: TP-469 1.80

@@ -3,6 +3,7 @@
 use super::super::delete;
 use super::*;
 use crate::Notice;
+use crate::limits::TRIGGER_TARGETS_MAX;
 
 const CODE: &str = "Device.LocalAgent.Controller.1.ControllerCode";
 
@@ -237,4 +238,36 @@ fn a_reference_list_is_bounded() {
         assert_eq!(failed.err_code, 7012);
         assert!(failed.err_msg.contains("at most 64"), "{failed:?}");
     }
+}
+
+/// One entry sets so many objects and no more.
+#[test]
+fn a_trigger_sets_a_thousand_objects_at_most() {
+    let mut live = Scene::new().controller("a").agent();
+    live.connect("a");
+    let table = "Device.LocalAgent.Controller.1.BootParameter.";
+    let settings = format!("{table}*.Enable=true");
+    let values = [
+        ("TriggerAction", "Config"),
+        ("TriggerConfigSettings", &*settings),
+    ];
+    subscribe_to_code(&mut live, "a", &values);
+    let mut rows = 0;
+    let mut grow = |live: &mut LiveAgent, number: usize| {
+        let mut all = add(table, &[]);
+        all.create_objs.clear();
+        for _ in 0..number {
+            rows += 1;
+            let one = add(table, &[("ParameterName", &format!("Device.X_{rows}"))]);
+            all.create_objs.extend(one.create_objs);
+        }
+        live.response("a", all);
+        provision(live, "a", &rows.to_string());
+        live.value("a", &format!("{table}{rows}.Enable"))
+    };
+    assert_eq!(grow(&mut live, TRIGGER_TARGETS_MAX), "true");
+    for _ in 0..2 {
+        assert_eq!(grow(&mut live, 1), "false");
+    }
+    assert!(untriggered(&live)[1].contains("too many objects"));
 }
