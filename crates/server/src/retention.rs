@@ -13,8 +13,18 @@ use crate::limits::RETENTION_INTERVAL;
 const HOUR: Milliseconds = 3600 * 1000;
 const DAY: Milliseconds = 24 * HOUR;
 
+/// A server that stops does not wait until all that is old is forgotten.
+struct Leaving(Store);
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        self.0.leave_pruning();
+    }
+}
+
 /// Looks for what is old from time to time, and when how long it is kept has changed. Never ends by itself.
 pub(crate) async fn keep(store: Store, mut retention: watch::Receiver<Retention>) {
+    let _leaving = Leaving(store.clone());
     let mut ticks = interval(RETENTION_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -107,5 +117,9 @@ mod tests {
         assert_eq!(kept.len(), 2);
         let kept = store.contacts(&ContactQuery::default(), 9).unwrap();
         assert_eq!(kept.contacts.len(), 2);
+        drop(Leaving(store.clone()));
+        let later = now + 1000 * DAY;
+        forget(&store, retention, later).await.unwrap();
+        assert_eq!(store.all_events(0, 9).unwrap().len(), 1, "it goes on");
     }
 }

@@ -168,6 +168,13 @@ impl Store {
         }
     }
 
+    /// Has nothing more be forgotten from now on, where that is under way too: it may take minutes where there is much.
+    pub fn leave_pruning(&self) {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.leave_pruning(),
+        }
+    }
+
     /// Looks whether something can be written, by writing something that says nothing.
     ///
     /// # Errors

@@ -27,6 +27,7 @@ mod writer;
 use std::fs::{DirBuilder, OpenOptions, Permissions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -51,6 +52,8 @@ pub(crate) struct Sqlite {
     readers: Mutex<Vec<Connection>>,
     /// What was done when it was found damaged.
     salvaged: Option<Salvaged>,
+    /// Whether no more is to be forgotten.
+    leaves_pruning: AtomicBool,
     /// Ends before the writer, which is the last to close the file.
     looking: Looking,
     writer: Writer,
@@ -98,6 +101,7 @@ impl Sqlite {
             place,
             readers: Mutex::default(),
             salvaged,
+            leaves_pruning: AtomicBool::default(),
             looking,
             writer,
         })

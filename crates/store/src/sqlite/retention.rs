@@ -1,4 +1,6 @@
-//! What is forgotten: found by a reader, deleted by the writer in pieces.
+//! What is forgotten: found by a reader, deleted by the writer in pieces, until somebody wants it to be left.
+
+use std::sync::atomic::Ordering;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -21,6 +23,14 @@ enum Log {
 type Ended = (Milliseconds, i64);
 
 impl Sqlite {
+    pub(crate) fn leave_pruning(&self) {
+        self.leaves_pruning.store(true, Ordering::Relaxed);
+    }
+
+    fn goes_on(&self) -> bool {
+        !self.leaves_pruning.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn prune_audit(&self, kept: Kept) -> Result<u64, StoreError> {
         self.prune_log(Log::Audit, kept)
     }
@@ -38,7 +48,7 @@ impl Sqlite {
 
     fn prune_log(&self, log: Log, kept: Kept) -> Result<u64, StoreError> {
         let mut forgotten = 0;
-        loop {
+        while self.goes_on() {
             let since = kept.since;
             let old = self
                 .writer
@@ -54,15 +64,16 @@ impl Sqlite {
         let Some(last) = self.read(|connection| log.surplus(connection, max))? else {
             return Ok(forgotten);
         };
-        loop {
+        while self.goes_on() {
             let many = self
                 .writer
                 .write(move |connection| log.delete_to(connection, last))?;
             forgotten += many as u64;
             if many == 0 {
-                return Ok(forgotten);
+                break;
             }
         }
+        Ok(forgotten)
     }
 
     fn prune_ended(
@@ -98,7 +109,7 @@ impl Sqlite {
         keys_since: Milliseconds,
     ) -> Result<u64, StoreError> {
         let (mut after, mut forgotten) = ((Milliseconds::MIN, i64::MIN), 0);
-        loop {
+        while self.goes_on() {
             let found = self
                 .read(|connection| ended_between(connection, is_read, after, last, keys_since))?;
             let Some((ended, number)) = found.last().copied() else {
@@ -116,6 +127,7 @@ impl Sqlite {
                 Ok(())
             })?;
         }
+        Ok(forgotten)
     }
 }
 
