@@ -75,8 +75,8 @@ pub const ACCEPTS_PER_SECOND: u32 = 500;
 /// Connections accepted at once after a quiet time, unless the limits say otherwise.
 pub const ACCEPT_BURST: u32 = 500;
 
-/// One of so many connections may be that of a source from which no other is waiting or shaking hands, and does
-/// not queue behind the others.
+/// One of so many connections may be that of a source from which no more are waiting or shaking hands than have
+/// links, and does not queue behind the others.
 pub const NEWCOMERS_SHARE: u32 = 4;
 
 /// Of these, how many may come from one source unless the limits say otherwise.

@@ -47,6 +47,8 @@ pub(crate) struct Read {
     pub(crate) events: Vec<Event>,
     /// The last that was read, also where it is not shown; none when there are no more.
     pub(crate) last: Option<i64>,
+    /// Whether there were no more behind it.
+    pub(crate) is_end: bool,
 }
 
 /// An event as the API shows it.
@@ -147,6 +149,7 @@ impl Events {
         .await?;
         Ok(Read {
             last: kept.last().map(|event| event.id),
+            is_end: kept.len() < limit as usize,
             // What an older version kept and this one cannot read is passed over.
             events: kept.into_iter().filter_map(shown).collect(),
         })

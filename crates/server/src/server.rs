@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::{fmt, io};
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{Semaphore, watch};
+use usphere_mtp::limits::BACKLOG;
 use usphere_mtp::websocket::{BindError, Door, DoorWatch};
 use usphere_proto::EndpointId;
 use usphere_runtime::ControllerTls;
@@ -372,7 +373,14 @@ async fn listen(
     key: &'static str,
 ) -> Result<(TcpListener, SocketAddr), StartError> {
     let listening = async {
-        let listener = TcpListener::bind(address).await?;
+        let socket = match address {
+            SocketAddr::V4(_) => TcpSocket::new_v4(),
+            SocketAddr::V6(_) => TcpSocket::new_v6(),
+        }?;
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        // Where the queue is full, whoever comes tries again after a second only.
+        let listener = socket.listen(BACKLOG)?;
         let taken = listener.local_addr()?;
         Ok((listener, taken))
     };

@@ -11,7 +11,8 @@ use support::{
 };
 use tokio::time::{sleep, timeout};
 use usphere_proto::msg::{
-    GetSupportedDmResp, RequestType, RequestedObjectResult, SupportedObjectResult,
+    GetSupportedDmResp, OperateResp, OperationOutcome, OperationResult, OutputArgs, RequestType,
+    RequestedObjectResult, SupportedObjectResult,
 };
 use usphere_server::limits::{
     FLEET_READS_PER_TOKEN_MAX, REFUSED_BURST, REQUESTS_PER_TOKEN_MAX, STREAMS_PER_TOKEN_MAX,
@@ -105,6 +106,53 @@ async fn who_may_only_read_does_not_see_the_secrets_that_others_wrote() {
             );
         }
     }
+}
+
+/// Nor by the compatible face of the API, of what a command gave.
+#[tokio::test]
+async fn who_may_only_read_does_not_see_the_secrets_that_commands_gave() {
+    let data = tempfile::tempdir().unwrap();
+    let server = server(data.path()).await;
+    let giving = |request: RequestType| match request {
+        RequestType::Operate(operate) => {
+            let output = [("Password", "hush-4"), ("User", "plain")];
+            let output = output.map(|(name, value)| (name.to_owned(), value.to_owned()));
+            let output_args = output.into_iter().collect();
+            let result = OperationResult {
+                executed_command: operate.command,
+                operation_resp: Some(OperationOutcome::ReqOutputArgs(OutputArgs { output_args })),
+            };
+            let operation_results = vec![result];
+            Reply::Response(OperateResp { operation_results }.into())
+        }
+        other => polite(other),
+    };
+    let _agent = Played::introduced(&server, "self::agent-1", giving).await;
+    let (read, operate) = (
+        made(&server, "reader", "read").await,
+        made(&server, "ci", "operate").await,
+    );
+    let command = r#"{"command": "Device.X.NewLogin()"}"#;
+    let path = format!("{DEVICE}/operate");
+    let done = with(&server, &operate, "POST", &path, command).await;
+    assert_eq!(done.status, 200, "{done:?}");
+    let id = done
+        .head
+        .lines()
+        .find_map(|line| line.strip_prefix("operation-id: "));
+    let path = format!("/bbf/v2/agents/self::agent-1/commands/{}", id.unwrap());
+    let of = async |token: &str| {
+        with(&server, token, "GET", &path, "")
+            .await
+            .body
+            .to_string()
+    };
+    let (shown, whole) = (of(&read).await, of(&operate).await);
+    assert!(
+        shown.contains("plain") && !shown.contains("hush"),
+        "{shown}"
+    );
+    assert!(whole.contains("hush-4"), "{whole}");
 }
 
 /// What a device and the server say to each other is not told on with a token that was taken back.

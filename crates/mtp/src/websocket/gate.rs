@@ -3,8 +3,9 @@
 //!
 //! A crowd that comes at once is spread over time: whoever fits into the next moments waits for its
 //! turn, everybody else is told to come back, each at another time. No source can use up what is
-//! there for all: it has its own share of places and of the pace. Who comes from where nobody is waiting or
-//! shaking hands does not queue behind those who come from where many are: a part of the pace is for them.
+//! there for all: it has its own share of places and of the pace. Who comes from where no more are waiting or
+//! shaking hands than have links does not queue behind those who come from where many are: a part of the pace is
+//! for them.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -36,7 +37,7 @@ struct State {
     limits: ListenerLimits,
     total: usize,
     pace: Pace,
-    /// The part of the pace that is for those who come from where nobody else is about to come in.
+    /// The part of the pace that is for those who come from where no crowd is about to come in.
     newcomers: Pace,
     sources: HashMap<IpAddr, Source>,
     /// When those who were turned away will all have been let in, if each comes when told.
@@ -51,6 +52,13 @@ struct Source {
     /// Those of them that wait for their turn or shake hands.
     pending: usize,
     pace: Pace,
+}
+
+impl Source {
+    /// Whether more are about to come in than have come in.
+    fn is_crowd(&self) -> bool {
+        2 * self.pending > self.connections
+    }
 }
 
 /// A connection that is let in, after a while.
@@ -199,7 +207,7 @@ impl State {
         if of_source.pace.wait(now) > ADMISSION_PATIENCE {
             return Err(Shut::SourcePace);
         }
-        let is_first = of_source.pending == 0
+        let is_first = !of_source.is_crowd()
             && !self.pace.wait(now).is_zero()
             && self.newcomers.take_ready(now);
         if !is_first && self.pace.wait(now) > ADMISSION_PATIENCE {

@@ -380,7 +380,8 @@ impl Follower {
                     .list(self.whose.device(), self.last, STREAM_READ_EVENTS);
                 // Without the store there is nothing to tell; the client comes again.
                 let read = read.await.ok()?;
-                self.is_behind = read.last.is_some();
+                // What comes after that is announced.
+                self.is_behind = !read.is_end;
                 self.last = read.last.unwrap_or(self.last);
                 self.read = read.events.into();
                 continue;

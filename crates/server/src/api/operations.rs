@@ -365,17 +365,20 @@ pub(super) async fn carry_out(
     }
 }
 
-/// What came of a kept Operation so far; none where nothing is known yet.
-pub(super) fn kept_by(row: &usphere_store::Operation) -> Answer<Option<Outcome>> {
+/// What came of a kept Operation so far; none where nothing is known yet. Secrets are hidden as in what is shown of it.
+pub(super) fn kept_by(row: &usphere_store::Operation, caller: &Caller) -> Answer<Option<Outcome>> {
     if let Some(error) = &row.error {
         return Err(Failure::from_json(error).into());
     }
     let Some(outcome) = &row.outcome else {
         return Ok(None);
     };
-    let mut json = serde_json::Deserializer::from_str(outcome);
+    let mut json: Value = serde_json::from_str(outcome).map_err(|_| Failure::Damaged)?;
+    if caller.scope < Scope::Operate {
+        doctor::hide_values(&mut json);
+    }
     let kind: OperationKind = row.kind.parse().map_err(|_| Failure::Damaged)?;
-    let outcome = Outcome::from_json(kind, &mut json).map_err(|_| Failure::Damaged)?;
+    let outcome = Outcome::from_json(kind, json).map_err(|_| Failure::Damaged)?;
     Ok(Some(outcome))
 }
 

@@ -31,8 +31,27 @@ impl Sqlite {
         !self.leaves_pruning.load(Ordering::Relaxed)
     }
 
+    /// Where there are too many, those give way who have most: nobody pushes out what others have changed.
     pub(crate) fn prune_audit(&self, kept: Kept) -> Result<u64, StoreError> {
-        self.prune_log(Log::Audit, kept)
+        let mut forgotten = self.prune_log(Log::Audit, Kept { max: None, ..kept })?;
+        let Some(max) = kept.max else {
+            return Ok(forgotten);
+        };
+        let surplus = self.read(|connection| match Log::Audit.surplus(connection, max)? {
+            Some(_) => surplus_of_actors(connection, max),
+            None => Ok(Vec::new()),
+        })?;
+        for (actor, mut surplus) in surplus {
+            while surplus > 0 && self.goes_on() {
+                let (actor, together) = (actor.clone(), surplus.min(PRUNED_TOGETHER_MAX.into()));
+                let many = self
+                    .writer
+                    .write(move |connection| delete_of_actor(connection, &actor, together))?;
+                forgotten += many as u64;
+                surplus = if many == 0 { 0 } else { surplus - together };
+            }
+        }
+        Ok(forgotten)
     }
 
     pub(crate) fn prune_events(&self, kept: Kept) -> Result<u64, StoreError> {
@@ -187,6 +206,36 @@ impl Log {
         let mut delete = connection.prepare_cached(&text)?;
         Ok(delete.execute(params![last, PRUNED_TOGETHER_MAX])?)
     }
+}
+
+/// How many entries of the audit of whom are too many, where so many are kept of all: those who have few keep all, the
+/// others have equal shares of the rest.
+fn surplus_of_actors(connection: &Connection, max: u64) -> Done<Vec<(String, u64)>> {
+    let mut all = connection
+        .prepare_cached("SELECT actor, count(*) FROM audit GROUP BY actor ORDER BY count(*)")?;
+    let counts = all.query_map([], |row| {
+        Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs()))
+    })?;
+    let counts: Vec<(String, u64)> = counts.collect::<Result<_, _>>()?;
+    let (mut room, mut left) = (max, counts.len() as u64);
+    let mut surplus = Vec::new();
+    for (actor, count) in counts {
+        let kept = count.min(room / left);
+        (room, left) = (room - kept, left - 1);
+        if count > kept {
+            surplus.push((actor, count - kept));
+        }
+    }
+    Ok(surplus)
+}
+
+fn delete_of_actor(connection: &Connection, actor: &str, count: u64) -> Done<usize> {
+    let mut delete = connection.prepare_cached(
+        "DELETE FROM audit
+         WHERE id IN (SELECT id FROM audit WHERE actor = ?1 ORDER BY id LIMIT ?2)",
+    )?;
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
+    Ok(delete.execute(params![actor, count])?)
 }
 
 /// The last that ended of those that are too many or too much, if any are.

@@ -32,6 +32,7 @@ use super::problem::{Answer, Problem};
 use super::{Platform, body_of, devices, read};
 use crate::audit::Trail;
 use crate::limits::ASSOCIATED_MAX;
+use crate::tokens::Caller;
 
 /// What a tag begins with that all Agents of one home have.
 const SITE: &str = "site=";
@@ -318,12 +319,13 @@ pub(super) async fn run(
 
 /// Tell what a command that was started gave.
 ///
-/// While it runs there are no `outputArgs`.
+/// While it runs there are no `outputArgs`. Without the scope `operate`, secrets among them are hidden.
 #[utoipa::path(get, path = "/bbf/v2/agents/{endpointID}/commands/{asyncRequestID}", tag = "agents", operation_id = "results",
     params(OfAgent, OfRequest),
     responses((status = 200, description = "What it gave", body = Results)))]
 pub(super) async fn ended(
     State(platform): State<Arc<Platform>>,
+    Extension(caller): Extension<Caller>,
     InPath(of): InPath<OfAgent>,
     InPath(OfRequest { request }): InPath<OfRequest>,
 ) -> Answer<Json<Results>> {
@@ -336,7 +338,7 @@ pub(super) async fn ended(
     let number = request.parse().map_err(|_| no_request())?;
     let kept = platform.operations.find(number).await?;
     let kept = kept.filter(|row| row.device == known.endpoint_id && row.kind == "operate");
-    match kept_by(&kept.ok_or_else(no_request)?)? {
+    match kept_by(&kept.ok_or_else(no_request)?, &caller)? {
         Some(Outcome::Operate(outcome)) => Ok(Json(given(results(outcome)?))),
         _ => Ok(Json(given(None))),
     }

@@ -140,7 +140,7 @@ pub(super) const RETENTION: &[Key] = &[
     live(
         "retention.audit_max",
         "1000000",
-        "Entries of the audit that are kept, the newest; 0 for as many as there are.",
+        "Entries of the audit that are kept, the newest of each token; where there are too many, those of the tokens with most entries go. 0 for as many as there are.",
     ),
     live(
         "retention.operations_days",

@@ -205,6 +205,35 @@ fn the_audit_is_read_backwards_and_forgets_the_oldest() {
     );
 }
 
+/// Whoever changes very much pushes out what they did themselves, and nothing of others.
+#[test]
+fn nobody_pushes_out_of_the_audit_what_others_have_changed() {
+    let folder = folder();
+    let store = store(&folder);
+    let entry = |at, actor: &str| NewAuditEntry {
+        at,
+        actor: actor.to_owned(),
+        ..NewAuditEntry::default()
+    };
+    for at in 1..=3 {
+        store.begin_audit(entry(at, "quiet")).unwrap();
+    }
+    for at in 4..=30 {
+        let actor = if at % 3 == 0 { "busy" } else { "busier" };
+        store.begin_audit(entry(at, actor)).unwrap();
+    }
+    assert_eq!(store.prune_audit(kept(0, Some(13))).unwrap(), 17);
+    assert_eq!(store.prune_audit(kept(0, Some(13))).unwrap(), 0);
+    let all = store.audit(&AuditQuery::default(), 99).unwrap().entries;
+    let of = |actor: &str| -> Vec<i64> {
+        let own = all.iter().filter(|each| each.entry.actor == actor);
+        own.map(|each| each.entry.at).collect()
+    };
+    assert_eq!(of("quiet"), [3, 2, 1]);
+    assert_eq!(of("busy"), [30, 27, 24, 21, 18]);
+    assert_eq!(of("busier"), [29, 28, 26, 25, 23]);
+}
+
 fn kept(since: i64, max: Option<u64>) -> crate::Kept {
     crate::Kept { since, max }
 }
