@@ -359,7 +359,12 @@ impl<S: Stream<Item = Option<Line>>> Telling<S> {
             return None;
         }
         let line = match self.answers.next().await {
-            Some(answer) => answer?,
+            Some(Some(answer)) => answer,
+            Some(None) => {
+                // Without a summary: it is not whole.
+                self.is_over = true;
+                return None;
+            }
             None => {
                 self.is_over = true;
                 let took = self.began.elapsed().as_millis();
