@@ -77,3 +77,6 @@ pub const SESSION_RECORDS_MAX: usize = 1_000;
 
 /// Bytes of the command and headers of a frame of STOMP.
 pub const STOMP_HEAD_BYTES_MAX: usize = 64 * 1024;
+
+/// Bytes of a packet of MQTT: a Record, and what is said beside it.
+pub const MQTT_PACKET_BYTES_MAX: u32 = MESSAGE_BYTES_MAX as u32 + 64 * 1024;

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use mqtt_protocol_core::mqtt::common::Cursor;
-use mqtt_protocol_core::mqtt::connection::GenericEvent;
+use mqtt_protocol_core::mqtt::connection::{ConnectionOptions, GenericEvent};
 use mqtt_protocol_core::mqtt::packet::{
     AssignedClientIdentifier, ContentType, Packet, Properties, Property, Qos, ResponseInformation,
     ResponseTopic, ServerKeepAlive, SubEntry, UserProperty, v3_1_1, v5_0,
@@ -19,7 +19,7 @@ use usphere_proto::{Record, RecordType};
 
 use super::{Answers, Does, Half};
 use crate::brokered::{MqttAnswers, MqttConnect, MqttHow, MqttPublish, MqttSaid};
-use crate::limits::DECODING;
+use crate::limits::{DECODING, MQTT_PACKET_BYTES_MAX};
 use crate::peer::{Seat, What};
 
 /// What stands before the reply topic in a Topic Name of MQTT 3.1.1. (R-MQTT.24)
@@ -45,7 +45,8 @@ impl Default for Mqtt {
 }
 
 fn connection() -> Connection<Server> {
-    let mut connection = Connection::new(Version::Undetermined);
+    let options = ConnectionOptions::new().maximum_packet_size_recv(MQTT_PACKET_BYTES_MAX);
+    let mut connection = Connection::with_options(Version::Undetermined, options);
     connection.set_auto_pub_response(true);
     connection.set_auto_ping_response(true);
     connection
