@@ -36,12 +36,24 @@ use crate::limits::{
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
 /// How those who come are received.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Reception {
     /// Present where TLS is spoken.
     pub(crate) tls: Option<Arc<WebServer>>,
     /// Who is believed that names whom a request comes from.
     pub(crate) proxies: Arc<TrustedProxies>,
+    /// Time for the handshake of TLS.
+    pub(crate) handshake: Duration,
+}
+
+impl Default for Reception {
+    fn default() -> Self {
+        Self {
+            tls: None,
+            proxies: Arc::default(),
+            handshake: API_HANDSHAKE_TIMEOUT,
+        }
+    }
 }
 
 /// Serves until `stop` becomes true or is gone, then lets what is under way finish for a while.
@@ -165,7 +177,7 @@ async fn receive(
         return connection(stream, peer, router, proxies, stop, seat).await;
     };
     let secured = tokio::select! {
-        secured = timeout(API_HANDSHAKE_TIMEOUT, secure(stream, tls)) => secured,
+        secured = timeout(reception.handshake, secure(stream, tls)) => secured,
         () = stopped(&mut stop) => return,
     };
     match secured {
@@ -309,7 +321,7 @@ mod tests {
     use axum::body::{Body, Bytes};
     use axum::routing::get;
     use futures_util::stream;
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use usphere_mtp::tls::{Holder, Issued, Term, WebClient};
 
     use super::*;
 
@@ -334,6 +346,49 @@ mod tests {
             async move { (Extension(Endless), Body::from_stream(body)) }
         };
         Router::new().route("/", get(answer))
+    }
+
+    /// Whoever says nothing, or only the beginning, is cut; whoever is in time is answered for as long as it likes.
+    #[tokio::test]
+    async fn a_handshake_has_its_time() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let term = Term {
+            not_before: 1_700_000_000,
+            not_after: 10_000_000_000,
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let [pem, key] = ["a.pem", "a.key"].map(|name| folder.path().join(name));
+        let holder = Holder {
+            addresses: vec![address.ip()],
+            ..Holder::default()
+        };
+        let issued = Issued::self_signed_by(&"self::a".parse().unwrap(), &holder, term).unwrap();
+        issued.write(&pem, &key).unwrap();
+        let reception = Reception {
+            tls: Some(Arc::new(
+                WebServer::new(&issued.identity().unwrap()).unwrap(),
+            )),
+            handshake: Duration::from_millis(300),
+            ..Reception::default()
+        };
+        let (_stop, stopped) = watch::channel(false);
+        let made = Made::default();
+        tokio::spawn(serve(listener, endless(&made), reception, stopped));
+        for begun in [&[][..], &[CLIENT_HELLO, 3, 1, 2, 0]] {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(begun).await.unwrap();
+            let read = timeout(PATIENCE, stream.read(&mut [0; 64])).await.unwrap();
+            assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
+        }
+        let stream = TcpStream::connect(address).await.unwrap();
+        let client = WebClient::trusting(&pem).unwrap();
+        let mut stream = client.connect(stream, "127.0.0.1").await.unwrap();
+        sleep(Duration::from_millis(600)).await;
+        let request = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n";
+        stream.write_all(request).await.unwrap();
+        let mut chunk = vec![0; CHUNK.len()];
+        stream.read_exact(&mut chunk).await.unwrap();
     }
 
     async fn until(what: impl Fn() -> bool) {

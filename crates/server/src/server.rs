@@ -225,6 +225,7 @@ impl Server {
         let reception = Reception {
             tls: api_tls.as_ref().map(ApiTls::server),
             proxies: Arc::new(config.api_trusted_proxies.clone()),
+            ..Reception::default()
         };
         let api_scheme = if api_tls.is_some() { "https" } else { "http" };
         let api_url = format!("{api_scheme}://{api_address}");
