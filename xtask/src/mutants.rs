@@ -94,8 +94,6 @@ impl Area {
             Self::Subscriptions => &[
                 "crates/agent/src/engine/notify/**",
                 "crates/agent/src/notice.rs",
-                "crates/agent/src/objects/subscription.rs",
-                "crates/agent/src/handlers/subscription.rs",
             ],
             Self::Trust => &["crates/trust/src/**", "crates/agent/src/engine/trust/**"],
             Self::Handlers => &["crates/agent/src/handlers/**"],

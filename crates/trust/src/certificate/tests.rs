@@ -89,7 +89,6 @@ fn critical_extensions_that_are_known_hinder_nothing() {
     assert_eq!(unknown(false).unknown_extension(), None);
 }
 
-/// Proves: R-SEC.24
 #[test]
 fn what_fits_is_read_and_what_is_larger_is_not() {
     let too_large = |bytes| Err(CertificateError::TooLarge { bytes });
@@ -132,7 +131,7 @@ fn a_pem_text_has_one_certificate_and_may_have_words_around_it() {
     assert!(matches!(two, Err(CertificateError::Pem { reason }) if reason.contains("more in it")));
 }
 
-/// A signature over SHA-1 is one that can be made by others. (R-SEC.24)
+/// A signature over SHA-1 is one that can be made by others.
 #[test]
 fn a_good_signature_over_sha_1_proves_nothing() {
     let certificate = Certificate::from_pem(OVER_SHA_1).unwrap();

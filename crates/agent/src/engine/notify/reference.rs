@@ -18,7 +18,7 @@ pub(crate) struct Reference {
     pub(super) place: Box<str>,
     /// Which rows of each table on the way, the outermost first.
     steps: Vec<Step>,
-    /// Whether everything below is meant, too.
+    /// Whether everything below is meant, too; of what is followed, its end says so.
     below: bool,
 }
 
@@ -172,10 +172,10 @@ impl Reference {
             return Err(format!("this is nothing for {kind}"));
         }
         Ok(Self {
-            below: path.end == End::Object,
             path,
             place: Box::default(),
             steps: Vec::new(),
+            below: false,
         })
     }
 
