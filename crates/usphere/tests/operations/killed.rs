@@ -222,9 +222,7 @@ fn judged(serial: u64, asked: &Asked, seen: u32, kept: &Value) -> Result<String,
             if seen == 0 {
                 return Err("not done");
             }
-            if is_command
-                && kept["outcome"]["results"][0]["completed"][ANSWER] != serial
-            {
+            if is_command && kept["outcome"]["results"][0]["completed"][ANSWER] != serial {
                 return Err("what the command told is lost");
             }
         }
