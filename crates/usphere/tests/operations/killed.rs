@@ -216,13 +216,13 @@ async fn nothing_acknowledged_is_lost_or_doubled_when_the_server_is_killed() {
 fn judged(serial: u64, asked: &Asked, seen: u32, kept: &Value) -> Result<String, &'static str> {
     let state = kept["state"].as_str().unwrap_or_default();
     let error = kept["error"]["error"].as_str().unwrap_or_default();
-    let is_command = asked.verb == "operate";
+    let (is_command, told) = (asked.verb == "operate", &*serial.to_string());
     match (state, error) {
         ("done", _) => {
             if seen == 0 {
                 return Err("not done");
             }
-            if is_command && kept["outcome"]["results"][0]["completed"][ANSWER] != serial {
+            if is_command && kept["outcome"]["results"][0]["completed"][ANSWER] != *told {
                 return Err("what the command told is lost");
             }
         }
