@@ -151,7 +151,7 @@ fn obuspa_stays_managed_through_server_restarts() {
     let way = place.way();
     let has_rows = || {
         let ran = way.ask("instances", &[SUBSCRIPTIONS]).ended(0);
-        (ran.out.matches("usphere:").count() == 3).then_some(())
+        (ran.out.matches("usphere:").count() == 4).then_some(())
     };
     eventually("the Subscriptions are there", has_rows);
     let rows = |count| (place.told("ObjectCreation") == count).then_some(());
