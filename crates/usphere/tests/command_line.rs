@@ -145,7 +145,10 @@ fn wrong_command_lines_end_with_2_and_say_what_is_missing() {
             &["get", "--log", "loud", "gateway", "Device."],
             "log filter",
         ),
-        (&["devices", "list", "--server", "ftp://127.0.0.1"], "https://"),
+        (
+            &["devices", "list", "--server", "ftp://127.0.0.1"],
+            "https://",
+        ),
         (&["devices", "list", "--server", "nonsense"], "http://"),
         (&["server", "--config", "/no/such/file"], "/no/such/file"),
         (&["server", "--api", "0.0.0.0:0"], "loopback"),
