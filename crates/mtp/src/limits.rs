@@ -88,6 +88,9 @@ pub const BACKLOG: u32 = 4_096;
 /// How long a connection may wait for its turn; whoever would wait longer is told to come back.
 pub const ADMISSION_PATIENCE: Duration = Duration::from_secs(3);
 
+/// How long it is remembered that no link came of a connection from a source.
+pub const FAILURE_MEMORY: Duration = Duration::from_secs(10);
+
 /// Handshakes that are under way at the same time unless the limits say otherwise.
 pub const HANDSHAKES_MAX: usize = 2_048;
 

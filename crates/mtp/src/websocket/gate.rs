@@ -5,7 +5,7 @@
 //! turn, everybody else is told to come back, each at another time. No source can use up what is
 //! there for all: it has its own share of places and of the pace. Who comes from where no more are waiting or
 //! shaking hands than have links does not queue behind those who come from where many are: a part of the pace is
-//! for them.
+//! for them. Nor is it for those who come from where others have come lately of whom no link came.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -17,7 +17,8 @@ use tokio::time::Instant;
 
 use super::ListenerLimits;
 use crate::limits::{
-    ADMISSION_PATIENCE, NEWCOMERS_SHARE, RETRY_AFTER_MAX, RETRY_AFTER_MIN, SOURCES_MAX,
+    ADMISSION_PATIENCE, FAILURE_MEMORY, NEWCOMERS_SHARE, RETRY_AFTER_MAX, RETRY_AFTER_MIN,
+    SOURCES_MAX,
 };
 
 /// Sources that are remembered without looking whether that is of use.
@@ -51,13 +52,16 @@ struct Source {
     connections: usize,
     /// Those of them that wait for their turn or shake hands.
     pending: usize,
+    /// When one that left before its link was there is forgotten, if none has come in since.
+    failure_forgotten: Option<Instant>,
     pace: Pace,
 }
 
 impl Source {
-    /// Whether more are about to come in than have come in.
-    fn is_crowd(&self) -> bool {
-        2 * self.pending > self.connections
+    /// Whether more are about to come in than have come in, or the last one did not come in.
+    fn is_crowd(&self, now: Instant) -> bool {
+        let has_failed = self.failure_forgotten.is_some_and(|at| now < at);
+        2 * self.pending > self.connections || has_failed
     }
 }
 
@@ -160,18 +164,22 @@ impl Gate {
         self.lock().total
     }
 
-    fn leave(&self, source: IpAddr, is_pending: bool) {
+    fn leave(&self, source: IpAddr, is_pending: bool, now: Instant) {
         let mut state = self.lock();
         state.total = state.total.saturating_sub(1);
         if let Some(of_source) = state.sources.get_mut(&source) {
             of_source.connections = of_source.connections.saturating_sub(1);
-            of_source.pending = of_source.pending.saturating_sub(is_pending.into());
+            if is_pending {
+                of_source.pending = of_source.pending.saturating_sub(1);
+                of_source.failure_forgotten = Some(now + FAILURE_MEMORY);
+            }
         }
     }
 
     fn arrived(&self, source: IpAddr) {
         if let Some(of_source) = self.lock().sources.get_mut(&source) {
             of_source.pending = of_source.pending.saturating_sub(1);
+            of_source.failure_forgotten = None;
         }
     }
 
@@ -194,6 +202,7 @@ impl State {
             None => self.sources.entry(source).or_insert_with(|| Source {
                 connections: 0,
                 pending: 0,
+                failure_forgotten: None,
                 pace: Pace::new(
                     limits.accepts_per_source_per_second,
                     limits.accepts_per_source_per_second,
@@ -207,7 +216,7 @@ impl State {
         if of_source.pace.wait(now) > ADMISSION_PATIENCE {
             return Err(Shut::SourcePace);
         }
-        let is_first = !of_source.is_crowd()
+        let is_first = !of_source.is_crowd(now)
             && !self.pace.wait(now).is_zero()
             && self.newcomers.take_ready(now);
         if !is_first && self.pace.wait(now) > ADMISSION_PATIENCE {
@@ -273,7 +282,8 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.gate.leave(self.source, self.is_pending);
+        self.gate
+            .leave(self.source, self.is_pending, Instant::now());
     }
 }
 
@@ -437,6 +447,24 @@ mod tests {
         assert!(times.iter().all(|time| *time >= RETRY_AFTER_MIN));
         let seconds: std::collections::HashSet<u64> = times.iter().map(Duration::as_secs).collect();
         assert!(seconds.len() > 20, "{seconds:?}");
+    }
+
+    /// Who sends nonsense, is cut off and comes again is never many at a time.
+    #[test]
+    fn who_has_just_failed_leaves_the_place_of_newcomers_to_others() {
+        let (gate, now) = gate(ListenerLimits {
+            accepts_per_second: 100,
+            accept_burst: 100,
+            ..ListenerLimits::default()
+        });
+        let crowd: Vec<_> = (0..1_000).map(|_| enter(&gate, HERE, now)).collect();
+        let first = enter(&gate, THERE, now).unwrap();
+        assert_eq!(first.wait, Duration::ZERO);
+        drop(first);
+        assert_eq!(enter(&gate, THERE, now).unwrap_err(), Shut::Crowd);
+        let later = now + FAILURE_MEMORY + Duration::from_secs(1);
+        assert!(enter(&gate, THERE, later).unwrap().wait.is_zero());
+        drop(crowd);
     }
 
     /// A crowd from some addresses makes those who come from others wait for nothing, until they are a crowd
