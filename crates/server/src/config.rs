@@ -5,6 +5,7 @@ mod api;
 mod keys;
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -214,15 +215,17 @@ impl Config {
             path: path.to_owned(),
             reason,
         };
-        let size = std::fs::metadata(path)
-            .map_err(|error| failed(error.to_string()))?
-            .len();
-        if size > CONFIG_BYTES_MAX as u64 {
+        // What is no plain file does not say how large it is.
+        let mut text = String::new();
+        std::fs::File::open(path)
+            .map(|file| file.take(CONFIG_BYTES_MAX as u64 + 1))
+            .and_then(|mut file| file.read_to_string(&mut text))
+            .map_err(|error| failed(error.to_string()))?;
+        if text.len() > CONFIG_BYTES_MAX {
             return Err(failed(format!(
-                "{size} bytes, at most {CONFIG_BYTES_MAX} are allowed"
+                "more than {CONFIG_BYTES_MAX} bytes, which are not allowed"
             )));
         }
-        let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
         Self::from_toml(&text, data).map_err(|error| ConfigError::InFile {
             path: path.to_owned(),
             error: Box::new(error),
@@ -509,5 +512,12 @@ mod tests {
             let error = Config::from_toml(text, "d").unwrap_err().to_string();
             assert!(error.contains(expected), "{text}: {error}");
         }
+    }
+
+    /// A file that has no end, and does not say so.
+    #[test]
+    fn no_more_is_read_of_a_file_than_is_allowed() {
+        let error = Config::from_file(Path::new("/dev/zero"), "d").unwrap_err();
+        assert!(error.to_string().contains("are not allowed"), "{error}");
     }
 }

@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::{broadcast, mpsc};
-use usphere_datamodel::operation::{NotificationKind, Notified};
+use usphere_datamodel::operation::{Completion, Notification, NotificationKind, Notified};
 use usphere_runtime::controller_host::{Delivery, Notifications};
 use usphere_store::{Milliseconds, NewEvent, Store, StoreError};
 use utoipa::ToSchema;
 
 use crate::blocking::call;
+use crate::doctor;
 use crate::health;
 use crate::inventory::{self, Inventory};
 use crate::limits::{ANNOUNCEMENTS_MAX, NOTIFICATIONS_TOGETHER_MAX, PRESENCES_WAITING_MAX};
@@ -85,6 +86,28 @@ pub(crate) enum Presence {
         /// From which address it came.
         remote: String,
     },
+}
+
+impl Event {
+    /// The same without the values that are secret by their names.
+    pub(crate) fn without_secrets(mut self) -> Self {
+        let Happened::Said(Notified { notification, .. }) = &mut self.happened else {
+            return self;
+        };
+        match notification {
+            Notification::Event { arguments, .. }
+            | Notification::OperationComplete {
+                completion: Completion::Completed(arguments),
+                ..
+            } => doctor::hide_named(arguments),
+            Notification::ObjectCreation { unique_keys, .. } => doctor::hide_named(unique_keys),
+            Notification::ValueChange { path, value } => doctor::hide_of(path, value),
+            Notification::ObjectDeletion { .. }
+            | Notification::OnBoardRequest { .. }
+            | Notification::OperationComplete { .. } => {}
+        }
+        self
+    }
 }
 
 impl Happened {

@@ -1,13 +1,14 @@
 //! HTTP connections, plain or over TLS: how many, how long, and how they end. What is said on them is `api`'s business.
 //!
-//! Where all places are taken, whoever has waited longest without a whole request makes room: clients
-//! that never finish one, its body included, must not keep the others out.
+//! Where all places are taken, one of those that have no whole request makes room: clients that never finish one, its
+//! body included, must not keep the others out. It is one of the largest crowd from one address; so a crowd does
+//! not have others cut who are about to ask. Whose request is there already is never cut unread.
 
-use std::collections::VecDeque;
+mod seats;
+
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -21,14 +22,15 @@ use hyper_util::service::TowerToHyperService;
 use rustix::net::sockopt;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use usphere_mtp::tls::{CLIENT_HELLO, WebServer, WebStream};
 
+use self::seats::{Doing, Seat, Seats};
 use crate::forwarded::{Remote, TrustedProxies};
 use crate::limits::{
-    API_CONNECTIONS_MAX, API_HANDSHAKE_TIMEOUT, HEAD_TIMEOUT, READ_AHEAD_BYTES_MAX,
+    API_CONNECTIONS_MAX, API_HANDSHAKE_TIMEOUT, HEAD_TIMEOUT, READ_AHEAD_BYTES_MAX, ROOM_INTERVAL,
     SHUTDOWN_PATIENCE, UNREAD_TIMEOUT,
 };
 
@@ -82,22 +84,17 @@ async fn serve_readers(
             accepted = listener.accept() => match accepted {
                 Ok((stream, remote)) => {
                     limit_unread(&stream, unread);
-                    if room.available_permits() == 0 {
-                        seats.make_room();
-                    }
                     let permit = tokio::select! {
-                        permit = Arc::clone(&room).acquire_owned() => permit,
+                        permit = place(&room, &mut seats) => permit,
                         _ = stop.changed() => break,
                     };
                     let router = router.clone();
                     let reception = reception.clone();
                     let stop = stop.clone();
-                    let seat = seats.take();
+                    let seat = seats.take(remote.ip());
                     connections.spawn(async move {
-                        tokio::select! {
-                            () = receive(stream, remote, router, &reception, stop, &seat) => {}
-                            () = seat.leave.notified() => {}
-                        }
+                        let received = receive(stream, remote, router, &reception, stop, &seat);
+                        seat.sit(std::pin::pin!(received)).await;
                         drop(permit);
                     });
                 }
@@ -119,38 +116,18 @@ async fn serve_readers(
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Endless;
 
-/// The places of the connections that are open, the oldest first.
-#[derive(Default)]
-struct Seats(VecDeque<Arc<Seat>>);
-
-/// The place of one connection.
-#[derive(Default)]
-struct Seat {
-    /// Whether a request is being answered.
-    busy: AtomicBool,
-    /// Rung when somebody else is to have the place.
-    leave: Notify,
-}
-
-impl Seats {
-    fn take(&mut self) -> Arc<Seat> {
-        self.0.retain(|seat| Arc::strong_count(seat) > 1);
-        let seat = Arc::<Seat>::default();
-        self.0.push_back(Arc::clone(&seat));
-        seat
-    }
-
-    /// Ends the oldest connection that has no request under way, if there is one.
-    fn make_room(&mut self) {
-        self.0.retain(|seat| Arc::strong_count(seat) > 1);
-        let idle = |seat: &Arc<Seat>| !seat.busy.load(Ordering::Relaxed);
-        if let Some(seat) = self
-            .0
-            .iter()
-            .position(idle)
-            .and_then(|at| self.0.remove(at))
-        {
-            seat.leave.notify_one();
+/// A place for one more, for which another leaves where none is free.
+async fn place(
+    room: &Arc<Semaphore>,
+    seats: &mut Seats,
+) -> Result<OwnedSemaphorePermit, AcquireError> {
+    loop {
+        if room.available_permits() == 0 {
+            seats.make_room();
+        }
+        // Whoever was to leave may have a request by now, and others none any more.
+        if let Ok(permit) = timeout(ROOM_INTERVAL, Arc::clone(room).acquire_owned()).await {
+            return permit;
         }
     }
 }
@@ -242,12 +219,14 @@ async fn connection(
         let answer = router.call(request);
         async {
             let answer = answer.await;
-            let is_endless = answer.as_ref().is_ok_and(|answer| {
+            answer.map(|answer| {
                 let endless: Option<&Endless> = answer.extensions().get();
-                endless.is_some()
-            });
-            seat.busy.store(is_endless, Ordering::Relaxed);
-            answer
+                let doing = match endless {
+                    Some(Endless) => Doing::Busy,
+                    None => Doing::Answered,
+                };
+                answer.map(|body| Leaving::new(body, Arc::clone(seat), doing))
+            })
         }
     });
     let mut connection = std::pin::pin!(
@@ -277,7 +256,10 @@ struct Arriving {
 
 impl Arriving {
     fn new(body: Incoming, seat: Arc<Seat>) -> Self {
-        seat.busy.store(body.is_end_stream(), Ordering::Relaxed);
+        seat.set(match body.is_end_stream() {
+            true => Doing::Busy,
+            false => Doing::Nothing,
+        });
         Self { body, seat }
     }
 }
@@ -292,7 +274,7 @@ impl Body for Arriving {
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
         if frame.is_none() || self.body.is_end_stream() {
-            self.seat.busy.store(true, Ordering::Relaxed);
+            self.seat.set(Doing::Busy);
         }
         Poll::Ready(frame)
     }
@@ -306,6 +288,45 @@ impl Body for Arriving {
     }
 }
 
+/// The body of an answer. With its end its connection does nothing again.
+struct Leaving {
+    body: axum::body::Body,
+    seat: Arc<Seat>,
+}
+
+impl Leaving {
+    fn new(body: axum::body::Body, seat: Arc<Seat>, doing: Doing) -> Self {
+        seat.set(doing);
+        Self { body, seat }
+    }
+}
+
+impl Body for Leaving {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        self.seat.set(Doing::Nothing);
+    }
+}
+
 /// Waits until the server ends.
 pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
     // An error means that the server is gone, which is as good as stopped.
@@ -315,7 +336,7 @@ pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
 #[cfg(test)]
 mod tests {
     use std::convert::Infallible;
-    use std::sync::atomic::AtomicUsize;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use axum::Extension;
     use axum::body::{Body, Bytes};
@@ -470,5 +491,45 @@ mod tests {
             }
         };
         timeout(HEAD_TIMEOUT / 2, asked).await.unwrap();
+    }
+
+    const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n";
+
+    async fn asked(address: SocketAddr) -> TcpStream {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(GET).await.unwrap();
+        stream
+    }
+
+    async fn is_answered(stream: &mut TcpStream) {
+        let mut answer = [0; 15];
+        let read = timeout(HEAD_TIMEOUT / 2, stream.read_exact(&mut answer));
+        read.await.unwrap().unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 200 OK");
+    }
+
+    /// Whoever comes while all are busy need not wait until one of them goes.
+    #[tokio::test]
+    async fn who_is_answered_makes_room_for_one_who_waits() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (_stop, stopped) = watch::channel(false);
+        let (begun, go_on) = (Arc::<AtomicUsize>::default(), Arc::new(Semaphore::new(0)));
+        let (counted, waited) = (Arc::clone(&begun), Arc::clone(&go_on));
+        let answer = async move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            waited.acquire().await.unwrap().forget();
+        };
+        let router = Router::new().route("/", get(answer));
+        tokio::spawn(serve(listener, router, Reception::default(), stopped));
+        let mut busy = Vec::new();
+        for _ in 0..API_CONNECTIONS_MAX {
+            busy.push(asked(address).await);
+        }
+        until(|| begun.load(Ordering::Relaxed) == API_CONNECTIONS_MAX).await;
+        let mut late = asked(address).await;
+        sleep(Duration::from_millis(100)).await;
+        go_on.add_permits(API_CONNECTIONS_MAX + 1);
+        is_answered(&mut late).await;
     }
 }

@@ -12,6 +12,9 @@ pub const API_CONNECTIONS_MAX: usize = 256;
 /// the store, the log.
 pub const DESCRIPTORS_BESIDE: usize = API_CONNECTIONS_MAX + 64;
 
+/// How long one who comes to the API waits for a place until it is looked again who could make room.
+pub const ROOM_INTERVAL: Duration = Duration::from_millis(10);
+
 /// Live streams of events at the same time; each has one of the connections.
 pub const STREAMS_MAX: usize = 128;
 

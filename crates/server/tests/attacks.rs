@@ -4,16 +4,18 @@ mod support;
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use support::{
-    Live, PATIENCE, Played, Reply, config, get, made, polite, post, raw, request, server, until,
-    with,
+    Live, PATIENCE, Played, Reply, config, get, id, made, polite, post, raw, request, server,
+    until, with,
 };
 use tokio::time::{sleep, timeout};
 use usphere_proto::msg::{
-    GetSupportedDmResp, OperateResp, OperationOutcome, OperationResult, OutputArgs, RequestType,
-    RequestedObjectResult, SupportedObjectResult,
+    CompletionOutcome, Event, GetSupportedDmResp, Notification, Notify, OperateResp,
+    OperationComplete, OperationOutcome, OperationResult, OutputArgs, RequestType,
+    RequestedObjectResult, SupportedObjectResult, ValueChange,
 };
+use usphere_proto::{Msg, Record};
 use usphere_server::limits::{
     FLEET_READS_PER_TOKEN_MAX, REFUSED_BURST, REQUESTS_PER_TOKEN_MAX, STREAMS_PER_TOKEN_MAX,
 };
@@ -153,6 +155,86 @@ async fn who_may_only_read_does_not_see_the_secrets_that_commands_gave() {
         "{shown}"
     );
     assert!(whole.contains("hush-4"), "{whole}");
+}
+
+/// Nor by the events in which devices tell what commands gave, and what has changed.
+#[tokio::test]
+async fn who_may_only_read_does_not_see_the_secrets_that_devices_tell() {
+    let data = tempfile::tempdir().unwrap();
+    let server = server(data.path()).await;
+    let agent = Played::introduced(&server, "self::agent-1", polite).await;
+    let (read, operate) = (
+        made(&server, "reader", "read").await,
+        made(&server, "ci", "operate").await,
+    );
+    let values = |secret: &str| {
+        let values = [("Password", secret), ("User", "plain")];
+        let values = values.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        values.into_iter().collect()
+    };
+    let told = [
+        Notification::OperComplete(OperationComplete {
+            obj_path: "Device.X.".into(),
+            command_name: "NewLogin()".into(),
+            command_key: "key".into(),
+            operation_resp: Some(CompletionOutcome::ReqOutputArgs(OutputArgs {
+                output_args: values("hush-1"),
+            })),
+        }),
+        Notification::Event(Event {
+            obj_path: "Device.X.".into(),
+            event_name: "Login!".into(),
+            params: values("hush-2"),
+        }),
+        Notification::ValueChange(ValueChange {
+            param_path: "Device.X.Password".into(),
+            param_value: "hush-3".into(),
+        }),
+    ];
+    let of_device = format!("{DEVICE}/events");
+    let streams = [("/api/v1/events", "all"), (of_device.as_str(), "one")];
+    let mut live = Vec::new();
+    for (path, _) in streams {
+        for token in [&read, &operate] {
+            let path = format!("{path}/live");
+            live.push(
+                Live::open_with(&server, token, &path, "")
+                    .await
+                    .ok()
+                    .unwrap(),
+            );
+        }
+    }
+    for (number, notification) in told.into_iter().enumerate() {
+        let notify = Notify {
+            subscription_id: "s".into(),
+            send_resp: true,
+            notification: Some(notification),
+        };
+        let payload = Msg::request(format!("n-{number}"), notify).into_payload();
+        let record = Record::no_session(server.endpoint_id(), &id("self::agent-1"), payload);
+        agent.sender.try_send(&record).unwrap();
+    }
+    let is_there = |page: &Value| page.to_string().contains("Device.X.Password");
+    until(&server, "/api/v1/events", is_there).await;
+    let judge = |shown: &str, may_know: bool, by: &str| {
+        assert_eq!(shown.contains("hush"), may_know, "{by}: {shown}");
+        assert_eq!(shown.contains("(hidden)"), !may_know, "{by}: {shown}");
+    };
+    for (path, name) in streams {
+        for (token, may_know) in [(&read, false), (&operate, true)] {
+            let page = with(&server, token, "GET", path, "").await.body.to_string();
+            judge(&page, may_know, name);
+            assert!(page.contains("plain"), "{page}");
+        }
+    }
+    for (live, may_know) in live.iter_mut().zip([false, true].into_iter().cycle()) {
+        let mut shown = String::new();
+        while !shown.contains("Device.X.Password") {
+            shown += &format!("{:?}", live.next().await.unwrap());
+        }
+        judge(&shown, may_know, "live");
+    }
 }
 
 /// What a device and the server say to each other is not told on with a token that was taken back.

@@ -16,6 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
 use usphere_datamodel::limits::Clipped;
 use usphere_proto::EndpointId;
 use usphere_runtime::controller_host::{self, ControllerEvent, ControllerHandle};
+use usphere_store::Scope;
 use usphere_store::limits::PAGE_EVENTS_MAX;
 use utoipa::{IntoParams, ToSchema};
 
@@ -97,11 +98,14 @@ pub(super) struct AllStreamQuery {
 }
 
 /// List what a device said, and when it came and went.
+///
+/// Without the scope `operate`, secrets among it are hidden.
 #[utoipa::path(get, path = "/api/v1/devices/{device}/events", tag = "events",
     params(OfDevice, PageQuery),
     responses((status = 200, description = "A page of events, the oldest first", body = Page)))]
 pub(super) async fn list(
     State(platform): State<Arc<Platform>>,
+    Extension(caller): Extension<Caller>,
     InPath(of): InPath<OfDevice>,
     InQuery(query): InQuery<PageQuery>,
 ) -> Answer<Json<Page>> {
@@ -110,24 +114,28 @@ pub(super) async fn list(
         device: Some(known.endpoint_id),
         kinds: Vec::new(),
     };
-    page(&platform, &filter, query.after, query.limit).await
+    page(&platform, &caller, &filter, query.after, query.limit).await
 }
 
 /// List what all devices said, and when they came and went.
+///
+/// Without the scope `operate`, secrets among it are hidden.
 #[utoipa::path(get, path = "/api/v1/events", tag = "events", params(AllQuery), responses(
     (status = 200, description = "A page of events, the oldest first", body = Page),
 ))]
 pub(super) async fn list_all(
     State(platform): State<Arc<Platform>>,
+    Extension(caller): Extension<Caller>,
     InQuery(query): InQuery<AllQuery>,
 ) -> Answer<Json<Page>> {
     let filter = Filter::read(&platform, query.device, query.kinds).await?;
-    page(&platform, &filter, query.after, query.limit).await
+    page(&platform, &caller, &filter, query.after, query.limit).await
 }
 
 /// A page of those events that are wanted. Looks at a bounded number.
 async fn page(
     platform: &Platform,
+    caller: &Caller,
     filter: &Filter,
     after: Option<Cursor>,
     limit: Option<u32>,
@@ -157,8 +165,9 @@ async fn page(
         }
         scanned += PAGE_EVENTS_MAX;
     }
+    let events = events.into_iter().map(|event| seen_by(caller, event));
     Ok(Json(Page {
-        events,
+        events: events.collect(),
         next: next.map(|number| number.to_string()),
         reset: reset(platform, after, next.is_none()).await?,
     }))
@@ -168,7 +177,7 @@ async fn page(
 ///
 /// Server-sent events: what the device says comes as `message`, with its number as `id`; `presence` with
 /// `{"online": true}` comes at the beginning and whenever the device comes or goes; `reset` with `{"last": 7}` comes first
-/// where `after` is beyond the newest event, because the server was put back to a backup.
+/// where `after` is beyond the newest event, because the server was put back to a backup. Without the scope `operate`, secrets among it are hidden.
 #[utoipa::path(get, path = "/api/v1/devices/{device}/events/live", tag = "events",
     params(OfDevice, StreamQuery, Resumed),
     responses((status = 200, description = "The stream, which goes on until one side ends it", body = String, content_type = "text/event-stream")))]
@@ -194,7 +203,7 @@ pub(super) async fn live(
 
 /// Follow what all devices say, and when they come and go.
 ///
-/// Server-sent events: each comes as `message`, with its number as `id`; `reset` as with one device.
+/// Server-sent events: each comes as `message`, with its number as `id`; `reset` and what is hidden as with one device.
 #[utoipa::path(get, path = "/api/v1/events/live", tag = "events",
     params(AllStreamQuery, Resumed),
     responses((status = 200, description = "The stream, which goes on until one side ends it", body = String, content_type = "text/event-stream")))]
@@ -208,6 +217,14 @@ pub(super) async fn live_all(
     let place = place(&platform, &caller)?;
     let filter = Filter::read(&platform, query.device, query.kinds).await?;
     follow(&platform, Whose::All(filter), after, caller, place).await
+}
+
+/// Who may not run a command may not read the secrets that it gave to others either, as with Operations.
+fn seen_by(caller: &Caller, event: Event) -> Event {
+    match caller.scope < Scope::Operate {
+        true => event.without_secrets(),
+        false => event,
+    }
 }
 
 /// A place among all live streams, and among those of one token.
@@ -372,7 +389,7 @@ impl Follower {
                     continue;
                 }
                 let told = sse::Event::default().id(event.id.to_string());
-                return Some(told.json_data(&event));
+                return Some(told.json_data(seen_by(&self.caller, event)));
             }
             if self.is_behind {
                 let read = self

@@ -137,9 +137,9 @@ fn unpack(from: &Path, into: &Path) -> Result<Manifest, BackupError> {
     };
     let file = File::open(from).map_err(|source| failed(from, source))?;
     let mut archive = tar::Archive::new(file);
-    let entries = archive
-        .entries()
-        .map_err(|error| broken(error.to_string()))?;
+    // Raw: what lengthens names is read into memory as a whole, and no name here is long.
+    let entries = archive.entries().map(|entries| entries.raw(true));
+    let entries = entries.map_err(|error| broken(error.to_string()))?;
     let (mut sums, mut said, mut manifest) = (BTreeMap::new(), None, None);
     for entry in entries {
         let mut entry = entry.map_err(|error| broken(error.to_string()))?;
@@ -169,6 +169,9 @@ fn unpack(from: &Path, into: &Path) -> Result<Manifest, BackupError> {
                 said = Some(String::from_utf8_lossy(&bytes).into_owned());
                 continue;
             }
+            ENDPOINT_ID | TOKEN if entry.size() > SMALL_BYTES_MAX => {
+                return Err(broken(format!("{name} is too large")));
+            }
             known if FILES.contains(&known) => {
                 let mut summed = Summed::new(&mut entry);
                 write(&into.join(known), &mut summed)?;
@@ -185,7 +188,14 @@ fn unpack(from: &Path, into: &Path) -> Result<Manifest, BackupError> {
     if !database.exists() {
         return Err(broken(format!("{DATABASE} is missing")));
     }
-    Store::examine(&database)?;
+    let schema = Store::examine(&database)?;
+    // A file without anything in it is a sound database, too: of no version.
+    if schema != manifest.schema {
+        return Err(broken(format!(
+            "{DATABASE} has the schema version {schema}, and {MANIFEST} says {}",
+            manifest.schema
+        )));
+    }
     // They were made by looking.
     for name in BESIDE {
         super::remove(&into.join(name))?;

@@ -152,3 +152,84 @@ fn a_restore_that_was_interrupted_keeps_the_server_out_until_it_is_done() {
     restore(&file, &from, false).unwrap();
     DataFolder::open(&from).unwrap();
 }
+
+/// What lengthens a name is not read, however long it is, and says nothing of itself in the log.
+#[test]
+fn a_name_without_end_is_refused_unread() {
+    let folder = tempfile::tempdir().unwrap();
+    let long = folder.path().join("long.tar");
+    let name = "x".repeat(1 << 20);
+    let mut archive = tar::Builder::new(fs::File::create(&long).unwrap());
+    let mut header = tar::Header::new_gnu();
+    header.set_size(0);
+    archive
+        .append_data(&mut header, &name, &mut io::empty())
+        .unwrap();
+    archive.finish().unwrap();
+    let error = examine(&long).unwrap_err().to_string();
+    assert!(error.len() < 1000, "{} bytes", error.len());
+}
+
+/// What would be done of itself to what is written, such as adding a token that `restore` has not named, is not ours.
+#[test]
+fn a_database_that_does_something_of_its_own_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let from = folder.path().join("data");
+    drop(data(&from, 1));
+    let database = rusqlite::Connection::open(from.join(DATABASE)).unwrap();
+    let trap = "CREATE TRIGGER trap AFTER INSERT ON events BEGIN DELETE FROM tokens; END";
+    database.execute_batch(trap).unwrap();
+    drop(database);
+    let file = folder.path().join("backup.tar");
+    backup(&from, &file).unwrap();
+    let error = examine(&file).unwrap_err().to_string();
+    assert!(error.contains("trap"), "{error}");
+    restore(&file, &folder.path().join("to"), false).unwrap_err();
+}
+
+/// Checksums tell of accidents; whoever makes a backup up makes them up as well.
+#[test]
+fn what_somebody_made_up_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (from, to) = (folder.path().join("data"), folder.path().join("to"));
+    drop(data(&from, 1));
+    let sound = folder.path().join("backup.tar");
+    let manifest = serde_json::to_vec(&backup(&from, &sound).unwrap()).unwrap();
+    let database = fs::read(from.join(DATABASE)).unwrap();
+    let many = vec![b'x'; 1 << 20];
+    for (name, files, why) in [
+        (
+            "empty",
+            [(DATABASE, &[][..]), (TOKEN, b"x")],
+            "schema version 0",
+        ),
+        (
+            "large",
+            [(DATABASE, &database), (TOKEN, &many)],
+            "token is too large",
+        ),
+        (
+            "other",
+            [(DATABASE, &database), ("lock", b"x")],
+            "not expected",
+        ),
+    ] {
+        let made_up = folder.path().join(name);
+        let file = fs::File::create(&made_up).unwrap();
+        let mut writer = archive::Writer::new(&file, 1);
+        writer
+            .add(archive::MANIFEST, &mut manifest.as_slice())
+            .unwrap();
+        for (name, content) in files {
+            writer.add(name, &mut &*content).unwrap();
+        }
+        writer.finish().unwrap();
+        for error in [
+            examine(&made_up).unwrap_err(),
+            restore(&made_up, &to, true).unwrap_err(),
+        ] {
+            assert!(error.to_string().contains(why), "{name}: {error}");
+        }
+        assert_eq!(names(&to), ["lock"]);
+    }
+}

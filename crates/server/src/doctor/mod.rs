@@ -27,7 +27,7 @@ use crate::metrics::Counts;
 use crate::rate::network;
 
 pub use self::reason::Reason;
-pub(crate) use self::secrets::{hide_values, redact};
+pub(crate) use self::secrets::{hide_named, hide_of, hide_values, redact};
 
 use self::diagnosis::Diagnosis;
 

@@ -3,6 +3,8 @@
 //! A Controller cannot ask a device which of its parameters are secret: no message tells. So they are known by
 //! name, those of TR-181 and what vendors call such things. What is in doubt is hidden.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 /// What stands in place of a secret.
@@ -95,6 +97,20 @@ pub(crate) fn hide_values(json: &mut Value) {
     }
 }
 
+/// Takes the secrets out of values by name.
+pub(crate) fn hide_named(values: &mut BTreeMap<String, String>) {
+    for (name, value) in values {
+        hide_of(name, value);
+    }
+}
+
+/// Hides the value of this name, or at this path, if it is secret.
+pub(crate) fn hide_of(path: &str, value: &mut String) {
+    if is_secret(path) && !value.is_empty() {
+        HIDDEN.clone_into(value);
+    }
+}
+
 /// Whether a parameter or argument of this name, or at this path, is secret.
 fn is_secret(path: &str) -> bool {
     if path.contains(".Challenge.") && path.ends_with(".Value") {
@@ -140,8 +156,6 @@ fn compared(text: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use axum::body::Bytes;
     use usphere_proto::msg::{
         Add, CreateObject, CreateParamSetting, Get, GetResp, Notification, Notify, Operate,

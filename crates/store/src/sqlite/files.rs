@@ -21,11 +21,13 @@ pub(crate) fn copy(path: &Path, to: &Path) -> Result<i64, StoreError> {
     Ok(version)
 }
 
-/// Looks whether a server of this version could use the file, and says its schema version. Nothing is changed.
+/// Looks whether a server of this version could use the file, and says its schema version. What does something of its
+/// own with what is written is not used: nobody has looked at what it does. Nothing is changed.
 pub(crate) fn examine(path: &Path) -> Result<i64, StoreError> {
     let place = Place::existing(path)?;
     let connection = place.connect()?;
     schema::check(&place, &connection, None)?;
+    schema::check_is_passive(&place, &connection)?;
     schema::version(&place, &connection)
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
 
 use super::down::DOWN;
 use super::looking::{self, Look};
@@ -137,6 +137,21 @@ pub(super) fn check(
     match wanted.difference(&there).next() {
         Some((kind, name)) => Err(place.damaged(format!("the {kind} {name} is missing"))),
         None => Ok(is_whole),
+    }
+}
+
+/// Whether nothing is in the file but tables and indices; no version has anything else.
+pub(super) fn check_is_passive(place: &Place, connection: &Connection) -> Result<(), StoreError> {
+    let other = connection
+        .query_row(
+            "SELECT type, name FROM sqlite_schema WHERE type NOT IN ('table', 'index')",
+            [],
+            |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)),
+        )
+        .optional();
+    match other.map_err(|error| place.database("read it", &error))? {
+        Some((kind, name)) => Err(place.damaged(format!("the {kind} {name:?} is not expected"))),
+        None => Ok(()),
     }
 }
 
