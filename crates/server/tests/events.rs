@@ -354,6 +354,14 @@ async fn what_is_looked_for_is_found_behind_any_number_of_others() {
     let path = format!("/api/v1/events?type=Online&after={next}");
     let second = get(&server, &path).await.body;
     assert_eq!(second["events"][0]["device"], AGENT);
+    // Nor is one passed over that stands next to the last of a page.
+    let mut after = String::new();
+    for number in 1..=3 {
+        let path = format!("/api/v1/events?type=ValueChange&limit=1&after={after}");
+        let page = get(&server, &path).await.body;
+        assert_eq!(page["events"][0]["id"], number);
+        after = page["next"].as_str().unwrap().to_owned();
+    }
 }
 
 /// What takes more than one read of the store is told to the end, also when nothing new comes.
