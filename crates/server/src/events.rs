@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{broadcast, mpsc};
 use usphere_datamodel::operation::{Completion, Notification, NotificationKind, Notified};
 use usphere_runtime::controller_host::{Delivery, Notifications};
+use usphere_store::limits::PAGE_EVENTS_BYTES;
 use usphere_store::{Milliseconds, NewEvent, Store, StoreError};
 use utoipa::ToSchema;
 
@@ -170,9 +171,12 @@ impl Events {
             None => store.all_events(after, limit),
         })
         .await?;
+        // A page is full by their number or by what they hold.
+        let bytes: usize = kept.iter().map(|event| event.content.len()).sum();
+        let has_room = i64::try_from(bytes).is_ok_and(|bytes| bytes < PAGE_EVENTS_BYTES);
         Ok(Read {
             last: kept.last().map(|event| event.id),
-            is_end: kept.len() < limit as usize,
+            is_end: has_room && kept.len() < limit as usize,
             // What an older version kept and this one cannot read is passed over.
             events: kept.into_iter().filter_map(shown).collect(),
         })

@@ -185,6 +185,21 @@ mod tests {
         assert_eq!(remote("127.0.0.1:5", &[]), "127.0.0.1:5");
     }
 
+    /// Not even who comes from this host.
+    #[test]
+    fn nobody_is_believed_where_no_proxy_is_named() {
+        let headers = HeaderMap::from_iter([
+            (
+                X_FORWARDED_FOR.parse().unwrap(),
+                "192.0.2.7".parse().unwrap(),
+            ),
+            (FORWARDED, "for=192.0.2.7".parse().unwrap()),
+        ]);
+        let peer = "127.0.0.1:5".parse().unwrap();
+        let remote = Remote::of(peer, &headers, &TrustedProxies::default());
+        assert_eq!(remote.to_string(), "127.0.0.1:5");
+    }
+
     /// Whatever a client writes into a header stands before what proxies write there.
     #[test]
     fn the_last_that_is_no_proxy_of_ours_counts() {

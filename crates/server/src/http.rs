@@ -396,11 +396,20 @@ mod tests {
         let (_stop, stopped) = watch::channel(false);
         let made = Made::default();
         tokio::spawn(serve(listener, endless(&made), reception, stopped));
-        for begun in [&[][..], &[CLIENT_HELLO, 3, 1, 2, 0]] {
+        // The last is told that TLS is spoken here, and goes on all the same.
+        for begun in [&[][..], &[CLIENT_HELLO, 3, 1, 2, 0], b"GET"] {
             let mut stream = TcpStream::connect(address).await.unwrap();
             stream.write_all(begun).await.unwrap();
-            let read = timeout(PATIENCE, stream.read(&mut [0; 64])).await.unwrap();
-            assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
+            let mut told = Vec::new();
+            let reading = timeout(PATIENCE, stream.read_to_end(&mut told));
+            drop(reading.await.unwrap());
+            assert_eq!(told.is_empty(), begun != b"GET");
+            let writing = async {
+                while stream.write_all(b"x").await.is_ok() {
+                    sleep(Duration::from_millis(20)).await;
+                }
+            };
+            timeout(PATIENCE, writing).await.unwrap();
         }
         let stream = TcpStream::connect(address).await.unwrap();
         let client = WebClient::trusting(&pem).unwrap();

@@ -2,13 +2,17 @@
 
 mod support;
 
+use std::path::Path;
+
 use serde_json::json;
 use support::{Live, PATIENCE, Played, config, get, id, polite, server, until};
 use tokio::time::timeout;
 use usphere_proto::msg::{Notification, Notify, ValueChange};
 use usphere_proto::{Limits, Msg, Record};
 use usphere_server::Server;
-use usphere_server::limits::STREAMS_MAX;
+use usphere_server::limits::{SCANNED_EVENTS_MAX, STREAMS_MAX};
+use usphere_store::limits::{EVENTS_PER_DEVICE_MAX, PAGE_EVENTS_BYTES};
+use usphere_store::{NewEvent, Store};
 
 const AGENT: &str = "self::agent-1";
 const EVENTS: &str = "/api/v1/devices/agent-1/events";
@@ -124,7 +128,6 @@ async fn a_stream_tells_what_comes_and_can_be_taken_up_again() {
     timeout(PATIENCE, ending).await.unwrap().unwrap();
 }
 
-/// That devices come and go is kept too, and all devices can be followed at once.
 /// A server that was put back to a backup knows less than its readers: they are told, and hear what comes.
 #[tokio::test]
 async fn who_is_further_than_the_store_begins_at_its_end() {
@@ -162,6 +165,7 @@ async fn who_is_further_than_the_store_begins_at_its_end() {
     }
 }
 
+/// That devices come and go is kept too, and all devices can be followed at once.
 #[tokio::test]
 async fn all_devices_are_listed_and_followed_together() {
     let data = tempfile::tempdir().unwrap();
@@ -307,5 +311,73 @@ async fn a_stream_that_is_not_read_waits_and_holds_up_nobody() {
     slow.next().await.unwrap();
     for number in 0..EVENTS {
         assert_eq!(slow.next().await.unwrap().2["value"], value(number));
+    }
+}
+
+/// A server that was started with a store in which these devices have said that many things, each of this length.
+async fn with_events(data: &Path, devices: u32, count: u32, length: usize) -> Server {
+    server(data).await.shutdown().await;
+    let store = Store::open(&data.join("server.db")).unwrap();
+    let value = "x".repeat(length);
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let at = i64::try_from(now.unwrap().as_millis()).unwrap();
+    for device in 0..devices {
+        let said = |number| NewEvent {
+            device: format!("self::{device}"),
+            at,
+            msg_id: format!("n-{number}"),
+            content: json!({
+                "subscription": "s", "type": "ValueChange", "path": "Device.A", "value": value,
+            })
+            .to_string(),
+        };
+        store.add_events((0..count).map(said).collect()).unwrap();
+    }
+    drop(store);
+    server(data).await
+}
+
+/// Where none of so many is wanted that no page looks at all of them, the pages lead on to what is.
+#[tokio::test]
+async fn what_is_looked_for_is_found_behind_any_number_of_others() {
+    let data = tempfile::tempdir().unwrap();
+    let devices = SCANNED_EVENTS_MAX / EVENTS_PER_DEVICE_MAX + 1;
+    let server = with_events(data.path(), devices, EVENTS_PER_DEVICE_MAX, 1).await;
+    let _agent = Played::introduced(&server, AGENT, polite).await;
+    until(&server, EVENTS, |page| {
+        page["events"][0]["type"] == "Online"
+    })
+    .await;
+    let first = get(&server, "/api/v1/events?type=Online").await.body;
+    assert_eq!(first["events"], json!([]));
+    let next = first["next"].as_str().unwrap();
+    let path = format!("/api/v1/events?type=Online&after={next}");
+    let second = get(&server, &path).await.body;
+    assert_eq!(second["events"][0]["device"], AGENT);
+    // Nor is one passed over that stands next to the last of a page.
+    let mut after = String::new();
+    for number in 1..=3 {
+        let path = format!("/api/v1/events?type=ValueChange&limit=1&after={after}");
+        let page = get(&server, &path).await.body;
+        assert_eq!(page["events"][0]["id"], number);
+        after = page["next"].as_str().unwrap().to_owned();
+    }
+}
+
+/// What takes more than one read of the store is told to the end, also when nothing new comes.
+#[tokio::test]
+async fn a_stream_catches_up_with_large_events() {
+    const LENGTH: usize = 200_000;
+    let data = tempfile::tempdir().unwrap();
+    let count = u32::try_from(PAGE_EVENTS_BYTES).unwrap() / 200_000 + 2;
+    let server = with_events(data.path(), 1, count, LENGTH).await;
+    let all = "/api/v1/events/live";
+    let mut live = Live::open(&server, all, "Last-Event-ID: 0\r\n")
+        .await
+        .ok()
+        .unwrap();
+    for _ in 0..count {
+        let told = timeout(PATIENCE, live.next()).await.unwrap();
+        assert_eq!(told.unwrap().2["type"], "ValueChange");
     }
 }

@@ -202,14 +202,14 @@ async fn a_subscription_that_is_taken_away_is_back_while_the_device_stays() {
     let house = House::new("1.0");
     let played = house.settled(&server, AGENT).await;
     let rows = house.subscriptions();
-    let take_away = |msg_id: &str| {
-        let path = house.take_away("usphere:boot");
+    let take_away = |msg_id: &str, id: &str| {
+        let path = house.take_away(id);
         let deletion = Notification::ObjDeletion(ObjectDeletion { obj_path: path });
         notify(&played, &server, msg_id, "usphere:subscriptions", deletion);
     };
     sleep(CHECK_UNDONE_MIN).await;
     house.forget_asked();
-    take_away("1");
+    take_away("1", "usphere:boot");
     let mended = async {
         while house.subscriptions() != rows {
             sleep(Duration::from_millis(10)).await;
@@ -217,9 +217,17 @@ async fn a_subscription_that_is_taken_away_is_back_while_the_device_stays() {
     };
     timeout(PATIENCE, mended).await.unwrap();
     assert_eq!(house.asked(), ["get", "add"]);
-    take_away("2");
+    take_away("2", "usphere:boot");
     sleep(Duration::from_millis(300)).await;
     assert_eq!(house.asked(), ["get", "add"], "not at once again");
+    sleep(CHECK_UNDONE_MIN).await;
+    take_away("3", "usphere:operations");
+    sleep(Duration::from_millis(300)).await;
+    assert_eq!(
+        house.asked(),
+        ["get", "add"],
+        "nor as soon as the first time"
+    );
 }
 
 /// However many are changed at the same time, every device has all of them.

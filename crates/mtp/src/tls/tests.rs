@@ -118,3 +118,71 @@ async fn a_certificate_without_its_key_is_worth_nothing() {
         "{error}"
     );
 }
+
+/// The version before TLS 1.3 asks for the key in another way, and asks all the same.
+///
+/// Proves: R-MTP.1
+#[tokio::test]
+async fn a_certificate_without_its_key_is_worth_nothing_over_tls_1_2_either() {
+    let victim = identity("self::victim");
+    let stolen = || Identity {
+        key: Arc::new(CertifiedKey::new(
+            victim.key.cert.clone(),
+            Arc::clone(&identity("self::thief").key.key),
+        )),
+    };
+    for (shown, is_let_in) in [(victim.clone(), true), (stolen(), false)] {
+        let met = meet_old_client(&shown).await;
+        assert_eq!(met.is_ok(), is_let_in, "{met:?}");
+        let met = meet_old_server(&shown).await;
+        assert_eq!(met.is_ok(), is_let_in, "{met:?}");
+        if let Err(error) = met {
+            let told = error.to_string();
+            assert!(told.contains("does not hold the key"), "{told}");
+        }
+    }
+}
+
+/// Whether our server lets in a client that shows this and speaks TLS 1.2 at most.
+async fn meet_old_client(shown: &Identity) -> Result<(), TlsError> {
+    let server = Tls::new(Some(identity("self::server")), counting(&Arc::default()));
+    let bench = Bench::new(counting(&Arc::default()), Expected::Anybody);
+    let provider = Arc::new(identity::provider());
+    let verifier = OfServers::new(Arc::new(bench), &provider);
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS12])
+        .unwrap()
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_client_cert_resolver(resolver(shown));
+    let (dialled, accepted) = connected().await;
+    let name = ServerName::try_from("127.0.0.1").unwrap();
+    let (_, accepted) = tokio::join!(
+        TlsConnector::from(Arc::new(config)).connect(name, dialled),
+        server.accept(Metered::new(accepted)),
+    );
+    accepted.map(drop).map_err(|unwelcome| unwelcome.error)
+}
+
+/// Whether our client takes a server that shows this and speaks TLS 1.2 at most.
+async fn meet_old_server(shown: &Identity) -> Result<(), TlsError> {
+    let client = Tls::new(Some(identity("self::client")), counting(&Arc::default()));
+    let config = ServerConfig::builder_with_provider(Arc::new(identity::provider()))
+        .with_protocol_versions(&[&rustls::version::TLS12])
+        .unwrap()
+        .with_no_client_auth()
+        .with_cert_resolver(resolver(shown));
+    let (dialled, accepted) = connected().await;
+    let (dialled, _) = tokio::join!(
+        client.connect(Metered::new(dialled), "127.0.0.1", None),
+        TlsAcceptor::from(Arc::new(config)).accept(accepted),
+    );
+    dialled.map(drop)
+}
+
+/// Both ends of a connection.
+async fn connected() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let dialled = TcpStream::connect(listener.local_addr().unwrap()).await;
+    (dialled.unwrap(), listener.accept().await.unwrap().0)
+}
