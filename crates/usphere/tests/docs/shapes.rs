@@ -604,6 +604,9 @@ fn conformance() -> Value {
         "software": "2.1",
         "versions": "1.3,1.4",
         "way": "WebSocket, which the Agent dials at ws://127.0.0.1:9001/usp",
+        "date": "2026-11-23T12:00:00Z",
+        "suite": "0.1.0",
+        "incomplete": null,
         "summary": { "passed": 0, "failed": 1, "not-applicable": 0, "not-runnable": 0 },
         "profile": {},
         "tests": [{
