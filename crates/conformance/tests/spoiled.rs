@@ -6,7 +6,10 @@ use bytes::Bytes;
 use usphere_conformance::peer::{Address, Happening, Peer, Seat, Trouble, What};
 use usphere_conformance::virtual_time::VirtualTime;
 use usphere_conformance::{Entry, Outcome, Profile, Progress, Report, Verdict, run};
-use usphere_proto::msg::{AddOutcome, MsgBody, ResponseType};
+use usphere_proto::msg::{
+    AddOutcome, MsgBody, Notification, RequestType, ResponseType, SupportedObjectResult,
+    SupportedUniqueKeySet,
+};
 use usphere_proto::record::RecordType;
 use usphere_proto::{EndpointId, Msg, Record};
 
@@ -286,10 +289,30 @@ fn in_response(msg: &mut Msg, change: impl FnOnce(&mut ResponseType)) {
     }
 }
 
+/// Changes the objects of a GetSupportedDMResp that tells less than all.
+fn in_some(msg: &mut Msg, change: fn(&mut SupportedObjectResult)) {
+    in_response(msg, |response| {
+        if let ResponseType::GetSupportedDmResp(response) = response {
+            let objects = response.req_obj_results.iter_mut();
+            let objects = objects.flat_map(|result| &mut result.supported_objs);
+            let mut objects: Vec<_> = objects.collect();
+            if objects.iter().all(|one| one.supported_params.is_empty()) {
+                objects.iter_mut().for_each(|one| change(one));
+            }
+        }
+    });
+}
+
+fn keys_everywhere(object: &mut SupportedObjectResult) {
+    object.unique_key_sets.push(SupportedUniqueKeySet {
+        key_names: vec!["Alias".into()],
+    });
+}
+
 /// What is wrong with an answer is noticed, and said.
 #[test]
 fn wrong_answers_are_noticed() {
-    let cases: [(&str, Spoil, &str); 6] = [
+    let cases: [(&str, Spoil, &str); 11] = [
         (
             "1.1",
             |msg| {
@@ -363,6 +386,56 @@ fn wrong_answers_are_noticed() {
                 }
             },
             "universal test metrics",
+        ),
+        (
+            "1.60",
+            |msg| {
+                let body = msg.body.as_mut().and_then(|body| body.msg_body.as_mut());
+                if let Some(MsgBody::Request(request)) = body
+                    && let Some(RequestType::Notify(notify)) = &mut request.req_type
+                    && let Some(Notification::OnBoardReq(board)) = &mut notify.notification
+                {
+                    board.product_class.push('x');
+                }
+            },
+            "product_class",
+        ),
+        (
+            "1.89",
+            |msg| {
+                in_response(msg, |response| {
+                    if let ResponseType::GetResp(response) = response
+                        && response.req_path_results[0].requested_path == "Device.LocalAgent."
+                    {
+                        let object = &mut response.req_path_results[0].resolved_path_results[0];
+                        object
+                            .result_params
+                            .insert("MTP.1.Alias".into(), "x".into());
+                    }
+                });
+            },
+            "its own parameters alone",
+        ),
+        (
+            "1.97",
+            |msg| in_some(msg, keys_everywhere),
+            "unique_key_sets",
+        ),
+        (
+            "1.98",
+            |msg| in_some(msg, keys_everywhere),
+            "unique_key_sets",
+        ),
+        (
+            "1.105",
+            |msg| {
+                in_some(msg, |object| {
+                    for command in &mut object.supported_commands {
+                        command.command_name = "boot()".into();
+                    }
+                });
+            },
+            "command_name",
         ),
     ];
     for (id, spoil, expected) in cases {
