@@ -151,7 +151,7 @@ pub(crate) fn all() -> String {
     );
     section(
         "conformance run --json, report.json",
-        "`result` is `passed`, `failed`, `not-applicable` or `not-runnable`, with a `reason` for all but the first. `direction` is `sent`, `came` or `note`; times are in seconds since the test began. `profile` is as in conformance.md.",
+        "`result` is `passed`, `failed`, `not-applicable` or `not-runnable`, with a `reason` for all but the first. `direction` is `sent`, `came` or `note`; times are in seconds since the test began. `profile` is as in conformance.md. `suite` is the version of the suite. `incomplete` is `null`, or has `from`, the first test that was not run since the run was cut short, and `reason`.",
         conformance(),
     );
     section(
