@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::bench::{Bench, NotFound};
+use crate::bench::{Bench, NotFound, Survival};
 use crate::catalogue::{CATALOGUE, Entry, Level, Selection};
 use crate::peer::Peer;
 use crate::profile::Profile;
@@ -10,8 +10,14 @@ use crate::report::{Outcome, Report, Verdict};
 use crate::stop::{Done, Stop};
 use crate::tests::{Procedure, procedure};
 
+/// Why a run ends that is let go on no more.
+const ENDED: &str = "it was ended from outside";
+
 /// Who is told how far a run is.
 pub trait Progress {
+    /// The Agent is waited for, which is reached so.
+    fn waits(&mut self, _way: &str) {}
+
     /// A test begins: the so-manieth of so many.
     fn begins(&mut self, entry: &Entry, number: usize, of: usize);
 
@@ -42,6 +48,7 @@ pub fn run(
     progress: &mut dyn Progress,
 ) -> Result<Report, NotFound> {
     let mut bench = Bench::new(peer, profile);
+    progress.waits(&bench.way());
     bench.discover()?;
     let chosen: Vec<&Entry> = CATALOGUE
         .iter()
@@ -51,23 +58,28 @@ pub fn run(
     let mut gone: Option<String> = None;
     for (at, entry) in chosen.iter().enumerate() {
         if !progress.goes_on() {
+            report.ends_before(entry.id, ENDED);
             break;
         }
         progress.begins(entry, at + 1, chosen.len());
         let outcome = match (&gone, ready(&bench, entry)) {
             (_, Err(stop)) => Outcome::of(entry, &Err(stop)),
-            (Some(reason), Ok(_)) => Outcome::of(entry, &Err(Stop::not_runnable(reason))),
+            (Some(reason), Ok(_)) => {
+                report.ends_before(entry.id, reason);
+                Outcome::of(entry, &Err(Stop::not_runnable(reason)))
+            }
             (None, Ok(procedure)) => {
                 let outcome = try_one(&mut bench, entry, procedure);
-                gone = bench
-                    .recover()
-                    .err()
-                    .map(|stop| format!("the Agent is gone since {}: {}", entry.id, stop.reason()));
-                outcome
+                let survival = bench.recover();
+                if let Survival::Gone(reason) = &survival {
+                    gone = Some(format!("the Agent is gone since {}: {reason}", entry.id));
+                }
+                survived(outcome, survival)
             }
         };
         if !progress.goes_on() {
             // It was not let run to its end.
+            report.ends_before(entry.id, ENDED);
             break;
         }
         progress.ended(&outcome);
@@ -107,6 +119,10 @@ fn try_one(bench: &mut Bench, entry: &Entry, procedure: Procedure) -> Outcome {
     let began = bench.now();
     let tried = catch_unwind(AssertUnwindSafe(|| procedure(bench)));
     let result = tried.unwrap_or_else(|panic| Err(Stop::Failed(panicked(&*panic))));
+    let result = match result {
+        Err(Stop::Failed(reason)) => Err(Stop::Failed(reason)),
+        other => bench.has_stayed().and(other),
+    };
     let seconds = (bench.now() - began).as_secs_f64();
     // What a test leaves behind must not spoil the others, even where leaving it behind was a fault of ours.
     if catch_unwind(AssertUnwindSafe(|| bench.clean())).is_err() {
@@ -117,6 +133,23 @@ fn try_one(bench: &mut Bench, entry: &Entry, procedure: Procedure) -> Outcome {
         steps,
         seconds,
         ..Outcome::of(entry, &with_universal(result, &violations))
+    }
+}
+
+/// A test fails after which the Agent does not answer.
+fn survived(outcome: Outcome, survival: Survival) -> Outcome {
+    let reason = match survival {
+        Survival::There => return outcome,
+        _ if outcome.result == Verdict::Failed => return outcome,
+        Survival::Returned(reason) => {
+            format!("the Agent did not answer after the test, and was brought back: {reason}")
+        }
+        Survival::Gone(reason) => format!("the Agent did not answer after the test: {reason}"),
+    };
+    Outcome {
+        result: Verdict::Failed,
+        reason,
+        ..outcome
     }
 }
 

@@ -5,8 +5,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use usphere_conformance::peer::{Address, Happening, Peer, Seat, Trouble, What};
 use usphere_conformance::virtual_time::VirtualTime;
-use usphere_conformance::{Outcome, Profile, Report, Verdict, run};
-use usphere_proto::msg::{AddOutcome, MsgBody, ResponseType};
+use usphere_conformance::{Entry, Outcome, Profile, Progress, Report, Verdict, run};
+use usphere_proto::msg::{
+    AddOutcome, MsgBody, Notification, RequestType, ResponseType, SupportedObjectResult,
+    SupportedUniqueKeySet,
+};
 use usphere_proto::record::RecordType;
 use usphere_proto::{EndpointId, Msg, Record};
 
@@ -20,7 +23,13 @@ struct Spoiled {
     /// It hangs when it hears this text, until it is restarted.
     deadly: &'static str,
     hangs: bool,
+    /// Whether it drops its link as well when it hears that, as one that has crashed.
+    dies: bool,
     restarts: u32,
+    /// Whether it drops its link instead, when it is told to reboot.
+    only_drops: bool,
+    /// The end of its link, to be told.
+    lost: Option<Happening>,
     /// Whether anybody can restart it.
     is_ours: bool,
 }
@@ -32,8 +41,19 @@ impl Spoiled {
             spoil: |_| {},
             deadly: "never said",
             hangs: false,
+            dies: false,
             restarts: 0,
+            only_drops: false,
+            lost: None,
             is_ours: true,
+        }
+    }
+
+    fn end_of(&self, seat: Seat) -> Happening {
+        Happening {
+            seat,
+            at: self.inner.now(),
+            what: What::Lost("the Agent is dead".to_owned()),
         }
     }
 
@@ -68,6 +88,9 @@ impl Peer for Spoiled {
     }
 
     fn next(&mut self, until: Duration) -> Option<Happening> {
+        if let Some(lost) = self.lost.take() {
+            return Some(lost);
+        }
         loop {
             let mut happening = self.inner.next(until)?;
             if self.hangs {
@@ -81,9 +104,22 @@ impl Peer for Spoiled {
     }
 
     fn send(&mut self, seat: Seat, message: Bytes) -> Result<(), Trouble> {
+        let reboot = b"Device.Reboot()";
+        let is_told = message.windows(reboot.len()).any(|part| part == reboot);
+        if self.only_drops && is_told {
+            self.drop_link(seat);
+            self.lost = Some(self.end_of(seat));
+            return Ok(());
+        }
         let said = message.windows(self.deadly.len());
         self.hangs |= said.into_iter().any(|part| part == self.deadly.as_bytes());
         match self.hangs {
+            true if self.dies => {
+                self.dies = false;
+                self.inner.drop_link(seat);
+                self.lost = Some(self.end_of(seat));
+                Ok(())
+            }
             true => Ok(()),
             false => self.inner.send(seat, message),
         }
@@ -164,6 +200,86 @@ fn an_agent_that_is_gone_for_good_fails_one_test() {
     assert!(reason.contains("gone since 1.5"), "{reason}");
 }
 
+/// An Agent that crashes where nothing is to be heard has not passed; one that hangs there neither.
+#[test]
+fn silence_of_the_dead_is_no_pass() {
+    use Verdict::{Failed, Passed};
+    for (dies, expected) in [(true, "has dropped the link"), (false, "did not answer")] {
+        let peer = Spoiled {
+            deadly: "self::somebody-else",
+            dies,
+            ..Spoiled::new()
+        };
+        let report = report(peer, "2.1-2.2,2.10");
+        assert_eq!(verdicts(&report), [Passed, Failed, Passed]);
+        let reason = &report.outcomes[1].reason;
+        assert!(reason.contains(expected), "{reason}");
+        assert_eq!(report.incomplete, None);
+    }
+}
+
+/// A run that lost its Agent is not green, in no form of its report.
+#[test]
+fn a_run_without_its_end_says_so_once() {
+    let peer = Spoiled {
+        deadly: "self::somebody-else",
+        is_ours: false,
+        ..Spoiled::new()
+    };
+    let report = report(peer, "2.2,2.10-2.11");
+    assert!(!report.is_good());
+    let incomplete = report.incomplete.as_ref().expect("it is incomplete");
+    assert_eq!(incomplete.from.to_string(), "2.10");
+    let words = "incomplete from test 2.10 on";
+    for text in [report.to_text(), report.to_html(), report.to_junit()] {
+        assert_eq!(text.matches(words).count(), 1, "{text}");
+    }
+    assert!(!report.to_html().contains("No test has failed"));
+    assert!(report.to_junit().contains("<error "));
+    assert_eq!(report.to_json()["incomplete"]["from"], "2.10");
+}
+
+/// A run that is ended from outside reports what was run, and that it is not all.
+#[test]
+fn a_run_that_is_ended_reports_what_was_run() {
+    struct Once(bool);
+    impl Progress for Once {
+        fn begins(&mut self, _: &Entry, _: usize, _: usize) {}
+        fn ended(&mut self, _: &Outcome) {
+            self.0 = false;
+        }
+        fn goes_on(&self) -> bool {
+            self.0
+        }
+    }
+    let only = "1.1-1.3".parse().expect("tests");
+    let peer = Box::new(Spoiled::new());
+    let report = run(peer, Profile::default(), &only, &mut Once(true)).expect("the Agent");
+    assert_eq!(verdicts(&report), [Verdict::Passed]);
+    assert!(!report.is_good() && report.to_text().contains("incomplete from test 1.2 on"));
+    let json = report.to_json();
+    assert!(
+        json["date"]
+            .as_str()
+            .is_some_and(|date| date.ends_with('Z'))
+    );
+    assert!(json["suite"].is_string() && json["software"].is_string());
+}
+
+/// An Agent that only drops its link when it is told to reboot has not rebooted.
+#[test]
+fn dropping_the_link_is_no_reboot() {
+    use Verdict::Failed;
+    let peer = Spoiled {
+        only_drops: true,
+        ..Spoiled::new()
+    };
+    let report = report(peer, "1.62");
+    assert_eq!(verdicts(&report)[0], Failed);
+    let reason = &report.outcomes[0].reason;
+    assert!(reason.contains("only dropped its link"), "{reason}");
+}
+
 fn in_response(msg: &mut Msg, change: impl FnOnce(&mut ResponseType)) {
     let body = msg.body.as_mut().and_then(|body| body.msg_body.as_mut());
     if let Some(MsgBody::Response(response)) = body
@@ -173,10 +289,30 @@ fn in_response(msg: &mut Msg, change: impl FnOnce(&mut ResponseType)) {
     }
 }
 
+/// Changes the objects of a GetSupportedDMResp that tells less than all.
+fn in_some(msg: &mut Msg, change: fn(&mut SupportedObjectResult)) {
+    in_response(msg, |response| {
+        if let ResponseType::GetSupportedDmResp(response) = response {
+            let objects = response.req_obj_results.iter_mut();
+            let objects = objects.flat_map(|result| &mut result.supported_objs);
+            let mut objects: Vec<_> = objects.collect();
+            if objects.iter().all(|one| one.supported_params.is_empty()) {
+                objects.iter_mut().for_each(|one| change(one));
+            }
+        }
+    });
+}
+
+fn keys_everywhere(object: &mut SupportedObjectResult) {
+    object.unique_key_sets.push(SupportedUniqueKeySet {
+        key_names: vec!["Alias".into()],
+    });
+}
+
 /// What is wrong with an answer is noticed, and said.
 #[test]
 fn wrong_answers_are_noticed() {
-    let cases: [(&str, Spoil, &str); 6] = [
+    let cases: [(&str, Spoil, &str); 11] = [
         (
             "1.1",
             |msg| {
@@ -250,6 +386,56 @@ fn wrong_answers_are_noticed() {
                 }
             },
             "universal test metrics",
+        ),
+        (
+            "1.60",
+            |msg| {
+                let body = msg.body.as_mut().and_then(|body| body.msg_body.as_mut());
+                if let Some(MsgBody::Request(request)) = body
+                    && let Some(RequestType::Notify(notify)) = &mut request.req_type
+                    && let Some(Notification::OnBoardReq(board)) = &mut notify.notification
+                {
+                    board.product_class.push('x');
+                }
+            },
+            "product_class",
+        ),
+        (
+            "1.89",
+            |msg| {
+                in_response(msg, |response| {
+                    if let ResponseType::GetResp(response) = response
+                        && response.req_path_results[0].requested_path == "Device.LocalAgent."
+                    {
+                        let object = &mut response.req_path_results[0].resolved_path_results[0];
+                        object
+                            .result_params
+                            .insert("MTP.1.Alias".into(), "x".into());
+                    }
+                });
+            },
+            "its own parameters alone",
+        ),
+        (
+            "1.97",
+            |msg| in_some(msg, keys_everywhere),
+            "unique_key_sets",
+        ),
+        (
+            "1.98",
+            |msg| in_some(msg, keys_everywhere),
+            "unique_key_sets",
+        ),
+        (
+            "1.105",
+            |msg| {
+                in_some(msg, |object| {
+                    for command in &mut object.supported_commands {
+                        command.command_name = "boot()".into();
+                    }
+                });
+            },
+            "command_name",
         ),
     ];
     for (id, spoil, expected) in cases {

@@ -23,6 +23,7 @@ impl Bench {
     /// # Errors
     /// We are not.
     pub fn mqtt(&mut self) -> Result<&mut dyn MqttServer, Stop> {
+        self.may_lose_link();
         self.peer.mqtt().ok_or_else(|| Stop::not_runnable(NO_MQTT))
     }
 
@@ -31,6 +32,7 @@ impl Bench {
     /// # Errors
     /// We are not.
     pub fn stomp(&mut self) -> Result<&mut dyn StompServer, Stop> {
+        self.may_lose_link();
         self.peer
             .stomp()
             .ok_or_else(|| Stop::not_runnable(NO_STOMP))

@@ -8,7 +8,7 @@ use super::{Bench, CONTROLLERS, FoundResult, SupportedDmOptions};
 use crate::features::Features;
 use crate::peer::Seat;
 use crate::profile::{Call, Nested, Profile};
-use crate::stop::Stop;
+use crate::stop::{Done, Stop};
 
 /// An asynchronous command that does no harm.
 struct Harmless {
@@ -50,6 +50,16 @@ const SECURED: [&str; 3] = [
     "Device.MQTT.Client.{i}.Password",
 ];
 
+/// Whether the Agent has survived a test.
+pub(crate) enum Survival {
+    /// It answers.
+    There,
+    /// It did not answer, and was brought back: what was wrong.
+    Returned(String),
+    /// It does not answer, whatever is done: what is wrong.
+    Gone(String),
+}
+
 /// Why nothing can be tested.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("nothing can be tested: {0}")]
@@ -68,14 +78,10 @@ impl Bench {
         Ok(())
     }
 
-    /// Brings the Agent back after a test that it did not survive; nothing is said if it is there.
-    pub(crate) fn recover(&mut self) -> Result<(), Stop> {
-        let is_there = |bench: &mut Self| -> Result<(), Stop> {
-            bench.connect(Seat::Primary)?;
-            bench.supported_protocol().map(drop)
-        };
-        let Err(first) = is_there(self) else {
-            return Ok(());
+    /// Asks whether the Agent is there after a test, and brings it back if it did not survive that.
+    pub(crate) fn recover(&mut self) -> Survival {
+        let Err(first) = self.is_there() else {
+            return Survival::There;
         };
         if self.peer.can_restart() {
             drop(self.peer.restart());
@@ -85,7 +91,20 @@ impl Bench {
         // What was said before is of no use now.
         self.pass(Duration::from_secs(1));
         self.forget_heard();
-        is_there(self).map_err(|stop| stop.of(first.reason()))
+        match self.is_there() {
+            Ok(()) => Survival::Returned(first.reason().to_owned()),
+            Err(stop) => Survival::Gone(stop.of(first.reason()).reason().to_owned()),
+        }
+    }
+
+    /// The Agent is connected, and answers. One that was about to connect anew is asked once more.
+    fn is_there(&mut self) -> Done {
+        self.connect(Seat::Primary)?;
+        match self.supported_protocol() {
+            Ok(_) => Ok(()),
+            Err(_) if !self.is_connected(Seat::Primary) => self.supported_protocol().map(drop),
+            Err(stop) => Err(stop),
+        }
     }
 
     fn find_features(&mut self) -> Result<Features, Stop> {

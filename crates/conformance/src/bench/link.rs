@@ -6,7 +6,7 @@ use bytes::Bytes;
 use usphere_proto::msg::RequestType;
 use usphere_proto::{EndpointId, Msg, Record, RecordType};
 
-use super::{Bench, operate};
+use super::{Bench, Ends, operate};
 use crate::brokered::{MqttSaid, StompSaid};
 use crate::limits::{DECODING, HEARD_MAX};
 use crate::network::Sighting;
@@ -112,6 +112,7 @@ impl Bench {
         let place = self.place(seat);
         place.is_open = false;
         place.is_told = false;
+        self.may_lose_link();
     }
 
     /// Tries once to give this Controller a link: whether it has one.
@@ -153,6 +154,7 @@ impl Bench {
     /// # Errors
     /// It cannot be restarted.
     pub fn begin_restart(&mut self) -> Done {
+        self.may_lose_link();
         match self.peer.restart() {
             Ok(()) => self.note("the Agent's power is cut, and comes back"),
             Err(_) => {
@@ -190,6 +192,7 @@ impl Bench {
     }
 
     fn await_link(&mut self) -> Done {
+        self.may_lose_link();
         let until = self.until(self.profile.connect_patience());
         let has_ended = |heard: &Heard| match heard.said {
             Said::Closed(_) | Said::Lost => Some(()),
@@ -225,6 +228,7 @@ impl Bench {
     /// # Errors
     /// There is none.
     pub fn websocket(&mut self) -> Result<&mut dyn WebSocket, Stop> {
+        self.may_lose_link();
         self.peer
             .websocket()
             .ok_or_else(|| Stop::not_runnable("the Agent is not reached over a real WebSocket"))
@@ -287,11 +291,14 @@ impl Bench {
                 self.note(format_args!(
                     "the link of {seat} was closed: {code_text} {text}"
                 ));
+                let how = format!("{code_text} {text}");
+                self.link_has_ended(seat, Ends::Told, how);
                 Said::Closed(code)
             }
             What::Lost(reason) => {
                 self.place(seat).is_open = false;
                 self.note(format_args!("the link of {seat} is lost: {reason}"));
+                self.link_has_ended(seat, Ends::Any, reason);
                 Said::Lost
             }
             What::Noted(text) => {
@@ -345,6 +352,14 @@ impl Bench {
             }
         };
         self.keep(seat, at, said);
+    }
+
+    /// Remembers an end that nothing so far gives reason for; while cleaning up, all is reason.
+    fn link_has_ended(&mut self, seat: Seat, reason: Ends, how: String) {
+        let is_excused = self.ends == Ends::Any || self.ends == reason || self.until.is_some();
+        if seat == Seat::Primary && !is_excused {
+            self.ended.get_or_insert(how);
+        }
     }
 
     /// Ends of links that were there before the one that is there now.

@@ -12,6 +12,7 @@ mod discover;
 mod link;
 mod notify;
 mod raw;
+mod restart;
 mod second;
 mod secure;
 mod session;
@@ -38,8 +39,10 @@ pub use ask::{AllowPartial, Answer, Settings, SupportedDmOptions, create, operat
 pub use broker::gone;
 pub use codes::appropriate;
 pub use discover::NotFound;
+pub(crate) use discover::Survival;
 pub use link::{Heard, Said};
 pub use notify::{Kind, Notified};
+pub use restart::Life;
 pub use second::SecondController;
 pub use secure::{Handshake, Signature};
 pub use session::{Answered, context_of};
@@ -63,6 +66,10 @@ pub struct Bench {
     speaker: Seat,
     /// Whether Notify Messages are answered by themselves.
     answering: bool,
+    /// Which ends of its link the test has given the Agent reason for.
+    ends: Ends,
+    /// How the Agent's link has ended first, for which there was no reason.
+    ended: Option<String>,
     undo: Vec<Undo>,
     transcript: Transcript,
     /// What was wrong with what came, whatever is tested.
@@ -91,6 +98,17 @@ struct Place {
     talk: Option<session::Talk>,
 }
 
+/// Which ends of the Agent's link are no fault in themselves.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Ends {
+    /// None.
+    Unasked,
+    /// Those that it tells of, as it may where it was sent nonsense.
+    Told,
+    /// All: it restarts, or the test ends links.
+    Any,
+}
+
 impl Bench {
     /// A bench for the Agent behind `peer`. Nothing is said yet.
     pub fn new(peer: Box<dyn Peer>, profile: Profile) -> Self {
@@ -104,6 +122,8 @@ impl Bench {
             places: BTreeMap::new(),
             speaker: Seat::Primary,
             answering: true,
+            ends: Ends::Unasked,
+            ended: None,
             undo: Vec::new(),
             transcript,
             violations: Vec::new(),
@@ -226,7 +246,36 @@ impl Bench {
     pub(crate) fn begin(&mut self) {
         self.transcript = Transcript::new(self.now());
         self.violations.clear();
+        self.ends = Ends::Unasked;
+        self.ended = None;
         self.forget_heard();
+    }
+
+    /// The Agent has reason from now on to end its link with a Close frame or the like, until the test ends.
+    pub fn may_take_leave(&mut self) {
+        if self.ends == Ends::Unasked {
+            self.ends = Ends::Told;
+        }
+    }
+
+    /// Whatever ends the Agent's link, or has ended it, is no fault in itself, until the test ends.
+    pub fn may_lose_link(&mut self) {
+        self.ends = Ends::Any;
+        self.ended = None;
+    }
+
+    /// The Agent has not ended its link in this test without a reason.
+    ///
+    /// # Errors
+    /// It has, which is also what is seen of one that has crashed.
+    pub(crate) fn has_stayed(&mut self) -> Done {
+        self.pass(Duration::ZERO);
+        match &self.ended {
+            None => Ok(()),
+            Some(how) => Err(Stop::Failed(format!(
+                "the Agent has ended, or has dropped the link, without being asked to: {how}"
+            ))),
+        }
     }
 
     /// Undoes what the test has done. What cannot be undone is noted.

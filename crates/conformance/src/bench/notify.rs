@@ -128,13 +128,14 @@ impl Bench {
         })
     }
 
-    /// Listens for so long; no such Notify may come, nor have come.
+    /// Listens for so long; no such Notify may come, nor have come, and not since the
+    /// Agent is gone.
     ///
     /// # Errors
-    /// One came.
+    /// One came, or the Agent has ended its link.
     pub fn expect_silence(&mut self, kind: Kind, subscription: &str, duration: Duration) -> Done {
         match self.notified(kind, subscription, duration) {
-            None => Ok(()),
+            None => self.has_stayed(),
             Some(notified) => Err(Stop::Failed(format!(
                 "no {kind:?} for the Subscription {subscription:?} was expected, one came at {} s",
                 notified.at.as_secs()

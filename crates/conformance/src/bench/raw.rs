@@ -71,10 +71,10 @@ impl Bench {
             .map_err(|trouble| Stop::failed(format_args!("nothing could be sent: {trouble}")))
     }
 
-    /// The answer to the request with this msg_id must not come.
+    /// The answer to the request with this msg_id must not come, and not since the Agent is gone.
     ///
     /// # Errors
-    /// It came.
+    /// It came, or the Agent has ended its link.
     pub fn expect_no_answer(&mut self, msg_id: &str) -> Done {
         let until = self.until(self.profile.silence());
         let seat = self.speaker;
@@ -83,7 +83,7 @@ impl Bench {
             _ => None,
         });
         match answer {
-            None => Ok(()),
+            None => self.has_stayed(),
             Some(answer) => Err(Stop::Failed(format!(
                 "{}: no answer was expected, {answer} came",
                 self.transcript.last_step()

@@ -66,6 +66,8 @@ impl Bench {
         }
         if let Some(destination) = self.peer.destination(Seat::Second) {
             opened.map_err(Stop::not_runnable)?;
+            // Agents connect to their server anew when what they do there changes.
+            self.may_lose_link();
             self.reach_through_server(&path, destination)?;
         }
         Ok(SecondController { path })

@@ -332,6 +332,7 @@ impl Bench {
     /// The Agent ends a session context, or what it stands on: by an alert, a Disconnect Record or the link's
     /// end.
     pub fn hears_refusal(&mut self, patience: Duration) -> bool {
+        self.may_take_leave();
         let until = self.until(patience);
         let seat = self.speaker;
         loop {

@@ -22,12 +22,18 @@ impl Report {
              <title>{agent}: {plan}</title><style>{STYLE}</style></head><body>\
              <h1>Conformance of {agent}</h1><p>How this Agent does in {plan}, the tests that USP Agents are certified \
              by. The suite is a Controller that it trusts. Software of the Agent {software}, versions of USP {versions}. \
-             Reached over {way}.</p>",
+             Reached over {way}. Run on {date}, by version {suite} of the suite.</p>",
             plan = crate::catalogue::PLAN,
             software = or_unknown(&self.software),
             versions = or_unknown(&self.versions),
             way = escaped(&self.way),
+            date = escaped(&self.date),
+            suite = super::SUITE,
         );
+        if let Some(incomplete) = &self.incomplete {
+            let text = escaped(&incomplete.to_string());
+            let _ = write!(page, "<p class=\"why\"><b>Note that {text}.</b></p>");
+        }
         self.put_summary(&mut page);
         self.put_failed(&mut page);
         for (number, (title, _)) in self.by_section() {
@@ -72,7 +78,9 @@ impl Report {
         let failed = failed.filter(|outcome| outcome.result == Verdict::Failed);
         let mut failed = failed.peekable();
         if failed.peek().is_none() {
-            page.push_str("<p><b>No test has failed.</b></p>");
+            if self.incomplete.is_none() {
+                page.push_str("<p><b>No test has failed.</b></p>");
+            }
             return;
         }
         page.push_str("<h2>What has failed</h2><ul class=\"list\">");

@@ -16,6 +16,12 @@ impl Report {
             "software": self.software,
             "versions": self.versions,
             "way": self.way,
+            "date": self.date,
+            "suite": super::SUITE,
+            "incomplete": self.incomplete.as_ref().map(|one| json!({
+                "from": one.from.to_string(),
+                "reason": one.reason,
+            })),
             "summary": Map::from_iter(counts),
             "profile": self.profile,
             "tests": tests,

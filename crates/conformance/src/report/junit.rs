@@ -11,11 +11,24 @@ impl Report {
         // Writing to a String cannot fail.
         let _ = writeln!(
             xml,
-            "<testsuites name=\"{}\" tests=\"{}\" failures=\"{}\">",
+            "<testsuites name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" \
+             timestamp=\"{}\">",
             crate::catalogue::PLAN,
-            self.outcomes.len(),
+            self.outcomes.len() + usize::from(self.incomplete.is_some()),
             self.count(Verdict::Failed),
+            usize::from(self.incomplete.is_some()),
+            escaped(&self.date),
         );
+        if let Some(incomplete) = &self.incomplete {
+            // For those who only ask whether all is green.
+            let _ = writeln!(
+                xml,
+                "  <testsuite name=\"The run\" tests=\"1\" failures=\"0\" errors=\"1\" skipped=\"0\">\n    \
+                 <testcase classname=\"tp469\" name=\"All that was chosen is run\" time=\"0.000\"><error \
+                 message=\"{}\"/></testcase>\n  </testsuite>",
+                escaped(&incomplete.to_string())
+            );
+        }
         for (number, (title, counts)) in self.by_section() {
             let _ = writeln!(
                 xml,

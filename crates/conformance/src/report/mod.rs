@@ -6,12 +6,16 @@ mod junit;
 mod text;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io;
 use std::path::Path;
 
 use crate::bench::Bench;
 use crate::catalogue::{Level, TestId};
+use usphere_agent::date_time;
+
 use crate::profile::Profile;
+use crate::sockets::unix_seconds;
 use crate::stop::Stop;
 use crate::transcript::Step;
 
@@ -66,7 +70,30 @@ pub struct Report {
     pub profile: Profile,
     /// What came of each test, in the plan's order.
     pub outcomes: Vec<Outcome>,
+    /// Where the run was cut short, if it was.
+    pub incomplete: Option<Incomplete>,
+    /// When it began, in UTC.
+    pub date: String,
 }
+
+/// That not all was run that was chosen.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Incomplete {
+    /// The first test that was not run.
+    pub from: TestId,
+    /// Why.
+    pub reason: String,
+}
+
+impl fmt::Display for Incomplete {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { from, reason } = self;
+        write!(f, "the run is incomplete from test {from} on: {reason}")
+    }
+}
+
+/// Version of this suite.
+pub const SUITE: &str = env!("CARGO_PKG_VERSION");
 
 impl Verdict {
     /// Every verdict.
@@ -108,7 +135,20 @@ impl Report {
             way: bench.way(),
             profile: bench.profile().clone(),
             outcomes: Vec::new(),
+            incomplete: None,
+            date: date_time(unix_seconds().saturating_mul(1_000_000)),
         }
+    }
+
+    /// The run is cut short: this test and those after it are not run. Only the first time counts.
+    pub(crate) fn ends_before(&mut self, from: TestId, reason: &str) {
+        let reason = reason.to_owned();
+        self.incomplete.get_or_insert(Incomplete { from, reason });
+    }
+
+    /// Whether all was run that was chosen, and nothing has failed.
+    pub fn is_good(&self) -> bool {
+        self.incomplete.is_none() && self.count(Verdict::Failed) == 0
     }
 
     /// How many tests came to this.

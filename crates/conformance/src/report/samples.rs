@@ -36,6 +36,8 @@ pub(crate) fn report() -> Report {
         versions: "1.4".to_owned(),
         way: "nothing".to_owned(),
         profile: Profile::default(),
+        incomplete: None,
+        date: "2026-11-23T00:00:00Z".to_owned(),
         outcomes: vec![
             of(1, Verdict::Passed, ""),
             of(2, Verdict::Failed, "\"<x>\" came\u{1b}"),

@@ -15,6 +15,17 @@ impl Report {
             .max();
         let width = width.unwrap_or_default().max("together".len());
         // Writing to a String cannot fail.
+        let software = match self.software.as_str() {
+            "" => "unknown".to_owned(),
+            software => shown(software),
+        };
+        let _ = writeln!(
+            text,
+            "{}, software {software}, {}, suite {}\n",
+            shown(&self.agent),
+            self.date,
+            super::SUITE
+        );
         let _ = writeln!(
             text,
             "{:width$}  {:>6}  {:>6}  {:>14}  {:>12}",
@@ -33,6 +44,9 @@ impl Report {
         line("together", Verdict::ALL.map(|verdict| self.count(verdict)));
         for verdict in [Verdict::Failed, Verdict::NotRunnable] {
             self.list(verdict, &mut text);
+        }
+        if let Some(incomplete) = &self.incomplete {
+            let _ = writeln!(text, "\n{}", shown(&incomplete.to_string()));
         }
         text
     }

@@ -369,8 +369,8 @@ impl Peer for Sockets {
             if self.stop.load(Ordering::Relaxed) {
                 return None;
             }
-            if let Some(spawned) = &mut self.spawned {
-                spawned.look_after();
+            if let Some(text) = self.spawned.as_mut().and_then(Spawned::look_after) {
+                self.shared.happen(Seat::Primary, What::Noted(text));
             }
             let left = until.saturating_sub(self.now());
             match self.happened.recv_timeout(left.min(PROCESS_CHECK)) {

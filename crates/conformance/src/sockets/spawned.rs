@@ -76,8 +76,8 @@ impl Spawned {
         })
     }
 
-    /// Starts it again when it has ended by itself, as it does where it reboots or dies.
-    pub(super) fn look_after(&mut self) {
+    /// Starts it again when it has ended by itself, as it does where it reboots or dies: what is worth a note.
+    pub(super) fn look_after(&mut self) -> Option<String> {
         if let Some(child) = &mut self.child
             && let Ok(Some(status)) = child.try_wait()
         {
@@ -90,7 +90,12 @@ impl Spawned {
         let is_due = self.again.is_some_and(|again| again <= Instant::now());
         if is_due && self.short_lives < PROCESS_STARTS_MAX {
             self.begin();
+            let how = &self.ended;
+            return Some(format!(
+                "the Agent's process has ended by itself ({how}), and was started again"
+            ));
         }
+        None
     }
 
     /// Whether it is there, or will be.

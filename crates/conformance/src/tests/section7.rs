@@ -31,6 +31,9 @@ const PONG: Duration = Duration::from_secs(60);
 /// How long a Connect Record may take after the Agent has connected.
 const CONNECT_RECORD: Duration = Duration::from_secs(30);
 
+/// The shortest wait before the first attempt that the test sets, in seconds.
+const WAIT_LEAST: &str = "5";
+
 /// How far the times between attempts may be off.
 const SLACK: Duration = Duration::from_secs(1);
 
@@ -123,7 +126,17 @@ fn ping_and_pong(bench: &mut Bench) -> Done {
 /// 7.8
 fn again(bench: &mut Bench) -> Done {
     bench.websocket()?;
-    let (min, multiplier) = intervals(bench)?;
+    let row = mtp_row(bench)?;
+    bench.step("Have it wait long enough that an immediate attempt is told from one in time");
+    let path = format!("{row}WebSocket.SessionRetryMinimumWaitInterval");
+    bench.changed(&path, WAIT_LEAST)?;
+    // Some connect anew when their MTP changes.
+    bench.pass(2 * SLACK);
+    bench.connect(Seat::Primary)?;
+    let (min, multiplier) = intervals(bench, &row)?;
+    ensure(min >= 3 * SLACK, || {
+        format!("{path}: {WAIT_LEAST} was expected, {} came", min.as_secs())
+    })?;
     bench.step("Turn the Agent away, and cut its link");
     bench.undo(|bench| {
         bench
@@ -257,8 +270,8 @@ fn await_close(bench: &mut Bench) -> Result<Option<u16>, Stop> {
     end.map_err(|what| Stop::Failed(format!("a Close frame was expected, {what}")))
 }
 
-/// The shortest wait of our MTP before it is tried again, and by how much it may grow.
-fn intervals(bench: &mut Bench) -> Result<(Duration, f64), Stop> {
+/// The row of the MTP by which the Agent dials us.
+fn mtp_row(bench: &mut Bench) -> Result<String, Stop> {
     let table = format!("{}MTP.", bench.controller_path());
     let values = bench.values(&table)?;
     let rows = bench.rows(&table)?;
@@ -270,10 +283,15 @@ fn intervals(bench: &mut Bench) -> Result<(Duration, f64), Stop> {
         };
         says("Enable", "true") && says("Protocol", "WebSocket")
     };
-    let Some(row) = rows.iter().find(is_used) else {
+    rows.iter().find(is_used).cloned().ok_or_else(|| {
         let reason = format!("{table} has no enabled row by which the Agent dials us");
-        return Err(Stop::NotRunnable(reason));
-    };
+        Stop::NotRunnable(reason)
+    })
+}
+
+/// The shortest wait of this MTP before it is tried again, and by how much it may grow.
+fn intervals(bench: &mut Bench, row: &str) -> Result<(Duration, f64), Stop> {
+    let values = bench.values(row)?;
     let number = |name: &str| {
         let path = format!("{row}WebSocket.SessionRetry{name}");
         let value = values

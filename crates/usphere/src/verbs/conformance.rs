@@ -16,7 +16,7 @@ use usphere_conformance::sockets::broker::{Broker, BrokerSetup, BrokerUrl, Broke
 use usphere_conformance::sockets::{
     Listen, Reach, Setup, Sockets, SocketsError, Spawn, unix_seconds,
 };
-use usphere_conformance::{Credentials, Outcome, Peer, Profile, Progress, Report, Verdict};
+use usphere_conformance::{Credentials, Outcome, Peer, Profile, Progress, Report};
 use usphere_mtp::tls::Identity;
 use usphere_mtp::websocket::Target;
 use usphere_proto::EndpointId;
@@ -214,8 +214,12 @@ impl Run {
             }
         };
         let only = self.only.clone().unwrap_or_else(Selection::all);
-        let report = block_on(ran(setup, profile, only, stop))?;
-        self.conclude(&report)
+        let (report, is_interrupted) = block_on(ran(setup, profile, only, stop))?;
+        let exit = self.conclude(&report)?;
+        match is_interrupted {
+            true => Err(Failure::new(Exit::Interrupted, "ended by a signal")),
+            false => Ok(exit),
+        }
     }
 
     fn reach(&self) -> Result<Reach, Failure> {
@@ -307,9 +311,9 @@ impl Run {
         } else {
             print::text(&report.to_text())?;
         }
-        Ok(match report.count(Verdict::Failed) {
-            0 => Exit::Done,
-            _ => Exit::Refused,
+        Ok(match report.is_good() {
+            true => Exit::Done,
+            false => Exit::Refused,
         })
     }
 }
@@ -323,13 +327,14 @@ fn files_in(folder: &Path, own: &EndpointId) -> TlsFiles {
     }
 }
 
-/// Runs the suite on a thread of its own, until its end or a signal.
+/// Runs the suite on a thread of its own, until its end or a signal: the report of what was run, and whether there
+/// was a signal.
 async fn ran(
     setup: Start,
     profile: Profile,
     only: Selection,
     stop: Arc<AtomicBool>,
-) -> Result<Report, Failure> {
+) -> Result<(Report, bool), Failure> {
     let mut signals = Signals::listen()?;
     let (told, mut end) = oneshot::channel();
     let mut shown = Shown {
@@ -341,15 +346,20 @@ async fn ran(
         // Nobody is told who has gone already.
         drop(told.send(report));
     });
-    let report = tokio::select! {
-        report = &mut end => report,
+    let (report, is_interrupted) = tokio::select! {
+        report = &mut end => (report, false),
         () = signals.wait() => {
             stop.store(true, Ordering::Relaxed);
-            drop(signals.say_farewell(end).await);
-            return Err(Failure::new(Exit::Interrupted, "ended by a signal"));
+            (signals.say_farewell(end).await, true)
         }
     };
-    report.unwrap_or_else(|_| Err(Failure::local("the suite has ended by a fault of its own")))
+    match report {
+        Ok(Ok(report)) => Ok((report, is_interrupted)),
+        // Before the first test there is nothing to report.
+        _ if is_interrupted => Err(Failure::new(Exit::Interrupted, "ended by a signal")),
+        Ok(Err(failure)) => Err(failure),
+        Err(_) => Err(Failure::local("the suite has ended by a fault of its own")),
+    }
 }
 
 fn start(
@@ -381,6 +391,10 @@ struct Shown {
 }
 
 impl Progress for Shown {
+    fn waits(&mut self, way: &str) {
+        eprintln!("waiting for the Agent: {}", print::clean(way));
+    }
+
     fn begins(&mut self, entry: &Entry, number: usize, of: usize) {
         if self.is_terminal {
             let mut stderr = io::stderr();

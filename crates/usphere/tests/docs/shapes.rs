@@ -151,7 +151,7 @@ pub(crate) fn all() -> String {
     );
     section(
         "conformance run --json, report.json",
-        "`result` is `passed`, `failed`, `not-applicable` or `not-runnable`, with a `reason` for all but the first. `direction` is `sent`, `came` or `note`; times are in seconds since the test began. `profile` is as in conformance.md.",
+        "`result` is `passed`, `failed`, `not-applicable` or `not-runnable`, with a `reason` for all but the first. `direction` is `sent`, `came` or `note`; times are in seconds since the test began. `profile` is as in conformance.md. `suite` is the version of the suite. `incomplete` is `null`, or has `from`, the first test that was not run since the run was cut short, and `reason`.",
         conformance(),
     );
     section(
@@ -604,6 +604,9 @@ fn conformance() -> Value {
         "software": "2.1",
         "versions": "1.3,1.4",
         "way": "WebSocket, which the Agent dials at ws://127.0.0.1:9001/usp",
+        "date": "2026-11-23T12:00:00Z",
+        "suite": "0.1.0",
+        "incomplete": null,
         "summary": { "passed": 0, "failed": 1, "not-applicable": 0, "not-runnable": 0 },
         "profile": {},
         "tests": [{

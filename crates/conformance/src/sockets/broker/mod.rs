@@ -353,8 +353,10 @@ impl Peer for Broker {
             if self.stop.load(Ordering::Relaxed) {
                 return None;
             }
-            if let Some(spawned) = &mut self.spawned {
-                spawned.look_after();
+            if let Some(text) = self.spawned.as_mut().and_then(Spawned::look_after) {
+                let at = self.now();
+                self.happen(Seat::Primary, at, What::Noted(text));
+                continue;
             }
             let left = until.saturating_sub(self.now());
             match self.raw.recv_timeout(left.min(PROCESS_CHECK)) {

@@ -240,48 +240,79 @@ fn finds_nothing(bench: &mut Bench, path: &str) -> Done {
 
 /// 1.89
 fn some_levels(bench: &mut Bench) -> Done {
-    let levels = |path: &str| path.trim_end_matches('.').split('.').count();
-    let top = levels(LOCAL_AGENT);
     let us = bench.controller_path();
-    for (depth, deepest) in [(1, Some(top)), (2, None), (0, None)] {
-        bench.step(format_args!("Get an object with max_depth {depth}"));
-        let got = bench.get_to_depth(&[LOCAL_AGENT], depth)?.response()?;
-        let result = only("req_path_results", &got.req_path_results)?.found()?;
+    let one = to_depth(bench, 1)?;
+    let two = to_depth(bench, 2)?;
+    let all = to_depth(bench, 0)?;
+    bench.step("See that each answer goes as deep as it should");
+    exactly("resolved_path_results to depth 1", &paths(&one), 1)?;
+    // Names below the object; a row of a table is no level of its own.
+    let names = |path: &str| {
+        let below = path[LOCAL_AGENT.len()..].split('.');
+        let is_name = |part: &&str| !part.is_empty() && part.parse::<u32>().is_err();
+        below.filter(is_name).count()
+    };
+    let of_all = paths(&all);
+    let outside = of_all.iter().find(|path| !path.starts_with(LOCAL_AGENT));
+    ensure(outside.is_none(), || {
+        format!("objects of {LOCAL_AGENT} were expected, {outside:?} came")
+    })?;
+    let mut children: Vec<&str> = of_all.into_iter().filter(|path| names(path) < 2).collect();
+    let mut came = paths(&two);
+    children.sort_unstable();
+    came.sort_unstable();
+    equal("resolved_path to depth 2", &came, &children)?;
+    let below_us = format!("{us}MTP.");
+    for path in [us.as_str(), below_us.as_str()] {
+        let is_there = paths(&all).iter().any(|came| came.starts_with(path));
+        let is_wanted = path == us || !bench.rows(path)?.is_empty();
+        ensure(is_there || !is_wanted, || {
+            format!("resolved_path to depth 0: {path} was expected, it did not come")
+        })?;
+    }
+    // Of an object come all its parameters, however deep the answer goes.
+    for object in one
+        .resolved_path_results
+        .iter()
+        .chain(&two.resolved_path_results)
+    {
+        let path = object.resolved_path.as_str();
+        let same = all.resolved_path_results.iter();
+        let same = same.filter(|other| other.resolved_path == path);
+        let expected: Vec<&String> = same.flat_map(|other| other.result_params.keys()).collect();
+        let came: Vec<&String> = object.result_params.keys().collect();
         equal(
-            "requested_path",
-            result.requested_path.as_str(),
-            LOCAL_AGENT,
+            &format!("the names in result_params of {path}"),
+            &came,
+            &expected,
         )?;
-        result.names_are_relative()?;
-        let paths = paths(result);
-        ensure(paths.contains(&LOCAL_AGENT), || {
-            format!("resolved_path: {LOCAL_AGENT} was expected, only {paths:?} came")
-        })?;
-        let too_deep = paths
-            .iter()
-            .find(|path| deepest.is_some_and(|deepest| levels(path) > deepest));
-        ensure(too_deep.is_none(), || {
-            format!("no object below was expected, {too_deep:?} came")
-        })?;
-        match depth {
-            1 => {}
-            // A row of a table is the object and its number, which are one level or two.
-            2 => {
-                let children = paths.iter().filter(|path| levels(path) > top).count();
-                ensure(children > 0, || {
-                    "children were expected, none came".to_owned()
-                })?;
-                let deep = paths.iter().find(|path| levels(path) > top + 2);
-                ensure(deep.is_none(), || {
-                    format!("children alone were expected, {deep:?} came")
-                })?;
-            }
-            _ => ensure(paths.contains(&us.as_str()), || {
-                format!("resolved_path: {us} was expected, only {paths:?} came")
-            })?,
-        }
     }
     Ok(())
+}
+
+/// The result of a Get of the object that goes so deep, and what is true of each.
+fn to_depth(bench: &mut Bench, depth: u32) -> Result<RequestedPathResult, Stop> {
+    bench.step(format_args!("Get an object with max_depth {depth}"));
+    let got = bench.get_to_depth(&[LOCAL_AGENT], depth)?.response()?;
+    let result = only("req_path_results", &got.req_path_results)?.found()?;
+    equal(
+        "requested_path",
+        result.requested_path.as_str(),
+        LOCAL_AGENT,
+    )?;
+    result.names_are_relative()?;
+    let paths = paths(result);
+    ensure(paths.contains(&LOCAL_AGENT), || {
+        format!("resolved_path: {LOCAL_AGENT} was expected, only {paths:?} came")
+    })?;
+    for object in &result.resolved_path_results {
+        let nested = object.result_params.keys().find(|name| name.contains('.'));
+        ensure(nested.is_none(), || {
+            let path = &object.resolved_path;
+            format!("{path}: its own parameters alone were expected, {nested:?} came")
+        })?;
+    }
+    Ok(result.clone())
 }
 
 /// The result for a path, whatever its place.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Test, test};
-use crate::bench::{Bench, Kind, Notified, ensure, operate};
+use crate::bench::{Bench, Kind, Notified, ensure, equal, operate};
 use crate::limits::NOTIFY_PATIENCE;
 use crate::stop::{Done, Stop};
 
@@ -15,6 +15,7 @@ pub(super) const TESTS: &[Test] = &[
     test(1, 103, once),
 ];
 
+const PRODUCT_CLASS: &str = "Device.DeviceInfo.ProductClass";
 const COMPLETE: &str = "OnBoardingComplete";
 const RESTART_TIME: &str = "OnBoardingRestartTime";
 
@@ -44,6 +45,11 @@ fn on_request(bench: &mut Bench) -> Done {
         ensure(!value.is_empty(), || {
             format!("{name}: a value was expected, none came")
         })?;
+    }
+    // It may be empty, if it is so in the data model.
+    if bench.features().has(PRODUCT_CLASS) {
+        let expected = bench.value(PRODUCT_CLASS)?;
+        equal("product_class", request.product_class.as_str(), &expected)?;
     }
     Ok(())
 }

@@ -106,6 +106,7 @@ fn setting_is_not(bench: &mut Bench) -> Done {
 fn operating_is_permitted(bench: &mut Bench) -> Done {
     let call = bench.profile().reboot.clone();
     bench.needs(&call.command)?;
+    let life = bench.remember_life()?;
     let mut guest = Guest::arrive(bench)?;
     guest.permit(bench, &call.command, ["rwxn", "rwxn", "rwxn", "r-x-"])?;
     bench.step("Have the Agent reboot");
@@ -113,7 +114,7 @@ fn operating_is_permitted(bench: &mut Bench) -> Done {
     operated.response()?.outputs_of(&call.command)?;
     bench.step("Wait until it is back");
     bench.speak_as(Seat::Primary);
-    bench.await_return()
+    bench.await_new_life(&life)
 }
 
 /// 2.18

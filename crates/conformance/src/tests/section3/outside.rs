@@ -19,6 +19,7 @@ fn malformed(bench: &mut Bench) -> Done {
     });
     let (record, msg_id) = bench.record_of(question)?;
     bench.step("Send a Record without a payload");
+    bench.may_take_leave();
     let mut empty = record.clone();
     empty.record_type = Some(RecordType::NoSessionContext(NoSessionContext::default()));
     bench.send_record(Seat::Primary, &empty)?;

@@ -168,6 +168,7 @@ fn to_the_active_bank(bench: &mut Bench) -> Done {
     let command = format!("{}Download()", active.row);
     subscribe(bench, "97", &[TRANSFER, BOOT])?;
     subscribe_to_end(bench, "97", &command)?;
+    bench.may_lose_link();
     bench.step("Have it download the image to where the active one is");
     let arguments = [("URL", image.url.as_str()), ("AutoActivate", "true")];
     let request = operate(&command, "test97", &owned(&arguments));
@@ -341,6 +342,8 @@ fn subscribe_to_end(bench: &mut Bench, test: &str, command: &str) -> Done {
 
 /// When the test ends, the image that is active now is activated again, where the Agent can do so.
 fn back_to_what_was(bench: &mut Bench) -> Done {
+    // It starts anew with the image.
+    bench.may_lose_link();
     if bench.features().has(ACTIVATE) {
         let before = bench.value(ACTIVE)?;
         bench.undo(move |bench| {
