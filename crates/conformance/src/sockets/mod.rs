@@ -424,12 +424,7 @@ impl Peer for Sockets {
     }
 
     fn restart(&mut self) -> Result<(), Trouble> {
-        match &mut self.spawned {
-            Some(spawned) => spawned.restart().map_err(Trouble::Gone),
-            None => Err(Trouble::Impossible(
-                "the Agent's process is not ours; --spawn starts one that is".to_owned(),
-            )),
-        }
+        spawned::restart(self.spawned.as_mut())
     }
 
     fn can_restart(&self) -> bool {

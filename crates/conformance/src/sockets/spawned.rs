@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::limits::{PROCESS_FAREWELL, PROCESS_PAUSE, PROCESS_SOON, PROCESS_STARTS_MAX};
+use crate::peer::Trouble;
 
 /// How the Agent's process is started.
 #[derive(Clone, Debug)]
@@ -60,6 +61,16 @@ impl Spawn {
             // So that all of it can be ended, whatever the shell starts.
             .process_group(0)
             .spawn()
+    }
+}
+
+/// Takes the power from the Agent's process and gives it back, where it is ours.
+pub(super) fn restart(spawned: Option<&mut Spawned>) -> Result<(), Trouble> {
+    match spawned {
+        Some(spawned) => spawned.restart().map_err(Trouble::Gone),
+        None => Err(Trouble::Impossible(
+            "the Agent's process is not ours; --spawn starts one that is".to_owned(),
+        )),
     }
 }
 

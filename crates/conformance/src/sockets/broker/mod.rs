@@ -27,7 +27,7 @@ pub use self::url::{BrokerUrl, BrokerUrlError, Protocol};
 use self::line::{Raw, Told, keep};
 use self::mqtt::Mqtt;
 use self::stomp::Stomp;
-use super::spawned::Spawned;
+use super::spawned::{self, Spawned};
 use super::{SocketsError, Spawn, unix_seconds};
 use crate::brokered::{MqttAnswers, MqttHow, MqttServer, StompAnswers, StompServer};
 use crate::credentials::Credentials;
@@ -407,12 +407,7 @@ impl Peer for Broker {
     }
 
     fn restart(&mut self) -> Result<(), Trouble> {
-        match &mut self.spawned {
-            Some(spawned) => spawned.restart().map_err(Trouble::Gone),
-            None => Err(Trouble::Impossible(
-                "the Agent's process is not ours; --spawn starts one that is".to_owned(),
-            )),
-        }
+        spawned::restart(self.spawned.as_mut())
     }
 
     fn can_restart(&self) -> bool {
