@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use usphere_proto::msg::{Get, GetResp, RequestedPathResult, ResolvedPathResult};
-use usphere_proto::{EndpointId, Limits, Msg, Record};
+use usphere_proto::msg::{Get, GetResp, RequestedPathResult, ResolvedPathResult, ResponseType};
+use usphere_proto::{EndpointId, GetRespWriter, Limits, Msg, Record};
 
 fn id(text: &str) -> EndpointId {
     EndpointId::from_wire(text).expect("it is short")
@@ -67,11 +67,31 @@ fn messages(criterion: &mut Criterion) {
                 bencher.iter(|| black_box(&response).clone().into_payload());
             },
         );
+        criterion.bench_function(&format!("write a GetResp of {parameters}"), |bencher| {
+            bencher.iter(|| written(black_box(&response)));
+        });
         let payload = response.into_payload();
         criterion.bench_function(&format!("receive a GetResp of {parameters}"), |bencher| {
             bencher.iter(|| Msg::receive(black_box(payload.clone()), &Limits::DEFAULT));
         });
     }
+}
+
+/// As the Agent does it, which has no such structs.
+fn written(response: &Msg) -> Option<Bytes> {
+    let ResponseType::GetResp(response) = response.as_response()? else {
+        return None;
+    };
+    let mut writer = GetRespWriter::default();
+    for path in &response.req_path_results {
+        writer.path(&path.requested_path);
+        for object in &path.resolved_path_results {
+            writer.object(&object.resolved_path);
+            let values = object.result_params.iter();
+            values.for_each(|(name, value)| writer.value(name, value));
+        }
+    }
+    Some(writer.finish().into_payload("get-1"))
 }
 
 /// Messages that are as large as a peer may make them, and of no use.

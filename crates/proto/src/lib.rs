@@ -9,6 +9,7 @@ pub mod record;
 mod codec;
 mod endpoint_id;
 mod error_code;
+mod gathered;
 mod integrity;
 mod json;
 mod limits;
@@ -23,6 +24,7 @@ pub use endpoint_id::{
     decode_query_value, eid_in_query, encode_query_value,
 };
 pub use error_code::{CodeRange, ErrorCode, code_name};
+pub use gathered::{EncodedResponse, GetRespWriter};
 pub use json::JsonError;
 pub use limits::{ENDPOINT_ID_BYTES_MAX, Limits};
 pub use make::VERSION;

@@ -1,7 +1,5 @@
 //! Constructors and views of Records and Messages.
 
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
 use prost::Message;
 use prost::encoding::{self, WireType};
@@ -9,7 +7,7 @@ use prost::encoding::{self, WireType};
 use crate::EndpointId;
 use crate::msg::{
     Body, CommandFailure, Error, Header, Msg, MsgBody, MsgType, OperationFailure, ParamError,
-    ParameterError, Request, RequestType, ResolvedPathResult, Response, ResponseType,
+    ParameterError, Request, RequestType, Response, ResponseType,
 };
 use crate::record::{
     Disconnect, MqttConnect, MqttVersion, NoSessionContext, Record, RecordType, SessionContext,
@@ -143,29 +141,12 @@ impl Msg {
     /// for speed, even where its users are built for size.
     pub fn into_payload(self) -> Bytes {
         match self.as_response() {
-            Some(response) => self.wrapped(response),
+            Some(response) => wrap(self.header.as_ref(), response.encoded_len(), |payload| {
+                response.encode(payload);
+            }),
             None => self.encode_to_vec(),
         }
         .into()
-    }
-
-    /// Encodes the Message around its `response`, which is by far the most of it. Each wrapper would find out
-    /// anew how long it is; their lengths follow from one.
-    fn wrapped(&self, response: &ResponseType) -> Vec<u8> {
-        let inner = response.encoded_len();
-        let body = field_length(inner);
-        let header = self.header.as_ref();
-        let header_length = header.map_or(0, |header| field_length(header.encoded_len()));
-        let mut bytes = Vec::with_capacity(header_length + field_length(body));
-        if let Some(header) = header {
-            encoding::message::encode(tags::HEADER, header, &mut bytes);
-        }
-        for (tag, length) in [(tags::BODY, body), (tags::RESPONSE, inner)] {
-            encoding::encode_key(tag, WireType::LengthDelimited, &mut bytes);
-            encoding::encode_varint(length as u64, &mut bytes);
-        }
-        response.encode(&mut bytes);
-        bytes
     }
 
     fn new(msg_id: impl Into<String>, kind: MsgType, body: MsgBody) -> Self {
@@ -286,24 +267,30 @@ impl Record {
     }
 }
 
-/// Bytes of a field with a small number that holds so many.
-fn field_length(content: usize) -> usize {
-    1 + encoding::encoded_len_varint(content as u64) + content
+/// A Message around a response, which is by far the most of it: `write` adds its `length` bytes, with its own key. Each
+/// wrapper would find out anew how long it is; their lengths follow from one.
+pub(crate) fn wrap(
+    header: Option<&Header>,
+    length: usize,
+    write: impl FnOnce(&mut Vec<u8>),
+) -> Vec<u8> {
+    let body = field_length(length);
+    let header_length = header.map_or(0, |header| field_length(header.encoded_len()));
+    let mut payload = Vec::with_capacity(header_length + field_length(body));
+    if let Some(header) = header {
+        encoding::message::encode(tags::HEADER, header, &mut payload);
+    }
+    for (tag, length) in [(tags::BODY, body), (tags::RESPONSE, length)] {
+        encoding::encode_key(tag, WireType::LengthDelimited, &mut payload);
+        encoding::encode_varint(length as u64, &mut payload);
+    }
+    write(&mut payload);
+    payload
 }
 
-impl ResolvedPathResult {
-    /// Nothing yet of the object at `path`.
-    pub fn new(path: &str) -> Self {
-        Self {
-            resolved_path: path.to_owned(),
-            result_params: BTreeMap::new(),
-        }
-    }
-
-    /// Adds the value of a parameter of the object.
-    pub fn insert(&mut self, name: &str, value: &str) {
-        self.result_params.insert(name.to_owned(), value.to_owned());
-    }
+/// Bytes of a field with a small number that holds so many.
+pub(crate) fn field_length(content: usize) -> usize {
+    1 + encoding::encoded_len_varint(content as u64) + content
 }
 
 impl ParamError {

@@ -2,7 +2,8 @@
 
 use usphere_datamodel::model::{Gather, ResolvedKind, Sight, Target};
 use usphere_datamodel::{Fault, FaultKind, Transaction};
-use usphere_proto::msg::{Get, GetResp, RequestedPathResult, ResolvedPathResult};
+use usphere_proto::msg::Get;
+use usphere_proto::{EncodedResponse, GetRespWriter};
 
 use super::Caller;
 use super::room::Room;
@@ -10,35 +11,29 @@ use super::shared::shown;
 use crate::codes::{Deed, code_of};
 
 /// Answers a Get: one result per requested path, in the order asked.
-pub(super) fn get(transaction: &mut Transaction<'_>, request: &Get, caller: &Caller) -> GetResp {
+pub(super) fn get(
+    transaction: &mut Transaction<'_>,
+    request: &Get,
+    caller: &Caller,
+) -> EncodedResponse {
     let mut room = Room::new();
-    let results = request.param_paths.iter().map(|path| {
+    let mut answer = GetRespWriter::default();
+    for path in &request.param_paths {
+        answer.path(path);
         let outcome = room.for_path(path).and_then(|left| {
             let mut found = Found {
-                results: Vec::new(),
+                answer: &mut answer,
                 room: left,
             };
             read(transaction, path, request.max_depth, caller, &mut found)?;
-            room.settle(found.room, path)?;
-            Ok(found.results)
+            room.settle(found.room, path)
         });
-        match outcome {
-            Ok(resolved_path_results) => RequestedPathResult {
-                requested_path: path.clone(),
-                resolved_path_results,
-                ..RequestedPathResult::default()
-            },
-            Err(fault) => RequestedPathResult {
-                requested_path: path.clone(),
-                err_code: code_of(fault.kind, Deed::Read).number(),
-                err_msg: fault.to_string(),
-                ..RequestedPathResult::default()
-            },
+        if let Err(fault) = outcome {
+            let code = code_of(fault.kind, Deed::Read).number();
+            answer.fail(code, &fault.to_string());
         }
-    });
-    GetResp {
-        req_path_results: results.collect(),
     }
+    answer.finish()
 }
 
 fn read(
@@ -46,7 +41,7 @@ fn read(
     path: &str,
     max_depth: u32,
     caller: &Caller,
-    found: &mut Found,
+    found: &mut Found<'_>,
 ) -> Result<(), Fault> {
     let access = &*caller.access;
     let resolved = transaction.resolve_text(path, Sight::Readable(access))?;
@@ -85,7 +80,7 @@ fn read_parameter(
     transaction: &mut Transaction<'_>,
     target: Target,
     caller: &Caller,
-    found: &mut Found,
+    found: &mut Found<'_>,
 ) -> Result<(), Fault> {
     let name = &*transaction.node(target.node).name;
     found.object(transaction.path(target.object));
@@ -95,27 +90,25 @@ fn read_parameter(
 }
 
 /// Takes what a visit finds, as long as there is room in the answer.
-struct Found {
-    results: Vec<ResolvedPathResult>,
+struct Found<'a> {
+    answer: &'a mut GetRespWriter,
     room: Room,
 }
 
-impl Gather for Found {
+impl Gather for Found<'_> {
     fn is_full(&self) -> bool {
         self.room.is_full()
     }
 
     fn object(&mut self, path: &str) {
         if self.room.take(path.len()) {
-            self.results.push(ResolvedPathResult::new(path));
+            self.answer.object(path);
         }
     }
 
     fn value(&mut self, name: &str, value: &str) {
-        if self.room.take(name.len() + value.len())
-            && let Some(result) = self.results.last_mut()
-        {
-            result.insert(name, value);
+        if self.room.take(name.len() + value.len()) {
+            self.answer.value(name, value);
         }
     }
 }

@@ -8,6 +8,7 @@ use usphere_datamodel::model::{
 };
 use usphere_datamodel::{Access, Entry, Moment};
 use usphere_proto::msg::RequestType;
+use usphere_proto::{Limits, Msg};
 
 use super::device::{CONTROLLERS, ROLES, view};
 use super::requests::{Reading, Writing, add, get, instances, texts};
@@ -22,6 +23,16 @@ fn caller(controller: String, access: Arc<Access>) -> Caller {
         authenticated: true,
         utc: crate::clock::Utc::default(),
     }
+}
+
+/// What its receiver makes of an answer.
+fn received(answer: Answer) -> Answer {
+    let Answer::Encoded(response) = answer else {
+        return answer;
+    };
+    let payload = response.into_payload("1");
+    let message = Msg::decode_bounded(payload, &Limits::DEFAULT).expect("within the limits");
+    Answer::Response(message.as_response().expect("a response").clone())
 }
 
 /// How the owners of the radio and of the hosts behave.
@@ -135,7 +146,7 @@ impl Scene {
         let access = Arc::new(Access::unrestricted());
         let controller = format!("{CONTROLLERS}1.");
         let mut plan = plan(request.into(), caller(controller, access));
-        self.done_with(Box::new(move |transaction| plan(transaction).answer))
+        received(self.done_with(Box::new(move |transaction| plan(transaction).answer)))
     }
 
     /// What a guest is answered, with the rights that it has now.
@@ -143,7 +154,7 @@ impl Scene {
         let controller = self.row_of(guest);
         let access = Arc::new(self.access_of(&controller));
         let mut plan = plan(request.into(), caller(controller, access));
-        self.done_with(Box::new(move |transaction| plan(transaction).answer))
+        received(self.done_with(Box::new(move |transaction| plan(transaction).answer)))
     }
 
     /// Adds one object and returns its path.
