@@ -270,6 +270,7 @@ it("goes through the tree by keyboard", async () => {
 
 it("renames a device, and shows that it went and came back", async () => {
   await page.getByRole("link", { name: "About" }).click();
+  await page.getByText("its word: no certificate has ever proved it").waitFor();
   await page.getByRole("button", { name: "Rename" }).click();
   await page.getByLabel("Alias").fill("test bench");
   await page.getByRole("button", { name: "Rename" }).last().click();
@@ -459,6 +460,7 @@ it("lets devices in that wait", async () => {
 
   await two.getByRole("link", { name: "self::two" }).click();
   await door.getByText("This device waits for approval").waitFor();
+  await door.getByText("no certificate proves it").waitFor();
   await look("waiting-device", door);
   await door.getByRole("button", { name: "Approve", exact: true }).click();
   await door.getByRole("treeitem", { name: "DeviceInfo" }).waitFor();

@@ -32,6 +32,8 @@ export interface Device {
   online: boolean;
   tags?: string[];
   state?: string;
+  /** Whether a certificate has ever proved its Endpoint ID. */
+  proven?: boolean;
   /** `kept` where the device tells the server, among other things, how commands end. */
   subscriptions?: string | null;
 }

@@ -1,10 +1,17 @@
 import type { Device } from "../api/types";
 import { whole } from "../ui/Time";
 
+/** What its Endpoint ID rests on. */
+function identityOf({ proven }: Device): string | null {
+  if (proven === undefined) return null;
+  return proven ? "proved by a certificate" : "its word: no certificate has ever proved it";
+}
+
 /** What the inventory knows about a device. */
 export function About({ device }: { device: Device }) {
   const facts: [string, string | null][] = [
     ["Endpoint ID", device.endpoint_id],
+    ["Identity", identityOf(device)],
     ["Alias", device.alias],
     ["State", device.state === "pending" ? "waits for approval" : (device.state ?? null)],
     ["Manufacturer", device.manufacturer],

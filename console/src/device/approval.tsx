@@ -22,6 +22,10 @@ export function useApprove(onApproved: () => void) {
   });
 }
 
+/** What is known of the Endpoint ID of a device that waits. */
+const PROVED = "A certificate proves the Endpoint ID; nobody has checked the rest.";
+const WORD = "Nobody has checked that: no certificate proves it, and an approval does not bind the Endpoint ID to this device.";
+
 /** Who a device says that it is, and whether it is let in. */
 export function Waiting({ device }: { device: Device }) {
   const approve = useApprove(() => document.getElementById("main")?.focus());
@@ -35,8 +39,8 @@ export function Waiting({ device }: { device: Device }) {
       <h2>This device waits for approval</h2>
       <p>
         It calls itself <code>{device.endpoint_id}</code>
-        {facts.map((fact) => `, ${fact}`)}. Nobody has checked that. Until it is let in it is asked for nothing more, and what it
-        says is not taken.
+        {facts.map((fact) => `, ${fact}`)}. {device.proven ? PROVED : WORD} Until it is let in it is asked for nothing more, and
+        what it says is not taken.
       </p>
       <div className="actions">
         <button type="button" className="primary" disabled={approve.isPending} onClick={() => approve.mutate(device.endpoint_id)}>

@@ -24,20 +24,23 @@ use serde::{Deserialize, Serialize};
 
 mod notification;
 mod outcome;
+mod supported;
 #[cfg(test)]
 mod tests;
 mod whole;
 
 pub use notification::{Completion, Notification, NotificationKind, Notified, UnknownNotification};
 pub use outcome::{
-    AddOutcome, AddResult, AddStatus, CommandKind, Created, DeleteOutcome, DeleteResult,
-    DeleteStatus, Deleted, Failure, GetOutcome, GetResult, GetStatus, Instance, InstanceFailure,
-    InstancesOutcome, InstancesResult, InstancesStatus, ObjectAccess, ObjectValues, OperateOutcome,
-    OperateResult, OperateStatus, OperationError, Outcome, ParameterAccess, ParameterFailure,
-    ParameterKind, PathFailure, Refusal, SetFailure, SetOutcome, SetResult, SetStatus, Supported,
-    SupportedCommand, SupportedEvent, SupportedModelOutcome, SupportedModelResult,
-    SupportedModelStatus, SupportedObject, SupportedParameter, SupportedProtocolOutcome, Updated,
-    ValueChange,
+    AddOutcome, AddResult, AddStatus, Created, DeleteOutcome, DeleteResult, DeleteStatus, Deleted,
+    Failure, GetOutcome, GetResult, GetStatus, Instance, InstanceFailure, InstancesOutcome,
+    InstancesResult, InstancesStatus, ObjectValues, OperateOutcome, OperateResult, OperateStatus,
+    OperationError, Outcome, ParameterFailure, PathFailure, Refusal, SetFailure, SetOutcome,
+    SetResult, SetStatus, SupportedProtocolOutcome, Updated,
+};
+pub use supported::{
+    CommandKind, ObjectAccess, ParameterAccess, ParameterKind, Supported, SupportedCommand,
+    SupportedEvent, SupportedModelOutcome, SupportedModelResult, SupportedModelStatus,
+    SupportedObject, SupportedParameter, ValueChange,
 };
 pub use whole::whole;
 

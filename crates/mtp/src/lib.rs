@@ -3,6 +3,7 @@
 //! An MTP turns bytes into Records once, and hands them up with what it knows about the peer. It
 //! must never know a data model, decide when to dial again, or judge whether a peer may speak.
 
+pub mod files;
 pub mod limits;
 mod metered;
 pub mod tls;

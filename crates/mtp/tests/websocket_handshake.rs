@@ -62,6 +62,26 @@ async fn the_subprotocol_is_found_among_several_and_echoed_alone() {
     }
 }
 
+/// Whoever comes by way of a proxy on this host is not on this host.
+#[tokio::test]
+async fn what_a_proxy_passes_on_does_not_come_from_within() {
+    let mut listener = listen(settings(SERVER)).await;
+    for (told, channel) in [
+        ("", Channel::PlainLoopback),
+        ("X-Forwarded-For: 192.0.2.7\r\n", Channel::PlainInsecure),
+        ("Forwarded: for=127.0.0.1\r\n", Channel::PlainInsecure),
+        ("X-Real-IP: ::1\r\n", Channel::PlainInsecure),
+        ("Via: 1.1 front\r\n", Channel::PlainInsecure),
+    ] {
+        let mut raw = Raw::connect(&listener).await;
+        let headers = format!("{told}{OFFER}");
+        let head = raw.exchange(&request("/usp?eid=self::raw", &headers)).await;
+        assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+        let link = soon(listener.accept()).await.unwrap();
+        assert_eq!(link.peer.channel, channel, "{told}");
+    }
+}
+
 /// Proves: R-WS.12a
 #[tokio::test]
 async fn a_request_without_the_subprotocol_is_refused_with_the_reason() {

@@ -5,12 +5,11 @@ mod api;
 mod keys;
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use usphere_mtp::limits;
+use usphere_mtp::{files, limits};
 use usphere_proto::EndpointId;
 use usphere_runtime::TlsFiles;
 
@@ -198,11 +197,11 @@ impl Config {
         }
     }
 
-    /// Whether somebody can come to the Agents' door who proves nothing.
+    /// Whether somebody can come to the Agents' door who proves nothing. To one on loopback a proxy may bring whomever.
     pub(crate) fn takes_unproven(&self) -> bool {
         match self.tls {
             Some(_) => self.tls_client == TlsClient::Optional,
-            None => !self.ws.ip().to_canonical().is_loopback(),
+            None => true,
         }
     }
 
@@ -215,17 +214,8 @@ impl Config {
             path: path.to_owned(),
             reason,
         };
-        // What is no plain file does not say how large it is.
-        let mut text = String::new();
-        std::fs::File::open(path)
-            .map(|file| file.take(CONFIG_BYTES_MAX as u64 + 1))
-            .and_then(|mut file| file.read_to_string(&mut text))
-            .map_err(|error| failed(error.to_string()))?;
-        if text.len() > CONFIG_BYTES_MAX {
-            return Err(failed(format!(
-                "more than {CONFIG_BYTES_MAX} bytes, which are not allowed"
-            )));
-        }
+        let text =
+            files::read_text(path, CONFIG_BYTES_MAX).map_err(|error| failed(error.to_string()))?;
         Self::from_toml(&text, data).map_err(|error| ConfigError::InFile {
             path: path.to_owned(),
             error: Box::new(error),
@@ -514,10 +504,16 @@ mod tests {
         }
     }
 
-    /// A file that has no end, and does not say so.
     #[test]
     fn no_more_is_read_of_a_file_than_is_allowed() {
-        let error = Config::from_file(Path::new("/dev/zero"), "d").unwrap_err();
-        assert!(error.to_string().contains("are not allowed"), "{error}");
+        let file = tempfile::NamedTempFile::new().unwrap();
+        file.as_file().set_len(CONFIG_BYTES_MAX + 1).unwrap();
+        for (path, expected) in [
+            (file.path(), "more than 1048576 bytes"),
+            (Path::new("/dev/zero"), "no regular file"),
+        ] {
+            let error = Config::from_file(path, "d").unwrap_err();
+            assert!(error.to_string().contains(expected), "{error}");
+        }
     }
 }

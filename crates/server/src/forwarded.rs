@@ -119,7 +119,8 @@ fn told(
     nodes
 }
 
-/// What `Forwarded` tells. (RFC 7239 4)
+/// What `Forwarded` tells. In one with an open quote nobody is told apart: what a proxy adds to a header that a client
+/// has begun would be within that quote. (RFC 7239 4)
 fn told_by_standard(headers: &HeaderMap) -> Option<Vec<Option<Remote>>> {
     let element = |element: &str| {
         let mut pairs = unquoted(element, ';').into_iter();
@@ -131,6 +132,9 @@ fn told_by_standard(headers: &HeaderMap) -> Option<Vec<Option<Remote>>> {
         node(quoted.unwrap_or(value))
     };
     told(headers, FORWARDED, |text| {
+        if text.matches('"').count() % 2 == 1 {
+            return vec![None];
+        }
         unquoted(text, ',').into_iter().map(element).collect()
     })
 }
@@ -238,6 +242,13 @@ mod tests {
             ),
             ("for=192.0.2.7, for=_hidden", "127.0.0.1:5"),
             ("proto=https", "127.0.0.1:5"),
+            // The client has begun this one, and the proxy added the last to it.
+            ("for=198.51.100.9;x=\", for=192.0.2.7", "127.0.0.1:5"),
+            (
+                "for=198.51.100.9;x=\", for=\"[2001:dead::1]\"",
+                "127.0.0.1:5",
+            ),
+            ("for=198.51.100.9;x=\"\\\", for=192.0.2.7", "192.0.2.7"),
         ] {
             let told = [("forwarded", text)];
             assert_eq!(remote("127.0.0.1:5", &told), expected, "{text}");

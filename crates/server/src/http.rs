@@ -33,6 +33,7 @@ use crate::limits::{
     API_CONNECTIONS_MAX, API_HANDSHAKE_TIMEOUT, HEAD_TIMEOUT, READ_AHEAD_BYTES_MAX, ROOM_INTERVAL,
     SHUTDOWN_PATIENCE, UNREAD_TIMEOUT,
 };
+use crate::places::Place;
 
 /// Pause after an accept failed for want of descriptors or memory.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
@@ -219,13 +220,14 @@ async fn connection(
         let answer = router.call(request);
         async {
             let answer = answer.await;
-            answer.map(|answer| {
+            answer.map(|mut answer| {
                 let endless: Option<&Endless> = answer.extensions().get();
                 let doing = match endless {
                     Some(Endless) => Doing::Busy,
                     None => Doing::Answered,
                 };
-                answer.map(|body| Leaving::new(body, Arc::clone(seat), doing))
+                let place = answer.extensions_mut().remove();
+                answer.map(|body| Leaving::new(body, Arc::clone(seat), doing, place))
             })
         }
     });
@@ -288,16 +290,26 @@ impl Body for Arriving {
     }
 }
 
-/// The body of an answer. With its end its connection does nothing again.
+/// The body of an answer. With its end its connection does nothing again, and its caller has a place more.
 struct Leaving {
     body: axum::body::Body,
     seat: Arc<Seat>,
+    _place: Option<Arc<Place>>,
 }
 
 impl Leaving {
-    fn new(body: axum::body::Body, seat: Arc<Seat>, doing: Doing) -> Self {
+    fn new(
+        body: axum::body::Body,
+        seat: Arc<Seat>,
+        doing: Doing,
+        place: Option<Arc<Place>>,
+    ) -> Self {
         seat.set(doing);
-        Self { body, seat }
+        Self {
+            body,
+            seat,
+            _place: place,
+        }
     }
 }
 

@@ -25,6 +25,7 @@ mod links_config;
 mod metrics;
 mod onboarding;
 mod operations;
+mod places;
 mod rate;
 mod reload;
 mod retention;

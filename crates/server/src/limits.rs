@@ -21,8 +21,8 @@ pub const STREAMS_MAX: usize = 128;
 /// Live streams of one token at the same time, but for the one of the data folder: nobody has all of them.
 pub const STREAMS_PER_TOKEN_MAX: usize = STREAMS_MAX / 4;
 
-/// Requests of one token that are under way, but for the one of the data folder: each may wait for a device for minutes,
-/// and has one of the connections meanwhile.
+/// Requests of one token that are under way, until their answers have ended, but for the one of the data folder: each may
+/// wait for a device for minutes, and has one of the connections meanwhile.
 pub const REQUESTS_PER_TOKEN_MAX: usize = API_CONNECTIONS_MAX / 4;
 
 /// Questions to many devices at the same time.
@@ -167,7 +167,7 @@ pub const TOKEN_BYTES: usize = 32;
 pub const TOKEN_CHARACTERS_MIN: usize = 32;
 
 /// Bytes of a configuration file.
-pub const CONFIG_BYTES_MAX: usize = 1 << 20;
+pub const CONFIG_BYTES_MAX: u64 = 1 << 20;
 
 /// Operations on one device that have not ended.
 pub const OPERATIONS_PER_DEVICE_MAX: usize = 256;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::{fmt, io};
 
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use usphere_mtp::limits::BACKLOG;
 use usphere_mtp::websocket::{BindError, Door, DoorWatch};
 use usphere_proto::EndpointId;
@@ -25,10 +25,11 @@ use crate::events::Events;
 use crate::health::HealthWatch;
 use crate::http::Reception;
 use crate::inventory::{self, Inventory};
-use crate::limits::{FLEET_READS_MAX, SHUTDOWN_PATIENCE, STREAMS_MAX};
+use crate::limits::SHUTDOWN_PATIENCE;
 use crate::metrics::{Counts, Exposition, Sources};
 use crate::onboarding::Onboarding;
 use crate::operations::Operations;
+use crate::places::Rooms;
 use crate::rate::Rates;
 use crate::reload::{Certificates, Live, ReloadError, Reloaded, Reloader, Surroundings};
 use crate::tasks::Tasks;
@@ -191,12 +192,12 @@ impl Server {
         let (deserted, is_deserted) = watch::channel(false);
         tracking.spawn(tracker.telling(presences.clone()).run(is_deserted));
         tracking.spawn(recording);
-        let tokens = Tokens::open(store.clone(), &token).await?;
+        let rooms = Arc::new(Rooms::default());
+        let tokens = Tokens::open(store.clone(), &token, Arc::clone(&rooms)).await?;
         let audit = Audit::new(store.clone());
         let (retention, keeping) = watch::channel(config.retention);
         working.spawn(retention::keep(store.clone(), keeping));
         let (stop, stopped) = watch::channel(false);
-        let streams = Arc::new(Semaphore::new(STREAMS_MAX));
         let health = HealthWatch::new(store.clone(), data.database(), stopped.clone());
         working.spawn(Arc::clone(&health).watch());
         let rates = Arc::new(Rates::new(config.rate));
@@ -210,7 +211,7 @@ impl Server {
                 controller: controller.handle().clone(),
                 door: controller.door().cloned(),
                 onboarding: onboarding.clone(),
-                streams: Arc::clone(&streams),
+                rooms,
                 operations: operations.clone(),
                 store,
                 database: data.database(),
@@ -242,8 +243,6 @@ impl Server {
             operations: operations.clone(),
             doctor,
             onboarding,
-            streams,
-            fleets: Arc::new(Semaphore::new(FLEET_READS_MAX)),
             stopped: stopped.clone(),
             progress,
             reloader: Arc::clone(&reloader),

@@ -8,17 +8,15 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::sleep;
 use usphere_store::{Milliseconds, NewToken, Scope, Store, StoreError};
 
 use crate::blocking::call;
 use crate::data_folder::{DataError, Token, made_token};
 use crate::inventory::now;
-use crate::limits::{
-    CLOCK_INTERVAL, FLEET_READS_PER_TOKEN_MAX, REQUESTS_PER_TOKEN_MAX, STREAMS_PER_TOKEN_MAX,
-    TOKEN_USE_INTERVAL,
-};
+use crate::limits::{CLOCK_INTERVAL, TOKEN_USE_INTERVAL};
+use crate::places::{NoPlace, Place, Rooms, Shares};
 
 /// What the audit calls whoever shows the token of the data folder.
 pub(crate) const ROOT: &str = "root";
@@ -35,6 +33,7 @@ struct Shared {
     root: Hash,
     store: Store,
     kept: RwLock<HashMap<Hash, Arc<Kept>>>,
+    rooms: Arc<Rooms>,
 }
 
 /// A token that was made.
@@ -45,24 +44,9 @@ struct Kept {
     expires: Option<Milliseconds>,
     /// When the store was last told that it is used.
     used: AtomicI64,
-    places: Arc<Places>,
+    shares: Arc<Shares>,
     /// Becomes true when it is revoked.
     revoked: watch::Sender<bool>,
-}
-
-/// Room for what one token does at the same time.
-#[derive(Debug)]
-struct Places {
-    fleets: Arc<Semaphore>,
-    requests: Arc<Semaphore>,
-    streams: Arc<Semaphore>,
-}
-
-/// The right to do one thing more at the same time; dropping it gives it back.
-#[derive(Debug)]
-pub(crate) struct Place {
-    /// None for the token of the data folder, which is never kept out.
-    _permit: Option<OwnedSemaphorePermit>,
 }
 
 /// What somebody showed.
@@ -90,8 +74,9 @@ pub(crate) struct Caller {
     pub(crate) scope: Scope,
     pub(crate) expires: Option<Milliseconds>,
     revoked: Option<watch::Receiver<bool>>,
+    rooms: Arc<Rooms>,
     /// None for the token of the data folder.
-    places: Option<Arc<Places>>,
+    shares: Option<Arc<Shares>>,
 }
 
 /// Why a token is not made.
@@ -108,11 +93,15 @@ impl fmt::Debug for Tokens {
 }
 
 impl Tokens {
-    /// The token of the data folder, and those that the store keeps.
+    /// The token of the data folder, and those that the store keeps. There is this much room for all.
     ///
     /// # Errors
     /// What the store says.
-    pub(crate) async fn open(store: Store, root: &Token) -> Result<Self, StoreError> {
+    pub(crate) async fn open(
+        store: Store,
+        root: &Token,
+        rooms: Arc<Rooms>,
+    ) -> Result<Self, StoreError> {
         let mut kept = HashMap::new();
         for token in call(&store, Store::tokens).await? {
             let (Some(hash), Some(scope)) = (token.hash, token.scope) else {
@@ -130,6 +119,7 @@ impl Tokens {
                 root: hash(root.as_str()),
                 store,
                 kept: RwLock::new(kept),
+                rooms,
             }),
         })
     }
@@ -141,7 +131,7 @@ impl Tokens {
         };
         let hash = hash(token);
         if hash == self.shared.root {
-            return Shown::Caller(Caller::root());
+            return Shown::Caller(Caller::root(Arc::clone(&self.shared.rooms)));
         }
         let kept = self.shared.kept.read();
         let kept = kept
@@ -159,7 +149,7 @@ impl Tokens {
             },
             _ => {
                 self.used(&kept, now);
-                Shown::Caller(Caller::of(&kept))
+                Shown::Caller(Caller::of(&kept, Arc::clone(&self.shared.rooms)))
             }
         }
     }
@@ -257,48 +247,65 @@ impl Kept {
             scope,
             expires,
             used: AtomicI64::new(used.unwrap_or_default()),
-            places: Arc::default(),
+            shares: Arc::default(),
             revoked: watch::channel(false).0,
         }
     }
 }
 
 impl Caller {
-    fn root() -> Self {
+    fn root(rooms: Arc<Rooms>) -> Self {
         Self {
             name: ROOT.into(),
             id: None,
             scope: Scope::Admin,
             expires: None,
             revoked: None,
-            places: None,
+            rooms,
+            shares: None,
         }
     }
 
-    fn of(kept: &Kept) -> Self {
+    fn of(kept: &Kept, rooms: Arc<Rooms>) -> Self {
         Self {
             name: Arc::clone(&kept.name),
             id: Some(kept.id),
             scope: kept.scope,
             expires: kept.expires,
             revoked: Some(kept.revoked.subscribe()),
-            places: Some(Arc::clone(&kept.places)),
+            rooms,
+            shares: Some(Arc::clone(&kept.shares)),
         }
     }
 
-    /// A place for one question to many devices; none where this token asks as many as it may.
-    pub(crate) fn fleet_place(&self) -> Option<Place> {
-        Place::of(self.places.as_ref().map(|places| &places.fleets))
+    /// A place for one question to many devices.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(crate) fn fleet_place(&self) -> Result<Place, NoPlace> {
+        let share = self.shares.as_ref().map(|shares| &shares.fleets);
+        self.rooms.fleets.place(share)
     }
 
-    /// A place for one request; none where as many of this token are under way as may be.
-    pub(crate) fn request_place(&self) -> Option<Place> {
-        Place::of(self.places.as_ref().map(|places| &places.requests))
+    /// A place for one request. The token of the data folder goes on without one where none is free.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(crate) fn request_place(&self) -> Result<Option<Place>, NoPlace> {
+        let room = &self.rooms.requests;
+        match &self.shares {
+            Some(shares) => room.place(Some(&shares.requests)).map(Some),
+            None => Ok(room.place(None).ok()),
+        }
     }
 
-    /// A place for one live stream; none where this token has as many as it may.
-    pub(crate) fn stream_place(&self) -> Option<Place> {
-        Place::of(self.places.as_ref().map(|places| &places.streams))
+    /// A place for one live stream.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(crate) fn stream_place(&self) -> Result<Place, NoPlace> {
+        let share = self.shares.as_ref().map(|shares| &shares.streams);
+        self.rooms.streams.place(share)
     }
 
     /// Whether the token is not good any more.
@@ -333,25 +340,6 @@ impl Caller {
             () = expired => {}
             () = revoked => {}
         }
-    }
-}
-
-impl Default for Places {
-    fn default() -> Self {
-        Self {
-            fleets: Arc::new(Semaphore::new(FLEET_READS_PER_TOKEN_MAX)),
-            requests: Arc::new(Semaphore::new(REQUESTS_PER_TOKEN_MAX)),
-            streams: Arc::new(Semaphore::new(STREAMS_PER_TOKEN_MAX)),
-        }
-    }
-}
-
-impl Place {
-    fn of(room: Option<&Arc<Semaphore>>) -> Option<Self> {
-        let permit = room.map(|room| Arc::clone(room).try_acquire_owned());
-        Some(Self {
-            _permit: permit.transpose().ok()?,
-        })
     }
 }
 

@@ -62,8 +62,19 @@ async fn a_device_that_waits_is_asked_nothing_by_any_route() {
         let refused = request(&server, method, path, body).await;
         assert_eq!(refused.status, 409, "{method} {path}: {refused:?}");
     }
+    // Who is let in is named in full: a stranger may call itself much like one who is not there yet.
+    let part = post(&server, "/api/v1/devices/self::agent/approve", "").await;
+    assert_eq!(part.status, 404, "{part:?}");
+    let detail = part.body["detail"].as_str().unwrap();
+    assert!(
+        detail.contains("self::agent-1 has it as a part"),
+        "{detail}"
+    );
+    assert_eq!(get(&server, &info).await.status, 409);
     // The audit names the device that was let in, however it was called.
-    let approved = post(&server, "/api/v1/devices/agent-1/approve", "").await;
+    let alias = r#"{"alias":"kitchen"}"#;
+    assert_eq!(request(&server, "PATCH", DEVICE, alias).await.status, 200);
+    let approved = post(&server, "/api/v1/devices/kitchen/approve", "").await;
     assert_eq!(approved.status, 200);
     let page = until(&server, "/api/v1/audit?limit=1", |page| {
         page["audit"][0]["status"] == 200
@@ -334,6 +345,50 @@ async fn one_token_has_its_share_of_streams_and_requests() {
         }
     };
     timeout(PATIENCE, free).await.unwrap();
+}
+
+/// Three tokens that take whatever they get leave room for the fourth, and for its streams.
+#[tokio::test]
+async fn many_tokens_together_leave_something_for_the_next() {
+    let data = tempfile::tempdir().unwrap();
+    let server = server(data.path()).await;
+    let mute = |request: RequestType| match request {
+        RequestType::Get(get) if get.param_paths == ["Device.Mute."] => Reply::Nothing,
+        other => polite(other),
+    };
+    let _agent = Played::introduced(&server, "self::agent-1", mute).await;
+    let live = "/api/v1/events/live";
+    let mut streams = Vec::new();
+    let mut waiting = Vec::new();
+    for name in ["one", "two", "three"] {
+        let token = made(&server, name, "read").await;
+        while let Ok(stream) = Live::open_with(&server, &token, live, "").await {
+            streams.push(stream);
+        }
+        waiting.extend((0..REQUESTS_PER_TOKEN_MAX).map(|_| {
+            let (api, token) = (server.api_addr(), token.clone());
+            tokio::spawn(async move {
+                let token = format!("Authorization: Bearer {token}\r\n");
+                let path = format!("{DEVICE}/get?timeout=600");
+                raw(api, "POST", &path, &token, r#"{"paths":["Device.Mute."]}"#).await
+            })
+        }));
+        let full = async {
+            while with(&server, &token, "GET", DEVICE, "").await.status != 429 {
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(PATIENCE, full).await.unwrap();
+    }
+    let token = made(&server, "four", "read").await;
+    let answer = with(&server, &token, "GET", DEVICE, "").await;
+    assert_eq!(answer.status, 200);
+    assert!(
+        Live::open_with(&server, &token, live, "").await.is_ok(),
+        "{} streams are open",
+        streams.len()
+    );
+    waiting.iter().for_each(|waiting| waiting.abort());
 }
 
 /// A token that may change nothing cannot push out of the audit what others have changed.

@@ -85,6 +85,12 @@ fn check(ward: &Ward, contacts: &[Value], expected: &Expected) {
     assert!(contact["at"].as_i64() >= contact["first"].as_i64());
 }
 
+#[track_caller]
+fn assert_advises(contact: &Value, advice: &str) {
+    let told = contact["advice"].as_str().unwrap_or_default();
+    assert!(told.contains(advice), "{contact:#}");
+}
+
 /// Makes a fault: what makes it, the reason, whether it is known who came, parts of the detail and the advice.
 macro_rules! fault {
     ($made:ident, $house:ident, $make:expr => $reason:literal, $is_named:expr, $detail:literal, $advice:literal) => {
@@ -126,6 +132,7 @@ async fn faults_at_a_plain_door_are_named() {
     assert_eq!(contacts[0]["reason"], "own_endpoint_id", "{contacts:#?}");
     let controller = house.server.endpoint_id().as_str();
     assert_eq!(contacts[0]["endpoint_id"], controller);
+    assert_advises(&contacts[0], "an ID of its own");
     house.server.shutdown().await;
 }
 
@@ -164,11 +171,13 @@ async fn faults_of_records_are_named() {
     let contacts = house.contacts(&other).await;
     assert_eq!(contacts[0]["reason"], "endpoint_id_in_use", "{contacts:#?}");
     assert_eq!(contacts[0]["endpoint_id"], one.agent.as_str());
+    assert_advises(&contacts[0], "two devices have one Endpoint ID");
     let two = house.ward();
     let _link = faults::other_agent(&two).await;
     let contacts = house.contacts(&two).await;
     assert_eq!(contacts[0]["reason"], "other_agent", "{contacts:#?}");
     assert_eq!(contacts[0]["endpoint_id"], "self::other");
+    assert_advises(&contacts[0], "a connection of its own");
     house.server.shutdown().await;
 }
 

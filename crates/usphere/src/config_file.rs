@@ -1,12 +1,15 @@
 //! Configuration files in TOML. A key that is not known is an error: a misspelt one would otherwise be
 //! silently without effect.
 
-use std::fs;
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
+use usphere_mtp::files;
 
 use crate::failure::Failure;
+
+/// Bytes of a configuration file.
+const CONFIG_BYTES_MAX: u64 = 1 << 20;
 
 /// How alike two keys must be, from 0 to 1, for one to be suggested for the other.
 const LIKENESS_MIN: f64 = 0.7;
@@ -14,7 +17,7 @@ const LIKENESS_MIN: f64 = 0.7;
 /// Reads the file, whose struct denies unknown fields.
 pub(crate) fn read<T: DeserializeOwned>(path: &Path, known: &[&str]) -> Result<T, Failure> {
     let at = path.display();
-    let text = fs::read_to_string(path).map_err(|error| {
+    let text = files::read_text(path, CONFIG_BYTES_MAX).map_err(|error| {
         Failure::usage(format_args!("{at}: cannot be read: {error}"))
             .advise("--config names the configuration file")
     })?;

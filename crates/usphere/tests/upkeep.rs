@@ -52,6 +52,46 @@ fn a_configuration_is_checked_without_a_server() {
         .says("line 1");
 }
 
+/// What the system allows is said where that is less than what is configured, the server's own files counted.
+#[test]
+fn a_server_says_how_many_agents_the_system_allows() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = plain("sh");
+    command.args(["-c", "ulimit -n 400; exec \"$@\"", "sh"]);
+    command.arg(usphere().get_program());
+    command.args(["server", "--api", "127.0.0.1:0", "--ws", "127.0.0.1:0"]);
+    command.arg("--data").arg(folder.path().join("data"));
+    let mut program = Program::start(&mut command, folder.path().join("server.log"));
+    program.wait_for("allowed=80 connections=20000");
+}
+
+/// Nobody writes to that pipe: whoever opened it would wait for ever.
+#[test]
+fn what_is_no_file_is_refused_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let (pipe, long) = (at("pipe"), at("long.toml"));
+    assert!(ran(Command::new("mkfifo").arg(&pipe)).code == 0);
+    fs::write(&long, vec![b'#'; 2 << 20]).unwrap();
+    let tls = ["--tls-cert", &pipe, "--tls-key", &pipe, "--tls-ca", &pipe];
+    fs::set_permissions(&pipe, fs::Permissions::from_mode(0o600)).unwrap();
+    for (words, code, says) in [
+        (&["server", "--check", "--config", &pipe][..], 2, "pipe: "),
+        (&["server", "--config", &pipe], 2, "no regular file"),
+        (&["server", "--check", "--config", &long], 2, "more than"),
+        (&["agent", "--config", &pipe], 2, "no regular file"),
+        (&["agent", "--config", "/dev/zero"], 2, "no regular file"),
+        (&["agent", "--config", &long], 2, "more than 1048576 bytes"),
+        (
+            &[&["server", "--check"], &tls[..]].concat(),
+            4,
+            "no regular file",
+        ),
+    ] {
+        ran(usphere().args(words)).ended(code).says(says);
+    }
+}
+
 #[test]
 fn a_backup_of_a_running_server_is_restored_where_none_runs() {
     let folder = tempfile::tempdir().unwrap();

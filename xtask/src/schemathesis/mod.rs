@@ -104,7 +104,7 @@ const POLL: Duration = Duration::from_millis(100);
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// How long it looks for more, beyond what it tries always
+    /// How long each of the three further looks may take: methodically at all devices, by chance, by chains of requests
     #[arg(long, value_name = "N", default_value_t = 120)]
     seconds: u32,
     /// What chance is made of: the same number makes the same requests
@@ -185,31 +185,26 @@ impl Tested {
         Child::start(name, command, &self.folder.join(format!("{name}.log")))
     }
 
-    /// All that is tried methodically, twice; then what chance gives.
+    /// All that is tried methodically, on one device and on all; then what chance gives. Each in a process of its own: what
+    /// breaks one leaves the others whole.
     fn ask(&self, options: &Options, token: &str) -> Result<(), String> {
         let seconds = options.seconds.max(1).to_string();
-        let passes: [(&str, &str, &[&str]); 2] = [
-            ("one", ONE_DEVICE, &["--phases", "examples,coverage"]),
-            (
-                "all",
-                DEVICES_AND_OTHERS,
-                &[
-                    "--phases",
-                    "examples,coverage,fuzzing,stateful",
-                    "--max-time",
-                    &seconds,
-                ],
-            ),
+        let bound = ["--max-time", seconds.as_str()];
+        let passes: [(&str, &str, &str, &[&str]); 4] = [
+            ("one", ONE_DEVICE, "examples,coverage", &[]),
+            ("all", DEVICES_AND_OTHERS, "examples,coverage", &bound),
+            ("chance", DEVICES_AND_OTHERS, "fuzzing", &bound),
+            ("states", DEVICES_AND_OTHERS, "stateful", &bound),
         ];
         let mut failed = Vec::new();
-        for (name, values, arguments) in passes {
+        for (name, values, phases, more) in passes {
             let settings = format!("{name}.toml");
             self.write(&settings, &format!("{SETTINGS}{values}"))?;
             let asked = shell::step(&format!("schemathesis, {name}"), || {
                 let mut command = Command::new(&self.program);
                 command.args(["--config-file", &settings, "run"]);
                 command.arg(format!("http://{}/api/v1/openapi.json", self.api));
-                command.args(arguments);
+                command.args(["--phases", phases]).args(more);
                 if let Some(seed) = options.seed {
                     command.args(["--seed", &seed.to_string()]);
                 }

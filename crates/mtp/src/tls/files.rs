@@ -1,7 +1,7 @@
 //! Files of certificates and keys: bounded when read, wholly there or not at all when written.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -13,31 +13,13 @@ const OTHERS: u32 = 0o077;
 
 /// Reads a file that anyone may read.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, IdentityError> {
-    let failed = |source| IdentityError::File {
-        path: path.to_owned(),
-        source,
-    };
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(failed)?;
-    file.take(TLS_FILE_BYTES_MAX + 1)
-        .read_to_end(&mut bytes)
-        .map_err(failed)?;
-    if bytes.len() as u64 > TLS_FILE_BYTES_MAX {
-        return Err(IdentityError::Content {
-            path: path.to_owned(),
-            reason: format!("more than {TLS_FILE_BYTES_MAX} bytes"),
-        });
-    }
-    Ok(bytes)
+    crate::files::read(path, TLS_FILE_BYTES_MAX).map_err(failed(path))
 }
 
 /// Reads a file that nobody but its owner may read.
 pub(super) fn read_private(path: &Path) -> Result<Vec<u8>, IdentityError> {
-    let mode = fs::metadata(path).map(|about| about.mode() & 0o7777);
-    let mode = mode.map_err(|source| IdentityError::File {
-        path: path.to_owned(),
-        source,
-    })?;
+    let about = fs::metadata(path).map_err(failed(path))?;
+    let mode = about.mode() & 0o7777;
     if mode & OTHERS != 0 {
         return Err(IdentityError::Open {
             path: path.to_owned(),

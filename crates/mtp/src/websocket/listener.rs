@@ -441,6 +441,11 @@ impl Entrance {
             Some(self.settings.protocol()),
         )
         .await;
+        let channel = match channel {
+            // Only the proxy is on this host.
+            Channel::PlainLoopback if opened.is_forwarded => Channel::PlainInsecure,
+            channel => channel,
+        };
         let peer = PeerIdentity {
             endpoint_id: opened.claimed,
             channel,

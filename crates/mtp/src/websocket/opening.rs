@@ -12,7 +12,8 @@ use tokio_tungstenite::tungstenite::handshake::server::{
 };
 use tokio_tungstenite::tungstenite::http::StatusCode;
 use tokio_tungstenite::tungstenite::http::header::{
-    HeaderValue, ORIGIN, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL, USER_AGENT,
+    FORWARDED, HeaderValue, ORIGIN, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL, USER_AGENT,
+    VIA,
 };
 use usphere_proto::{EndpointId, eid_in_query};
 
@@ -33,6 +34,8 @@ const CLIPPED_CHARACTERS_MAX: usize = 256;
 pub(super) struct Opened {
     /// The Endpoint ID that the client told.
     pub(super) claimed: Option<EndpointId>,
+    /// Whether a proxy says that it has passed the request on.
+    pub(super) is_forwarded: bool,
     /// What the client has sent after its request.
     pub(super) rest: Vec<u8>,
 }
@@ -81,17 +84,25 @@ pub(super) async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
 ) -> Result<Opened, OpeningError> {
     let judged = match read_request(stream).await? {
         Ok((request, rest)) => match judge(&request, path, our_id) {
-            Ok((response, claimed)) => Ok((response, claimed, rest)),
+            Ok((response, claimed)) => {
+                let is_forwarded = is_forwarded(&request);
+                let opened = Opened {
+                    claimed,
+                    is_forwarded,
+                    rest,
+                };
+                Ok((response, opened))
+            }
             Err(denied) => Err((denied, claimed_by(&request))),
         },
         Err(denied) => Err((denied, None)),
     };
     match judged {
-        Ok((response, claimed, rest)) => {
+        Ok((response, opened)) => {
             stream.write_all(&encode(&response)).await?;
             // TLS may have kept it.
             stream.flush().await?;
-            Ok(Opened { claimed, rest })
+            Ok(opened)
         }
         Err((denied, claimed)) => {
             // The client may be gone already; nobody is left to tell then.
@@ -242,6 +253,18 @@ fn is_of_a_browser(request: &Request) -> bool {
     let headers = request.headers();
     let name = headers.get(USER_AGENT).map(HeaderValue::as_bytes);
     headers.contains_key(ORIGIN) && name.is_some_and(|name| name.starts_with(b"Mozilla/"))
+}
+
+/// Whether a proxy says that it stands between: the client may be anywhere then, wherever the proxy is.
+fn is_forwarded(request: &Request) -> bool {
+    let headers = request.headers();
+    let told = [
+        FORWARDED.as_str(),
+        VIA.as_str(),
+        "x-forwarded-for",
+        "x-real-ip",
+    ];
+    told.into_iter().any(|name| headers.contains_key(name))
 }
 
 /// Whether `v1.usp` is among what the client offers. (R-WS.12a)

@@ -1,5 +1,7 @@
 //! What all tasks of a Controller share: the engine, and the ways out of it.
 
+mod faults;
+
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,17 +10,16 @@ use std::time::Duration;
 use tokio::sync::{Notify, broadcast, mpsc, oneshot};
 use tokio::time::Instant;
 use usphere_controller::limits::OFFERED_MAX;
-use usphere_controller::{
-    Config, Controller, HangupReason, Input, LinkId, Notice, OfflineReason, OperationId, Output,
-};
+use usphere_controller::{Config, Controller, Input, LinkId, OperationId, Output};
 use usphere_datamodel::Moment;
-use usphere_datamodel::operation::{Operation, OperationError, Outcome};
+use usphere_datamodel::operation::Operation;
 use usphere_mtp::websocket::{self, CloseReason, LinkSender, Witness, close_code};
 use usphere_proto::{EndpointId, Record};
 use usphere_trust::{EndpointName, PeerIdentity};
 
+use super::asked::{Answer, Asked};
 use super::contacts::{self, ContactFault, FailedContact, FailedContacts};
-use super::notices::{close_code_of, log};
+use super::notices::close_code_of;
 use super::notifications::Offer;
 use super::proven::Proven;
 use super::reading::{Read, Reading};
@@ -30,8 +31,6 @@ const EVENTS_MAX: usize = 4096;
 
 /// Failed contacts that wait for the slowest of those who want to know.
 const CONTACTS_MAX: usize = 1024;
-
-type Answer = Result<Outcome, OperationError>;
 
 /// What an input was to the engine.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -238,12 +237,14 @@ impl Core {
                 timeout,
             },
         );
-        Asked {
-            waiting: Waiting {
-                core: Arc::clone(self),
-                operation,
-            },
-            answer,
+        Asked::new(Arc::clone(self), operation, answer)
+    }
+
+    /// Nobody waits for the answer to a request any more, if it has not come yet.
+    pub(super) fn give_up(&self, operation: OperationId) {
+        let mut state = self.lock();
+        if state.waiting.remove(&operation).is_some() {
+            self.drive(&mut state, Input::Cancel { operation });
         }
     }
 
@@ -470,84 +471,6 @@ impl Core {
         None
     }
 
-    /// Puts a notice into the log, and tells those who want to know.
-    fn noted(&self, state: &mut State, notice: &Notice) {
-        log(notice);
-        let mut named = None;
-        let (link, fault) = match notice {
-            Notice::HungUp { link, reason } => match reason {
-                HangupReason::OurEndpointId | HangupReason::Silent => {
-                    (*link, ContactFault::HungUp(*reason))
-                }
-                HangupReason::Dismissed | HangupReason::Replaced | HangupReason::ShuttingDown => {
-                    return;
-                }
-            },
-            Notice::Ignored { link, from, why } => {
-                state.taps.note(from, || notice.to_string());
-                if !contacts::is_wrong(why) {
-                    return;
-                }
-                named = EndpointId::from_wire(from).ok();
-                (*link, ContactFault::Ignored(why.clone()))
-            }
-            Notice::Refused {
-                link,
-                agent,
-                code,
-                text,
-            } => {
-                state.taps.note(agent.as_str(), || notice.to_string());
-                let (code, text) = (*code, text.clone());
-                (*link, ContactFault::Refused { code, text })
-            }
-            Notice::Replaced { old, new, .. } => {
-                return self.replaced(state, *old, *new);
-            }
-            Notice::Untaken { .. } => return,
-        };
-        if let Some(way) = state.links.get_mut(&link) {
-            let is_told = std::mem::replace(&mut way.is_explained, true);
-            if !is_told || !matches!(fault, ContactFault::HungUp(HangupReason::Silent)) {
-                let claimed = named.or_else(|| way.claimed.clone());
-                self.failed(way.remote, claimed, fault);
-            }
-        }
-    }
-
-    /// An Agent that comes back from where it was is nothing to tell of.
-    fn replaced(&self, state: &State, old: LinkId, new: LinkId) {
-        if let (Some(old), Some(new)) = (state.links.get(&old), state.links.get(&new))
-            && old.remote.ip() != new.remote.ip()
-        {
-            let before = old.remote;
-            let fault = ContactFault::Doubled { before };
-            self.failed(new.remote, old.claimed.clone(), fault);
-        }
-    }
-
-    fn left(&self, left: OnlineAgent, reason: &OfflineReason) {
-        if let OfflineReason::Disconnected { code, text } = reason
-            && contacts::is_complaint(*code)
-        {
-            let (code, text) = (*code, text.clone());
-            self.failed(
-                left.remote,
-                Some(left.agent),
-                ContactFault::Left { code, text },
-            );
-        }
-    }
-
-    fn failed(&self, remote: SocketAddr, claimed: Option<EndpointId>, fault: ContactFault) {
-        // Nobody has to want to know.
-        drop(self.contacts.send(FailedContact {
-            remote,
-            claimed,
-            fault,
-        }));
-    }
-
     /// Hands a notification to whoever takes them. What nobody takes is declined at once.
     fn offer(&self, state: &State, offer: Offer) -> Option<Input> {
         let notification = offer.notification;
@@ -591,47 +514,6 @@ fn send(state: &mut State, link: LinkId, record: &Record) -> Option<Input> {
         link,
         reason: error.to_string(),
     })
-}
-
-/// A request that was sent. Dropping it gives the answer up; the Agent may carry the Operation out all the same.
-#[derive(Debug)]
-pub struct Asked {
-    waiting: Waiting,
-    answer: oneshot::Receiver<Answer>,
-}
-
-impl Asked {
-    /// Waits for what comes of it.
-    ///
-    /// # Errors
-    /// [`OperationError`].
-    pub async fn answer(self) -> Result<Outcome, OperationError> {
-        let Self { waiting, answer } = self;
-        let answer = answer.await;
-        drop(waiting);
-        answer.unwrap_or(Err(OperationError::Disconnected))
-    }
-}
-
-/// Gives an Operation up when nobody waits for it any more.
-#[derive(Debug)]
-struct Waiting {
-    core: Arc<Core>,
-    operation: OperationId,
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        let mut state = self.core.lock();
-        if state.waiting.remove(&self.operation).is_some() {
-            self.core.drive(
-                &mut state,
-                Input::Cancel {
-                    operation: self.operation,
-                },
-            );
-        }
-    }
 }
 
 /// Who a peer is, as far as it has said so: in its request, or by the certificate that it presented.

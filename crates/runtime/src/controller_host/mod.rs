@@ -4,6 +4,7 @@
 //! between that every Record of every Agent has to pass. This module must never judge a Record, and
 //! never wait while it holds the lock.
 
+mod asked;
 mod contacts;
 mod core;
 mod events;
@@ -38,7 +39,8 @@ use self::patience::Patience;
 
 pub use usphere_controller::{Config as ControllerConfig, HangupReason, Ignored, OfflineReason};
 
-pub use self::core::{Asked, Traffic};
+pub use self::asked::Asked;
+pub use self::core::Traffic;
 pub use contacts::{ContactFault, FailedContact, FailedContacts, NextContact};
 pub use events::{ControllerEvent, Events, OnlineAgent, Proof};
 pub use notifications::{Delivery, Notifications};

@@ -14,7 +14,7 @@ use super::{Platform, Problem};
 use crate::audit::Trail;
 use crate::forwarded::Remote;
 use crate::inventory::now;
-use crate::limits::REQUESTS_PER_TOKEN_MAX;
+use crate::places::NoPlace;
 use crate::rate;
 use crate::tokens::{Caller, Shown};
 
@@ -244,13 +244,19 @@ pub(super) async fn admit(
     }
     let place = match &shown {
         Shown::Caller(caller) => caller.request_place(),
-        Shown::Expired { .. } | Shown::Nothing | Shown::Unknown => None,
+        Shown::Expired { .. } | Shown::Nothing | Shown::Unknown => Ok(None),
     };
-    if matches!(shown, Shown::Caller(_)) && place.is_none() {
-        return too_many();
-    }
+    let place = match place {
+        Ok(place) => place.map(Arc::new),
+        Err(why) => return too_many(why),
+    };
     request.extensions_mut().insert(shown);
-    next.run(request).await
+    let mut response = next.run(request).await;
+    if let Some(place) = place {
+        // For whoever sends the answer: it is under way until it has ended.
+        response.extensions_mut().insert(place);
+    }
+    response
 }
 
 /// Lets nobody through without a token that allows it, and writes down what is changed.
@@ -374,11 +380,8 @@ fn challenged(problem: Problem, challenge: &'static str) -> Response {
     response
 }
 
-fn too_many() -> Response {
-    let detail = format!(
-        "{REQUESTS_PER_TOKEN_MAX} requests with this token are under way, and more are not allowed"
-    );
-    put_off(1, detail)
+fn too_many(why: NoPlace) -> Response {
+    put_off(1, why.told("requests are under way"))
 }
 
 fn too_often(wait: Duration) -> Response {

@@ -12,7 +12,7 @@ use futures_util::stream;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
+use tokio::sync::{broadcast, watch};
 use usphere_datamodel::limits::Clipped;
 use usphere_proto::EndpointId;
 use usphere_runtime::controller_host::{self, ControllerEvent, ControllerHandle};
@@ -25,11 +25,9 @@ use super::parameters::{Cursor, InPath, InQuery, OfDevice, Resumed, kinds, limit
 use super::problem::{Answer, Problem};
 use crate::events::{Announcement, Event, Events, Happened};
 use crate::http::{Endless, stopped};
-use crate::limits::{
-    PAGE_EVENTS, SCANNED_EVENTS_MAX, STREAM_ALIVE, STREAM_READ_EVENTS, STREAMS_MAX,
-    STREAMS_PER_TOKEN_MAX,
-};
-use crate::tokens::{Caller, Place};
+use crate::limits::{PAGE_EVENTS, SCANNED_EVENTS_MAX, STREAM_ALIVE, STREAM_READ_EVENTS};
+use crate::places::Place;
+use crate::tokens::Caller;
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -189,7 +187,7 @@ pub(super) async fn live(
     InQuery(query): InQuery<StreamQuery>,
 ) -> Answer<Response> {
     let after = last(&resumed, query.after.as_deref())?;
-    let place = place(&platform, &caller)?;
+    let place = place(&caller)?;
     let known = platform.inventory.find(of.device).await?;
     let whose = Whose::One(Box::new(One {
         comings: platform.controller.events(),
@@ -214,7 +212,7 @@ pub(super) async fn live_all(
     InQuery(query): InQuery<AllStreamQuery>,
 ) -> Answer<Response> {
     let after = last(&resumed, query.after.as_deref())?;
-    let place = place(&platform, &caller)?;
+    let place = place(&caller)?;
     let filter = Filter::read(&platform, query.device, query.kinds).await?;
     follow(&platform, Whose::All(filter), after, caller, place).await
 }
@@ -227,26 +225,11 @@ fn seen_by(caller: &Caller, event: Event) -> Event {
     }
 }
 
-/// A place among all live streams, and among those of one token.
-pub(super) struct StreamPlace {
-    _own: Place,
-    _all: OwnedSemaphorePermit,
-}
-
 /// A place for one more live stream.
-pub(super) fn place(platform: &Platform, caller: &Caller) -> Answer<StreamPlace> {
-    let refused = |most: usize, whose: &str| {
-        let detail = format!("{most} streams{whose} are open, and more are not allowed");
-        Problem::new(StatusCode::TOO_MANY_REQUESTS, detail)
-    };
-    let own = caller
+pub(super) fn place(caller: &Caller) -> Answer<Place> {
+    caller
         .stream_place()
-        .ok_or_else(|| refused(STREAMS_PER_TOKEN_MAX, " of this token"))?;
-    let all = Arc::clone(&platform.streams).try_acquire_owned();
-    Ok(StreamPlace {
-        _own: own,
-        _all: all.map_err(|_| refused(STREAMS_MAX, ""))?,
-    })
+        .map_err(|why| Problem::new(StatusCode::TOO_MANY_REQUESTS, why.told("streams are open")))
 }
 
 /// The newest event of all, where nothing follows the position `after` because it is beyond that.
@@ -269,7 +252,7 @@ async fn follow(
     whose: Whose,
     after: Option<i64>,
     caller: Caller,
-    place: StreamPlace,
+    place: Place,
 ) -> Answer<Response> {
     // Before what is the newest is asked for: nothing is missed in between.
     let announcements = platform.events.announcements();
@@ -350,7 +333,7 @@ struct Follower {
     is_behind: bool,
     caller: Caller,
     stop: watch::Receiver<bool>,
-    _place: StreamPlace,
+    _place: Place,
 }
 
 /// Whose events are followed.

@@ -16,7 +16,6 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::{FutureExt as _, Stream, StreamExt as _, future, stream};
 use serde::{Deserialize, Serialize};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::yield_now;
 use usphere_datamodel::operation::{Get, GetOutcome, Operation, OperationError, Outcome, whole};
 use usphere_proto::EndpointId;
@@ -30,11 +29,12 @@ use super::{Platform, body_of, given_whole, object, read};
 use crate::http::{Endless, stopped};
 use crate::inventory::{Inventory, Wanted};
 use crate::limits::{
-    FLEET_READ_DEVICES, FLEET_READS_MAX, FLEET_READS_PER_TOKEN_MAX, FLEET_TOGETHER,
-    FLEET_TOGETHER_MAX, OPERATION_SECONDS_MAX, OPERATION_TIMEOUT, SEARCHED_TAGS_MAX,
+    FLEET_READ_DEVICES, FLEET_TOGETHER, FLEET_TOGETHER_MAX, OPERATION_SECONDS_MAX,
+    OPERATION_TIMEOUT, SEARCHED_TAGS_MAX,
 };
 use crate::onboarding::Onboarding;
-use crate::tokens::{Caller, Place};
+use crate::places::Place;
+use crate::tokens::Caller;
 
 /// Bytes of lines that are written together, where so many are there; of a single line there may be more.
 const CHUNK_BYTES: usize = 16 << 10;
@@ -138,7 +138,7 @@ pub(super) async fn get(
     if wanted.paths.is_empty() {
         return Err(Problem::bad_request("paths: none are given"));
     }
-    let place = place(&platform, &caller)?;
+    let place = place(&caller)?;
     let get = Operation::Get(Get {
         paths: wanted.paths,
         max_depth: wanted.max_depth,
@@ -228,24 +228,11 @@ fn patience(seconds: Option<u64>) -> Answer<Duration> {
     }
 }
 
-/// A place among all such questions, and among those of one token.
-struct FleetPlace {
-    _own: Place,
-    _all: OwnedSemaphorePermit,
-}
-
-fn place(platform: &Platform, caller: &Caller) -> Answer<FleetPlace> {
-    let refused = |most: usize, by: &str| {
-        let detail = format!("{most} fleets are being asked{by}, and more are not allowed");
+/// A place for one more such question.
+fn place(caller: &Caller) -> Answer<Place> {
+    caller.fleet_place().map_err(|why| {
+        let detail = why.told("fleets are being asked");
         Problem::new(StatusCode::TOO_MANY_REQUESTS, detail)
-    };
-    let own = caller
-        .fleet_place()
-        .ok_or_else(|| refused(FLEET_READS_PER_TOKEN_MAX, " with this token"))?;
-    let all = Arc::clone(&platform.fleets).try_acquire_owned();
-    Ok(FleetPlace {
-        _own: own,
-        _all: all.map_err(|_| refused(FLEET_READS_MAX, ""))?,
     })
 }
 
@@ -336,7 +323,7 @@ struct Telling<S> {
     summary: Summary,
     began: Instant,
     is_over: bool,
-    _place: FleetPlace,
+    _place: Place,
 }
 
 impl<S: Stream<Item = Option<Line>>> Telling<S> {

@@ -15,13 +15,14 @@ use usphere_runtime::controller_host::{Overheard, Tap};
 use usphere_store::StoreError;
 
 use super::Platform;
-use super::events::{StreamPlace, place};
+use super::events::place;
 use super::parameters::{InPath, OfDevice};
 use super::problem::{Answer, Problem};
 use crate::doctor::redact;
 use crate::http::{Endless, stopped};
 use crate::inventory;
 use crate::limits::STREAM_ALIVE;
+use crate::places::Place;
 use crate::tokens::Caller;
 
 /// One line of the log.
@@ -58,7 +59,7 @@ pub(super) async fn live(
     Extension(caller): Extension<Caller>,
     InPath(of): InPath<OfDevice>,
 ) -> Answer<Response> {
-    let place = place(&platform, &caller)?;
+    let place = place(&caller)?;
     let agent = agent(&platform, of.device).await?;
     let listener = Listener {
         tap: platform.controller.tap(agent),
@@ -92,7 +93,7 @@ struct Listener {
     tap: Tap,
     caller: Caller,
     stop: watch::Receiver<bool>,
-    _place: StreamPlace,
+    _place: Place,
 }
 
 impl Listener {

@@ -45,7 +45,7 @@ use axum::{Json, Router, middleware};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::timeout;
 use usphere_datamodel::operation::whole;
 use usphere_proto::EndpointId;
@@ -81,10 +81,6 @@ pub(crate) struct Platform {
     pub(crate) operations: Operations,
     pub(crate) doctor: Doctor,
     pub(crate) onboarding: Onboarding,
-    /// Places for live streams.
-    pub(crate) streams: Arc<Semaphore>,
-    /// Places for questions to many devices.
-    pub(crate) fleets: Arc<Semaphore>,
     /// Becomes true when the server ends.
     pub(crate) stopped: watch::Receiver<bool>,
     pub(crate) progress: Progress,

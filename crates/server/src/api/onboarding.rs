@@ -76,6 +76,8 @@ pub(super) struct Models {
 }
 
 /// Let a device in that waits for it.
+///
+/// It is named by its whole Endpoint ID or its alias; a part is not enough.
 #[utoipa::path(post, path = "/api/v1/devices/{device}/approve", tag = "devices", params(OfDevice), responses(
     (status = 200, description = "The device", body = Shown),
 ))]
@@ -84,7 +86,16 @@ pub(super) async fn approve(
     Extension(trail): Extension<Trail>,
     InPath(of): InPath<OfDevice>,
 ) -> Answer<Json<Shown>> {
-    let known = platform.inventory.find(of.device).await?;
+    let known = platform.inventory.find(of.device.clone()).await?;
+    // Whoever wants to be taken for somebody who is not there yet calls itself much like it.
+    if known.endpoint_id != of.device && known.alias.as_ref() != Some(&of.device) {
+        let detail = format!(
+            "no device has this name, but {} has it as a part of its own; to let that one in, give its whole Endpoint ID",
+            known.endpoint_id
+        );
+        let problem = Problem::new(StatusCode::NOT_FOUND, detail);
+        return Err(problem.of_kind(Kind::NoSuchDevice));
+    }
     trail.target(&known.endpoint_id);
     let waited = platform.onboarding.is_pending(&known.endpoint_id);
     platform.onboarding.approve(&known.endpoint_id).await?;

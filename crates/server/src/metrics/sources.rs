@@ -11,15 +11,14 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::info::Info;
-use tokio::sync::Semaphore;
 use usphere_mtp::websocket::DoorWatch;
 use usphere_runtime::controller_host::ControllerHandle;
 use usphere_store::{COMMIT_SECONDS, Soundness, Store};
 
 use super::process::Process;
-use crate::limits::STREAMS_MAX;
 use crate::onboarding::Onboarding;
 use crate::operations::Operations;
+use crate::places::Rooms;
 
 /// Where it is looked up.
 pub(crate) struct Sources {
@@ -27,8 +26,7 @@ pub(crate) struct Sources {
     /// The door of Agents; none where there is none.
     pub(crate) door: Option<DoorWatch>,
     pub(crate) onboarding: Onboarding,
-    /// The places of live streams that are free.
-    pub(crate) streams: Arc<Semaphore>,
+    pub(crate) rooms: Arc<Rooms>,
     pub(crate) operations: Operations,
     pub(crate) store: Store,
     /// The file of the store.
@@ -134,7 +132,7 @@ impl Sources {
 
     fn boarding(&self, told: &mut Told<'_>) -> fmt::Result {
         let waiting = self.onboarding.counts();
-        let open = STREAMS_MAX.saturating_sub(self.streams.available_permits());
+        let open = self.rooms.streams.taken();
         for (name, help, now) in [
             (
                 "devices_pending",

@@ -52,7 +52,7 @@ enum Action {
     },
     /// Let devices in that wait for it
     Approve {
-        /// Endpoint IDs, unambiguous parts of them, or aliases
+        /// Whole Endpoint IDs, or aliases
         #[arg(value_name = "DEVICE", required_unless_present = "all")]
         devices: Vec<String>,
         /// All that wait now
