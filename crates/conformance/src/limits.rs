@@ -64,7 +64,10 @@ pub const FIRMWARE_PATIENCE: Duration = Duration::from_secs(600);
 /// Bytes of one report that is collected.
 pub const REPORT_BYTES_MAX: usize = 8 * 1024 * 1024;
 
-/// Connections of the Agent to the web server at the same time.
+/// Ports of the host that says nothing, each of which takes a descriptor: three tries of each of a few hops.
+pub const TRIED_PORTS: u16 = 48;
+
+/// Connections of the Agent to the web server, and to that for bulk data over MQTT, at the same time.
 pub const WEB_CONNECTIONS_MAX: usize = 32;
 
 /// How long a connection to the web server may take for one request.

@@ -191,6 +191,7 @@ impl Run {
                 primary: self.own.clone(),
                 second,
                 credentials: self.credentials()?,
+                web: self.web_files()?,
                 spawn: self.spawned(),
                 stop: Arc::clone(&stop),
             }),
