@@ -22,8 +22,9 @@ pub const ANSWER_PATIENCE: Duration = Duration::from_secs(10);
 /// How long nothing must come where nothing may come, unless the plan or the profile says otherwise.
 pub const SILENCE: Duration = Duration::from_secs(5);
 
-/// How long a notification may take. (R-NOT.0a)
-pub const NOTIFY_PATIENCE: Duration = Duration::from_secs(15);
+/// How long a notification may take. The plan sets no limit, and R-NOT.0a only wishes for 10 s; there are Agents that look
+/// every 15 s whether something has changed.
+pub const NOTIFY_PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long the Agent may take to connect, unless the profile says otherwise.
 pub const CONNECT_PATIENCE: Duration = Duration::from_secs(60);

@@ -88,7 +88,8 @@ const STOMP: [&str; 17] = [
     "LocalAgent.Controller.1.MTP.1.STOMP.Destination \"usphere/conformance/controller\"",
 ];
 
-const DIALS: [&str; 9] = [
+/// Where much is said at once, it sometimes sends what it has to say only with its next Ping.
+const DIALS: [&str; 10] = [
     "LocalAgent.Controller.1.MTP.1.Alias \"cpe-1\"",
     "LocalAgent.Controller.1.MTP.1.Enable \"true\"",
     "LocalAgent.Controller.1.MTP.1.Protocol \"WebSocket\"",
@@ -96,17 +97,19 @@ const DIALS: [&str; 9] = [
     "LocalAgent.Controller.1.MTP.1.WebSocket.Port \"{port}\"",
     "LocalAgent.Controller.1.MTP.1.WebSocket.Path \"/usp\"",
     "LocalAgent.Controller.1.MTP.1.WebSocket.EnableEncryption \"false\"",
+    "LocalAgent.Controller.1.MTP.1.WebSocket.KeepAliveInterval \"1\"",
     "LocalAgent.Controller.1.MTP.1.WebSocket.SessionRetryMinimumWaitInterval \"1\"",
     "LocalAgent.Controller.1.MTP.1.WebSocket.SessionRetryIntervalMultiplier \"2000\"",
 ];
 
-const LISTENS: [&str; 6] = [
+const LISTENS: [&str; 7] = [
     "LocalAgent.MTP.1.Alias \"cpe-1\"",
     "LocalAgent.MTP.1.Enable \"true\"",
     "LocalAgent.MTP.1.Protocol \"WebSocket\"",
     "LocalAgent.MTP.1.WebSocket.Port \"{port}\"",
     "LocalAgent.MTP.1.WebSocket.Path \"/usp\"",
     "LocalAgent.MTP.1.WebSocket.EnableEncryption \"false\"",
+    "LocalAgent.MTP.1.WebSocket.KeepAliveInterval \"1\"",
 ];
 
 /// The port at which it dials or listens; what it is told, it cannot read from a URL.
