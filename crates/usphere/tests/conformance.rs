@@ -343,5 +343,6 @@ fn what_is_missing_is_said() {
         .says("address");
     run(&["--spawn", "exit 7", "--only", "1.1"])
         .ended(3)
-        .says("soon after its start");
+        .says("soon after its start")
+        .says("to know self::usphere-conformance as a Controller");
 }

@@ -387,6 +387,10 @@ fn start(
     only: &Selection,
     shown: &mut Shown,
 ) -> Result<Report, Failure> {
+    let own = match &setup {
+        Start::Broker(setup) => setup.primary.clone(),
+        Start::Sockets(setup) => setup.primary.clone(),
+    };
     let peer: Result<Box<dyn Peer>, SocketsError> = match setup {
         Start::Broker(setup) => Broker::start(setup).map(|peer| Box::new(peer) as _),
         Start::Sockets(setup) => Sockets::start(setup).map(|peer| Box::new(peer) as _),
@@ -397,9 +401,10 @@ fn start(
     })?;
     let report = usphere_conformance::run(peer, profile, only, shown);
     report.map_err(|error| {
-        Failure::new(Exit::Absent, error).advise(
-            "the Agent has to reach us or be reached by us, and to know us as a Controller with full access; see docs/conformance.md",
-        )
+        Failure::new(Exit::Absent, error).advise(format!(
+            "the Agent has to reach us or be reached by us, and to know {own} as a Controller with full access; --as says \
+             another endpoint ID, and docs/conformance.md tells more"
+        ))
     })
 }
 
