@@ -21,6 +21,7 @@ pub mod run;
 pub mod session;
 pub mod sockets;
 pub mod tests;
+pub mod tries;
 pub mod virtual_time;
 pub mod web;
 

@@ -10,6 +10,7 @@ use crate::brokered::{MqttSaid, MqttServer, StompSaid, StompServer};
 use crate::credentials::Credentials;
 use crate::network::{Network, Sighting};
 use crate::publications::{Publication, Publications};
+use crate::tries::{Tries, Try};
 use crate::web::{Web, WebRequest};
 
 /// Which of the bench's Controllers something is about.
@@ -107,6 +108,8 @@ pub enum What {
     Stomp(StompSaid),
     /// A text message, which nobody may send.
     Text(String),
+    /// The Agent has sent a datagram to the host that says nothing.
+    Tried(Try),
     /// The Agent has tried to connect, and was turned away as the test wanted it.
     TurnedAway,
 }
@@ -191,6 +194,11 @@ pub trait Peer: Send {
 
     /// An MQTT server that the Agent can reach.
     fn publications(&mut self) -> Option<&mut dyn Publications> {
+        None
+    }
+
+    /// A host that the Agent can reach and that says nothing.
+    fn tries(&mut self) -> Option<&mut dyn Tries> {
         None
     }
 

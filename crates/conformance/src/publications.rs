@@ -1,6 +1,6 @@
 //! An MQTT server that the Agent can reach, in the bench's hands, where bulk data is published.
 //!
-//! Nothing in this crate offers one yet; test 10.13 is written against it. What is published happens like all else
+//! It is another one than that over which Records go. What is published happens like all else
 //! ([`What::Published`](crate::peer::What)).
 
 use bytes::Bytes;

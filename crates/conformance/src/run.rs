@@ -123,6 +123,9 @@ fn try_one(bench: &mut Bench, entry: &Entry, procedure: Procedure) -> Outcome {
         Err(Stop::Failed(reason)) => Err(Stop::Failed(reason)),
         other => bench.has_stayed().and(other),
     };
+    if let Err(Stop::Failed(reason)) = &result {
+        bench.note(format_args!("the test has failed here: {reason}"));
+    }
     let seconds = (bench.now() - began).as_secs_f64();
     // What a test leaves behind must not spoil the others, even where leaving it behind was a fault of ours.
     if catch_unwind(AssertUnwindSafe(|| bench.clean())).is_err() {

@@ -3,10 +3,26 @@
 use std::path::PathBuf;
 
 use usphere_conformance::virtual_time::VirtualTime;
-use usphere_conformance::{Profile, Report, Selection, TestId, Verdict, run};
+use usphere_conformance::{CATALOGUE, Level, Profile, Report, Selection, TestId, Verdict, run};
 
 /// The tests that have to pass, a line each.
 const MUST_PASS: &str = include_str!("../must-pass.txt");
+
+/// The tests that have to pass over sockets, each with the ways in which the Agent is reached.
+const MUST_PASS_SOCKETS: &str = include_str!("../must-pass-sockets.txt");
+
+/// How long the lists have become: raised with every line and every way that is added to them.
+const REACHED: Reached = Reached {
+    tests: 127,
+    ways: 32,
+};
+
+/// How long the lists are.
+#[derive(Debug, PartialEq)]
+struct Reached {
+    tests: usize,
+    ways: usize,
+}
 
 fn report(selection: &Selection) -> Report {
     let peer = VirtualTime::new().expect("the Agent starts");
@@ -14,10 +30,35 @@ fn report(selection: &Selection) -> Report {
     report.expect("the Agent is there")
 }
 
+fn lines(list: &'static str) -> impl Iterator<Item = &'static str> {
+    let lines = list.lines().map(str::trim);
+    lines.filter(|line| !line.is_empty() && !line.starts_with('#'))
+}
+
 fn must_pass() -> Vec<TestId> {
-    let lines = MUST_PASS.lines().map(str::trim);
-    let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
-    lines.map(|line| line.parse().expect(line)).collect()
+    let ids = lines(MUST_PASS).map(|line| line.parse().expect(line));
+    ids.collect()
+}
+
+/// Each test that has to pass over sockets, as often as there are ways in which it has to.
+fn must_pass_over_sockets() -> Vec<TestId> {
+    let ids = lines(MUST_PASS_SOCKETS).flat_map(|line| {
+        let mut words = line.split(' ');
+        let id: TestId = words.next().and_then(|id| id.parse().ok()).expect(line);
+        words.map(move |_| id)
+    });
+    ids.collect()
+}
+
+/// Whether our Agent is promised to pass it: all that needs no session context, no other transport, and no image.
+fn is_promised(id: TestId) -> bool {
+    match (id.section, id.number) {
+        (1 | 7, _) => true,
+        (2, number) => !(6..=8).contains(&number),
+        (3 | 4, number) => number == 1,
+        (9, number) => [2, 9, 11].contains(&number),
+        _ => false,
+    }
 }
 
 /// Our Agent fails no test of the plan, and passes those that it has passed before. `REPORT` names a folder for
@@ -62,7 +103,17 @@ fn our_agent_conforms() {
     }
 }
 
-/// What the test above says that it proves is what it makes sure of.
+/// No test needs another before it: each passes by itself, on an Agent that starts for the first time.
+#[test]
+fn each_test_passes_alone() {
+    for id in must_pass() {
+        let report = report(&[id].into_iter().collect());
+        let outcome = &report.outcomes[0];
+        assert_eq!(outcome.result, Verdict::Passed, "{id}: {}", outcome.reason);
+    }
+}
+
+/// What the first test says that it proves is what it makes sure of.
 #[test]
 fn what_must_pass_is_what_is_proven() {
     let said = include_str!("virtual_time.rs").lines();
@@ -74,4 +125,27 @@ fn what_must_pass_is_what_is_proven() {
         .map(|id| format!("TP-469 {id}"))
         .collect();
     assert_eq!(said, sure);
+}
+
+/// What is promised has to pass, and a list out of which a line was taken is noticed.
+#[test]
+fn the_lists_only_grow() {
+    let (tests, ways) = (must_pass(), must_pass_over_sockets());
+    let is_live = |level| matches!(level, Level::Conditional | Level::Mandatory);
+    let live = CATALOGUE.iter().filter(|entry| is_live(entry.level));
+    let promised = live.map(|entry| entry.id).filter(|id| is_promised(*id));
+    let promised: Vec<TestId> = promised.collect();
+    assert_eq!(promised.len(), 140);
+    let missing = promised
+        .iter()
+        .filter(|id| !tests.contains(id) && !ways.contains(id));
+    assert_eq!(missing.collect::<Vec<_>>(), Vec::<&TestId>::new());
+    let reached = Reached {
+        tests: tests.len(),
+        ways: ways.len(),
+    };
+    assert_eq!(
+        reached, REACHED,
+        "REACHED is raised with what is added; nothing is ever taken out"
+    );
 }

@@ -1,25 +1,26 @@
 //! The conformance suite as its users run it: against our own Agent over real WebSockets, in both directions.
 //!
-//! In virtual time all tests are run (`crates/conformance`); here those that do not wait for minutes, and those that
-//! need a socket.
+//! In virtual time all tests are run that can be (`crates/conformance`); here all that our Agent has to pass. Those that
+//! wait for minutes are run at the same time, each with an Agent of its own.
 
 mod common;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
+use rustix::process::{Pid, kill_process};
 use serde_json::Value;
 
-use crate::common::{Program, Ran, free_port, ran, usphere};
+use crate::common::{Program, Ran, Signal, eventually, free_port, ran, usphere};
 
-/// What takes long, and is run in virtual time.
-const LONG: [&str; 11] = [
-    "1.53", "1.54", "1.55", "1.56", "1.59", "1.79", "1.100", "1.102", "1.103", "2.20", "9.11",
+/// What takes long.
+const LONG: [&str; 12] = [
+    "1.53", "1.54", "1.55", "1.56", "1.59", "1.79", "1.92", "1.100", "1.102", "1.103", "2.20",
+    "9.11",
 ];
-
-/// What wants a secured parameter, which the Agent of the program has not.
-const NOT_HERE: &str = "2.27";
 
 /// What has to pass in virtual time, and so does over plain sockets.
 const MUST_PASS: &str = include_str!("../../conformance/must-pass.txt");
@@ -88,8 +89,7 @@ fn passed(ran: Ran, folder: &Path, way: &str, untried: &[&str]) {
         "{ran:#?}"
     );
     let has_passed = with("passed");
-    let is_run = |id: &&str| !LONG.contains(id) && *id != NOT_HERE;
-    let short = lines(MUST_PASS).filter(is_run);
+    let short = lines(MUST_PASS).filter(|id| !LONG.contains(id));
     let others: Vec<&str> = short
         .chain(must_pass(way))
         .filter(|id| !has_passed.contains(id))
@@ -101,17 +101,22 @@ fn passed(ran: Ran, folder: &Path, way: &str, untried: &[&str]) {
     ran.ended(0);
 }
 
+/// The command that starts our Agent, which keeps its data in this folder.
+fn agent_in(folder: &Path) -> String {
+    format!(
+        "exec {} agent --data {} --endpoint-id self::agent --controller {{controller}}={{url}}",
+        env!("CARGO_BIN_EXE_usphere"),
+        folder.join("agent").display(),
+    )
+}
+
 /// The Agent dials the suite, which starts it and restarts it.
 ///
 /// Proves: TP-469 7.1, TP-469 7.4, TP-469 7.6, TP-469 7.7, TP-469 7.8, TP-469 7.10, TP-469 7.11, TP-469 7.12
 #[test]
 fn our_agent_conforms_where_it_dials() {
     let folder = tempfile::tempdir().expect("a folder");
-    let agent = format!(
-        "exec {} agent --data {} --endpoint-id self::agent --controller {{controller}}={{url}}",
-        env!("CARGO_BIN_EXE_usphere"),
-        folder.path().join("agent").display(),
-    );
+    let agent = agent_in(folder.path());
     let ran = ran(&mut suite(folder.path(), &["--spawn", &agent]));
     // Without TLS, and with an Agent that dials.
     passed(
@@ -184,10 +189,8 @@ fn our_agent_conforms_over_tls() {
     let certs = certificates(folder.path());
     let file = |name: &str| certs.join(name).display().to_string();
     let agent = format!(
-        "exec {} agent --data {} --endpoint-id self::agent --controller {{controller}}={{url}} \
-         --tls-cert {} --tls-key {} --tls-ca {}",
-        env!("CARGO_BIN_EXE_usphere"),
-        folder.path().join("agent").display(),
+        "{} --tls-cert {} --tls-key {} --tls-ca {}",
+        agent_in(folder.path()),
         file("self__agent.pem"),
         file("self__agent.key"),
         file("ca.pem"),
@@ -219,6 +222,114 @@ fn our_agent_gives_strangers_the_untrusted_role() {
     all_passed("listens-tls", &certs, &["--agent", &url]);
 }
 
+/// What takes long is passed over sockets as well.
+#[test]
+fn our_agent_conforms_where_that_takes_long() {
+    let runs = LONG.map(|id| {
+        thread::spawn(move || {
+            let folder = tempfile::tempdir().expect("a folder");
+            let agent = agent_in(folder.path());
+            let mut run = usphere();
+            run.args(["conformance", "run", "--json", "--only", id, "--spawn"]);
+            let report = ran(run.arg(&agent)).json();
+            let test = &report["tests"][0];
+            (id, test["result"].clone(), test["reason"].clone())
+        })
+    });
+    let results = runs.map(|run| run.join().expect("a report"));
+    let others = results.iter().filter(|(_, result, _)| result != "passed");
+    let others: Vec<_> = others.collect();
+    assert!(others.is_empty(), "{others:#?}");
+}
+
+/// Runs three tests, and sends the Agent a signal during the second, which listens to nothing for a while: the third is
+/// passed all the same. What the second says.
+#[track_caller]
+fn survived(signal: Signal) -> Value {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str| folder.path().join(name);
+    std::fs::write(file("profile"), "answer_seconds = 5\nsilence_seconds = 5\n").expect("written");
+    let agent = format!(
+        "echo $$ > {}; {}",
+        file("process").display(),
+        agent_in(folder.path())
+    );
+    let mut run = usphere();
+    run.args(["conformance", "run", "--only", "1.80,2.1,2.10"]);
+    run.args(["--spawn", &agent]);
+    run.arg("--profile").arg(file("profile"));
+    run.arg("--report").arg(folder.path());
+    let mut run = Program::start(&mut run, file("log"));
+    run.wait_for("1.80   passed");
+    thread::sleep(Duration::from_secs(1));
+    let number = std::fs::read_to_string(file("process")).expect("its number");
+    let number = number.trim().parse().ok().and_then(Pid::from_raw);
+    kill_process(number.expect("a number"), signal).expect("it runs");
+    run.wait_for("2.1    failed");
+    run.wait_for("2.10   passed");
+    let mut report = eventually("the report", || {
+        let text = std::fs::read_to_string(file("report.json")).ok()?;
+        serde_json::from_str::<Value>(&text).ok()
+    });
+    assert_eq!(report["incomplete"], Value::Null);
+    report["tests"][1].take()
+}
+
+/// An Agent that is killed fails the test in which it is, which tells of it, and is there again for the next.
+#[test]
+fn a_run_survives_the_end_of_the_agent() {
+    let test = survived(Signal::KILL);
+    let steps = test["steps"].to_string();
+    let note =
+        "the Agent's process has ended by itself (signal: 9 (SIGKILL)), and was started again";
+    assert!(steps.contains(note), "{steps}");
+}
+
+/// So does one that hangs.
+#[test]
+fn a_run_survives_an_agent_that_hangs() {
+    let test = survived(Signal::STOP);
+    let reason = test["reason"].as_str().expect("a reason");
+    assert!(
+        reason.starts_with("the Agent did not answer after the test, and was brought back"),
+        "{reason}"
+    );
+}
+
+/// Ctrl-C ends a run at once, with a report of what was run until then.
+#[test]
+fn a_run_that_is_interrupted_says_how_far_it_came() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut run = usphere();
+    run.args(["conformance", "run", "--only", "1.80,1.100", "--spawn"]);
+    run.arg(agent_in(folder.path()));
+    run.arg("--report").arg(folder.path());
+    let mut run = Program::start(&mut run, folder.path().join("log"));
+    run.wait_for("1.80   passed");
+    assert_eq!(run.end(Signal::INT), 130);
+    let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).expect(name);
+    let report: Value = serde_json::from_str(&read("report.json")).expect("JSON");
+    assert_eq!(report["incomplete"]["from"], "1.100");
+    assert_eq!(report["tests"].as_array().map(Vec::len), Some(1));
+    assert!(read("report.xml").contains("<error "));
+    assert!(read("report.html").contains("incomplete from test 1.100 on"));
+    assert!(read("log").contains("incomplete from test 1.100 on"));
+}
+
+/// Who waits for an Agent is told where, and may give up.
+#[test]
+fn what_is_waited_for_is_said() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let url = format!("ws://127.0.0.1:{}/usp", free_port());
+    let mut run = usphere();
+    run.args(["conformance", "run", "--only", "1.80", "--listen", &url]);
+    let mut run = Program::start(&mut run, folder.path().join("log"));
+    run.wait_for(&format!(
+        "waiting for the Agent: WebSocket, which the Agent dials at {url}"
+    ));
+    assert_eq!(run.end(Signal::INT), 130);
+}
+
 /// What a new user may get wrong is said.
 #[test]
 fn what_is_missing_is_said() {
@@ -232,5 +343,6 @@ fn what_is_missing_is_said() {
         .says("address");
     run(&["--spawn", "exit 7", "--only", "1.1"])
         .ended(3)
-        .says("soon after its start");
+        .says("soon after its start")
+        .says("to know self::usphere-conformance as a Controller");
 }

@@ -43,11 +43,19 @@ const HARMLESS: [Harmless; 3] = [
     },
 ];
 
+/// Parameters of text that can be written, and do nothing else.
+const VALUE_CHANGES: [&str; 3] = [
+    "Device.LocalAgent.Controller.{controller}.ProvisioningCode",
+    "Device.DeviceInfo.ProvisioningCode",
+    "Device.DeviceInfo.FriendlyName",
+];
+
 /// Parameters that TR-181 calls secured.
-const SECURED: [&str; 3] = [
+const SECURED: [&str; 4] = [
     "Device.Users.User.{i}.Password",
     "Device.WiFi.AccessPoint.{i}.Security.KeyPassphrase",
     "Device.MQTT.Client.{i}.Password",
+    "Device.LocalAgent.ControllerTrust.Challenge.{i}.Value",
 ];
 
 /// Whether the Agent has survived a test.
@@ -163,6 +171,13 @@ fn chosen(profile: &Profile, features: &Features) -> Profile {
                 arguments: arguments.collect(),
                 seconds: one.seconds,
             };
+        }
+    }
+    if profile.value_change == Profile::default().value_change {
+        let us = &features.controller;
+        let there = |path: &&&str| features.has(&path.replace("{controller}", us));
+        if let Some(path) = VALUE_CHANGES.iter().find(there) {
+            (*path).clone_into(&mut profile.value_change);
         }
     }
     if profile.secured.is_none() {

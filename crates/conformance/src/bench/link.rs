@@ -14,6 +14,7 @@ use crate::peer::{Happening, Seat, Trouble, WebSocket, What};
 use crate::publications::Publication;
 use crate::stop::{Done, Stop};
 use crate::transcript::Direction;
+use crate::tries::Try;
 use crate::universal;
 use crate::web::WebRequest;
 
@@ -58,6 +59,8 @@ pub enum Said {
     Sighted(Box<Sighting>),
     /// Something to the STOMP server that we are.
     Stomp(StompSaid),
+    /// A datagram to the host that says nothing.
+    Tried(Try),
     /// The Agent has tried to connect, and was turned away.
     TurnedAway,
 }
@@ -234,6 +237,20 @@ impl Bench {
             .ok_or_else(|| Stop::not_runnable("the Agent is not reached over a real WebSocket"))
     }
 
+    /// Whether the link runs over TLS.
+    ///
+    /// # Errors
+    /// It runs over nothing real.
+    pub fn is_over_tls(&mut self) -> Result<bool, Stop> {
+        if let Some(server) = self.peer.mqtt() {
+            return Ok(server.is_tls());
+        }
+        if let Some(server) = self.peer.stomp() {
+            return Ok(server.is_tls());
+        }
+        Ok(self.websocket()?.is_tls())
+    }
+
     /// The first thing heard that `pick` wants, taken out, from what was kept or what comes until then.
     pub fn find<T>(
         &mut self,
@@ -345,6 +362,13 @@ impl Bench {
                 let wrong = format!("a text message came: {text:.100}");
                 self.violations.push(wrong.clone());
                 Said::Nonsense(wrong)
+            }
+            What::Tried(one) => {
+                let hops = one.hops_left;
+                self.note(format_args!(
+                    "a try came, which could have gone {hops} hops"
+                ));
+                Said::Tried(one)
             }
             What::TurnedAway => {
                 self.note("the Agent has tried to connect, and was turned away");

@@ -1,5 +1,7 @@
-//! Pages that the Agent finds at the bench's own web server, and the network around the Agent.
+//! What the Agent finds beside its link: pages of the bench's own web server, an MQTT server, a silent host, and the
+//! network around it.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::{Bench, Said};
@@ -7,6 +9,7 @@ use crate::network::{Network, Sighting};
 use crate::peer::{Address, Seat};
 use crate::publications::Publication;
 use crate::stop::Stop;
+use crate::tries::Try;
 use crate::web::{Reply, WebRequest};
 
 /// A request of the Agent that came.
@@ -74,7 +77,7 @@ impl Bench {
     /// # Errors
     /// There is none.
     pub fn follow(&mut self, topic: &str) -> Result<Address, Stop> {
-        let none = "this suite has no MQTT server that collects bulk data yet";
+        let none = "this suite has no MQTT server for an Agent that is reached in this way";
         let server = self.peer.publications();
         let place = server
             .ok_or_else(|| Stop::not_runnable(none))?
@@ -84,6 +87,41 @@ impl Bench {
             place.host.clone_from(host);
         }
         Ok(place)
+    }
+
+    /// From now on, until the test ends or it is told otherwise, keeps silent at a host, and hears of tries to find the
+    /// way to it: where it is.
+    ///
+    /// # Errors
+    /// There is no such host.
+    pub fn keep_silent(&mut self) -> Result<IpAddr, Stop> {
+        let none = "this suite has no silent host for an Agent that is reached in this way";
+        let tries = self.peer.tries();
+        let host = tries
+            .ok_or_else(|| Stop::not_runnable(none))?
+            .keep_silent()
+            .map_err(Stop::not_runnable)?;
+        self.undo(|bench| {
+            bench.answer_tries();
+            Ok(())
+        });
+        Ok(host)
+    }
+
+    /// The host is silent no more.
+    pub fn answer_tries(&mut self) {
+        if let Some(tries) = self.peer.tries() {
+            tries.answer_again();
+        }
+    }
+
+    /// The next try that reaches the silent host, and when it did, if one does in time.
+    pub fn tried(&mut self, patience: Duration) -> Option<(Duration, Try)> {
+        let until = self.until(patience);
+        self.find(Seat::Primary, until, |heard| match heard.said {
+            Said::Tried(one) => Some((heard.at, one)),
+            _ => None,
+        })
     }
 
     /// The next publication on this topic, if one comes in time.

@@ -37,7 +37,7 @@ impl Report {
         self.put_summary(&mut page);
         self.put_failed(&mut page);
         for (number, (title, _)) in self.by_section() {
-            let _ = write!(page, "<h2>{}</h2>", escaped(title));
+            let _ = write!(page, "<h2 id=\"s{number}\">{}</h2>", escaped(title));
             let of_section = self.outcomes.iter();
             for outcome in of_section.filter(|outcome| outcome.id.section == number) {
                 outcome.put(&mut page);
@@ -54,8 +54,9 @@ impl Report {
             let _ = write!(page, "<th class=\"{class}\">{name}</th>");
         }
         page.push_str("</tr></thead><tbody>");
-        for (title, counts) in self.by_section().into_values() {
-            put_row(page, title, counts);
+        for (number, (title, counts)) in self.by_section() {
+            let title = format!("<a href=\"#s{number}\">{}</a>", escaped(title));
+            put_row(page, &title, counts);
         }
         put_row(
             page,
@@ -152,7 +153,7 @@ fn in_words(verdict: Verdict) -> &'static str {
 }
 
 fn put_row(page: &mut String, title: &str, counts: [usize; 4]) {
-    let _ = write!(page, "<tr><td>{}</td>", escaped(title));
+    let _ = write!(page, "<tr><td>{title}</td>");
     for count in counts {
         let _ = write!(page, "<td class=\"number\">{count}</td>");
     }

@@ -5,8 +5,10 @@
 
 pub mod broker;
 
+mod beside;
 mod door;
 mod line;
+mod quiet;
 mod spawned;
 mod web;
 
@@ -28,12 +30,16 @@ use usphere_mtp::websocket::Target;
 use usphere_proto::EndpointId;
 use usphere_runtime::{ControllerTls, TlsFiles};
 
+use self::broker::collector::Collector;
+use self::quiet::Quiet;
 pub use self::spawned::Spawn;
 use self::spawned::Spawned;
 use self::web::Site;
 use crate::credentials::Credentials;
 use crate::limits::PROCESS_CHECK;
 use crate::peer::{Address, Happening, Peer, Seat, Trouble, WebSocket, What};
+use crate::publications::Publications;
+use crate::tries::Tries;
 use crate::web::Web;
 
 /// How long before and after its making a certificate of a test is valid.
@@ -117,6 +123,8 @@ pub struct Sockets {
     /// A certificate that the Agent has not seen.
     made: Option<Issued>,
     site: Site,
+    collector: Collector,
+    quiet: Quiet,
     web_files: Option<TlsFiles>,
     credentials: Option<Credentials>,
     stop: Arc<AtomicBool>,
@@ -159,6 +167,9 @@ enum Order {
     Pong(Bytes),
     Send(Bytes),
 }
+
+/// Tells the bench of something that happened beside the link.
+type Tell = Arc<dyn Fn(What) + Send + Sync>;
 
 /// Anything that bytes go over.
 trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -242,6 +253,8 @@ impl Sockets {
             spawned: spawned.transpose()?,
             made: None,
             site: Site::default(),
+            collector: Collector::default(),
+            quiet: Quiet::default(),
             web_files: web,
             credentials,
             stop,
@@ -445,6 +458,14 @@ impl Peer for Sockets {
     }
 
     fn web(&mut self) -> Option<&mut dyn Web> {
+        Some(self)
+    }
+
+    fn publications(&mut self) -> Option<&mut dyn Publications> {
+        Some(self)
+    }
+
+    fn tries(&mut self) -> Option<&mut dyn Tries> {
         Some(self)
     }
 }

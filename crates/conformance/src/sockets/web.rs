@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -17,15 +17,16 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use usphere_runtime::TlsFiles;
 
-use super::{Reach, Shared, Sockets};
+use super::Tell;
 use crate::limits::{HANDSHAKE, REPORT_BYTES_MAX, WEB_CONNECTIONS_MAX, WEB_PATIENCE};
-use crate::peer::{Address, Seat, Trouble, What};
-use crate::web::{Reply, Web, WebRequest};
+use crate::peer::{Address, Trouble, What};
+use crate::web::{Reply, WebRequest};
 
 /// The doors that are open, and what is behind them.
 #[derive(Default)]
@@ -45,17 +46,37 @@ impl Pages {
     }
 }
 
-impl Web for Sockets {
-    fn serve(&mut self, page: &str, is_secure: bool, reply: Reply) -> Result<Address, Trouble> {
-        let door = match self.site.doors.get(&is_secure) {
+/// How a web server can be had.
+pub(super) struct Host<'a> {
+    pub(super) runtime: &'a Runtime,
+    /// Where it listens, at a free port.
+    pub(super) address: IpAddr,
+    /// The certificate that it shows, and its key; without, there is none over TLS.
+    pub(super) files: Option<&'a TlsFiles>,
+    pub(super) tell: Tell,
+}
+
+impl Site {
+    /// From now on answers requests at the page so: where it is found.
+    ///
+    /// # Errors
+    /// There can be no such server.
+    pub(super) fn serve(
+        &mut self,
+        host: Host<'_>,
+        page: &str,
+        is_secure: bool,
+        reply: Reply,
+    ) -> Result<Address, Trouble> {
+        let door = match self.doors.get(&is_secure) {
             Some(door) => *door,
             None => {
-                let door = self.open_door(is_secure)?;
-                self.site.doors.insert(is_secure, door);
+                let door = self.open_door(host, is_secure)?;
+                self.doors.insert(is_secure, door);
                 door
             }
         };
-        self.site.pages.all().insert(page.to_owned(), reply);
+        self.pages.all().insert(page.to_owned(), reply);
         Ok(Address {
             host: door.ip().to_string(),
             port: door.port(),
@@ -64,15 +85,14 @@ impl Web for Sockets {
         })
     }
 
-    fn forget(&mut self, page: &str) {
-        self.site.pages.all().remove(page);
+    /// From now on there is no such page.
+    pub(super) fn forget(&mut self, page: &str) {
+        self.pages.all().remove(page);
     }
-}
 
-impl Sockets {
-    fn open_door(&self, is_secure: bool) -> Result<SocketAddr, Trouble> {
+    fn open_door(&self, host: Host<'_>, is_secure: bool) -> Result<SocketAddr, Trouble> {
         let impossible = |what: String| Trouble::Impossible(what);
-        let acceptor = match (is_secure, &self.web_files) {
+        let acceptor = match (is_secure, host.files) {
             (false, _) => None,
             (true, None) => {
                 let text = "an https server needs a certificate that the Agent trusts; --certs or --tls-cert names one";
@@ -80,37 +100,19 @@ impl Sockets {
             }
             (true, Some(files)) => Some(acceptor(files).map_err(impossible)?),
         };
-        let Some(runtime) = &self.runtime else {
-            return Err(impossible("the run was ended".to_owned()));
-        };
-        let address = SocketAddr::new(self.shared.seen_from_agent().map_err(unbound)?, 0);
-        let listener = runtime.block_on(TcpListener::bind(address));
+        let address = SocketAddr::new(host.address, 0);
+        let listener = host.runtime.block_on(TcpListener::bind(address));
         let listener = listener.map_err(unbound)?;
         let door = listener.local_addr().map_err(unbound)?;
-        let (pages, shared) = (Arc::clone(&self.site.pages), Arc::clone(&self.shared));
-        runtime.spawn(keep(listener, acceptor, pages, shared));
+        let pages = Arc::clone(&self.pages);
+        host.runtime
+            .spawn(keep(listener, acceptor, pages, host.tell));
         Ok(door)
     }
 }
 
 fn unbound(error: io::Error) -> Trouble {
     Trouble::Impossible(format!("the web server cannot be started: {error}"))
-}
-
-impl Shared {
-    /// The address of this host on the way to the Agent.
-    fn seen_from_agent(&self) -> io::Result<IpAddr> {
-        match &self.reach {
-            Reach::Listen(listen) => Ok(listen.address.ip()),
-            Reach::Dial(target) => {
-                // Nothing is sent: the system only looks which way it would go.
-                let any: &[SocketAddr] = &[([0; 4], 0).into(), ([0u16; 8], 0).into()];
-                let socket = UdpSocket::bind(any)?;
-                socket.connect((target.host.as_str(), target.port))?;
-                Ok(socket.local_addr()?.ip())
-            }
-        }
-    }
 }
 
 /// TLS of which no client has to present a certificate. (R-BULK.6)
@@ -133,12 +135,7 @@ fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, String> {
 }
 
 /// Lets in whoever asks for something, for as long as the bench is there.
-async fn keep(
-    listener: TcpListener,
-    acceptor: Option<TlsAcceptor>,
-    pages: Arc<Pages>,
-    shared: Arc<Shared>,
-) {
+async fn keep(listener: TcpListener, acceptor: Option<TlsAcceptor>, pages: Arc<Pages>, tell: Tell) {
     let places = Arc::new(Semaphore::new(WEB_CONNECTIONS_MAX));
     while let Ok(place) = Arc::clone(&places).acquire_owned().await {
         let stream = match listener.accept().await {
@@ -149,28 +146,23 @@ async fn keep(
                 continue;
             }
         };
-        let (acceptor, pages, shared) = (acceptor.clone(), Arc::clone(&pages), Arc::clone(&shared));
+        let (acceptor, pages, tell) = (acceptor.clone(), Arc::clone(&pages), Arc::clone(&tell));
         tokio::spawn(async move {
-            receive(stream, acceptor, pages, shared).await;
+            receive(stream, acceptor, pages, tell).await;
             drop(place);
         });
     }
 }
 
-async fn receive(
-    stream: TcpStream,
-    acceptor: Option<TlsAcceptor>,
-    pages: Arc<Pages>,
-    shared: Arc<Shared>,
-) {
+async fn receive(stream: TcpStream, acceptor: Option<TlsAcceptor>, pages: Arc<Pages>, tell: Tell) {
     let Some(acceptor) = acceptor else {
-        return speak(stream, false, pages, shared).await;
+        return speak(stream, false, pages, tell).await;
     };
     match timeout(HANDSHAKE, acceptor.accept(stream)).await {
-        Ok(Ok(stream)) => speak(stream, true, pages, shared).await,
+        Ok(Ok(stream)) => speak(stream, true, pages, tell).await,
         Ok(Err(error)) => {
             let text = format!("a TLS handshake with the web server has failed: {error}");
-            shared.happen(Seat::Primary, What::Noted(text));
+            tell(What::Noted(text));
         }
         Err(_) => tracing::debug!("no TLS came of a connection in time"),
     }
@@ -180,11 +172,11 @@ async fn speak(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     is_secure: bool,
     pages: Arc<Pages>,
-    shared: Arc<Shared>,
+    tell: Tell,
 ) {
     let service = service_fn(|request| {
-        let (pages, shared) = (Arc::clone(&pages), Arc::clone(&shared));
-        async move { Ok::<_, Infallible>(answer(request, is_secure, &pages, &shared).await) }
+        let (pages, tell) = (Arc::clone(&pages), Arc::clone(&tell));
+        async move { Ok::<_, Infallible>(answer(request, is_secure, &pages, &tell).await) }
     });
     let mut http = hyper::server::conn::http1::Builder::new();
     http.timer(TokioTimer::new())
@@ -198,7 +190,7 @@ async fn answer(
     request: Request<Incoming>,
     is_secure: bool,
     pages: &Pages,
-    shared: &Shared,
+    tell: &Tell,
 ) -> Response<Full<Bytes>> {
     let (head, body) = request.into_parts();
     let page = head.uri.path().to_owned();
@@ -222,7 +214,7 @@ async fn answer(
         is_secure,
         status: given.status,
     };
-    shared.happen(Seat::Primary, What::Requested(Box::new(request)));
+    tell(What::Requested(Box::new(request)));
     reply(given.status, given.body)
 }
 

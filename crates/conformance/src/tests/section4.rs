@@ -9,8 +9,8 @@ pub(super) const TESTS: &[&[Test]] = &[&[test(4, 1, certificates)]];
 
 /// 4.1
 fn certificates(bench: &mut Bench) -> Done {
-    if !bench.websocket()?.is_tls() {
-        let reason = "the Agent is reached without TLS; a URL with wss:// reaches it with TLS";
+    if !bench.is_over_tls()? {
+        let reason = "the Agent is reached without TLS; a URL with wss://, mqtts:// or stomps:// reaches it with TLS";
         return Err(Stop::not_runnable(reason));
     }
     bench.step("Ask something over TLS, which both ends' certificates have opened");

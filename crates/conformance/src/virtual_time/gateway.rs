@@ -113,7 +113,26 @@ pub(super) fn objects() -> Vec<&'static Object> {
 /// The device: the commands that run.
 #[derive(Debug, Default)]
 pub(super) struct Gateway {
-    running: Vec<(Ticket, Moment, Result<Outputs, OwnerError>)>,
+    running: Vec<Running>,
+}
+
+/// A command that runs.
+#[derive(Debug)]
+struct Running {
+    ticket: Ticket,
+    ends: Moment,
+    result: Result<Outputs, OwnerError>,
+    /// What it sends meanwhile to a host that does not answer.
+    trace: Option<Trace>,
+}
+
+/// The tries of a traceroute.
+#[derive(Debug)]
+struct Trace {
+    next: Moment,
+    sent: u64,
+    tries: u64,
+    each: Duration,
 }
 
 impl Gateway {
@@ -208,15 +227,52 @@ impl Gateway {
         };
         let outputs = outputs.into_iter();
         let outputs = outputs.map(|(name, value)| (name.to_owned(), value));
-        self.running.push((ticket, ends, Ok(outputs.collect())));
+        let trace = Trace {
+            next: now,
+            sent: 0,
+            tries: tries.max(1),
+            each: Duration::from_millis(each.max(1)),
+        };
+        self.running.push(Running {
+            ticket,
+            ends,
+            result: Ok(outputs.collect()),
+            trace: (!is_ping && !is_here).then_some(trace),
+        });
+    }
+
+    /// The tries that are due: how far each goes.
+    pub(super) fn tried(&mut self, now: Moment) -> Vec<u8> {
+        let mut all = Vec::new();
+        for trace in self.running.iter_mut().filter_map(|one| one.trace.as_mut()) {
+            while trace.next <= now {
+                let hop = trace.sent / trace.tries + 1;
+                all.push(u8::try_from(hop).unwrap_or(u8::MAX));
+                trace.sent += 1;
+                trace.next = trace.next + trace.each;
+            }
+        }
+        all
+    }
+
+    /// The hosts that did not answer do so when they are tried next, and traceroutes to them end.
+    pub(super) fn be_answered(&mut self) {
+        for one in &mut self.running {
+            if let Some(trace) = one.trace.take() {
+                one.ends = trace.next;
+                let status = ("Status".to_owned(), "Complete".to_owned());
+                one.result = Ok([status].into_iter().collect());
+            }
+        }
     }
 
     /// Ends a command at once.
     pub(super) fn cancel(&mut self, ticket: Ticket, now: Moment) {
-        let running = self.running.iter_mut().find(|(of, ..)| *of == ticket);
-        if let Some((_, ends, result)) = running {
-            *ends = now;
-            *result = Err(OwnerError::failed("cancelled"));
+        let running = self.running.iter_mut().find(|one| one.ticket == ticket);
+        if let Some(one) = running {
+            one.ends = now;
+            one.trace = None;
+            one.result = Err(OwnerError::failed("cancelled"));
         }
     }
 
@@ -225,20 +281,19 @@ impl Gateway {
         self.running.clear();
     }
 
-    /// When the next command ends.
+    /// When the next command ends, or tries something.
     pub(super) fn deadline(&self) -> Option<Moment> {
-        self.running.iter().map(|(_, ends, _)| *ends).min()
+        let tries = self.running.iter().filter_map(|one| one.trace.as_ref());
+        let tries = tries.map(|trace| trace.next);
+        self.running.iter().map(|one| one.ends).chain(tries).min()
     }
 
     /// The commands that have ended.
     pub(super) fn ended(&mut self, now: Moment) -> Vec<(Ticket, Result<Outputs, OwnerError>)> {
-        let is_over = |(_, ends, _): &(_, Moment, _)| *ends <= now;
-        let (ended, running) = std::mem::take(&mut self.running)
-            .into_iter()
-            .partition(is_over);
+        let running = std::mem::take(&mut self.running).into_iter();
+        let (ended, running): (Vec<_>, _) = running.partition(|one| one.ends <= now);
         self.running = running;
-        let ended: Vec<(Ticket, Moment, Result<Outputs, OwnerError>)> = ended;
         let ended = ended.into_iter();
-        ended.map(|(ticket, _, result)| (ticket, result)).collect()
+        ended.map(|one| (one.ticket, one.result)).collect()
     }
 }

@@ -6,6 +6,7 @@
 mod gateway;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,12 +23,16 @@ use usphere_trust::{Channel, PeerIdentity};
 use self::gateway::Gateway;
 use crate::limits::DECODING;
 use crate::peer::{Address, Happening, Peer, Seat, Trouble, What};
+use crate::tries::{Tries, Try};
 
 /// The wall clock at the beginning: 2026-01-01T00:00:00Z.
 const BEGINNING: i64 = 1_767_225_600_000_000;
 
 /// How long the Agent is away when it starts anew.
 const AWAY: Duration = Duration::from_secs(3);
+
+/// A host that does not answer the gateway. (RFC 5737)
+const SILENT: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 
 const AGENT: &str = "self::conformance-agent";
 const PRIMARY: &str = "self::conformance";
@@ -296,6 +301,9 @@ impl VirtualTime {
             }
             return;
         }
+        for hops_left in self.gateway.tried(self.now) {
+            self.happen(Seat::Primary, What::Tried(Try { hops_left }));
+        }
         for (ticket, result) in self.gateway.ended(self.now) {
             self.tell(Input::Operated { ticket, result });
         }
@@ -396,5 +404,20 @@ impl Peer for VirtualTime {
 
     fn can_restart(&self) -> bool {
         true
+    }
+
+    fn tries(&mut self) -> Option<&mut dyn Tries> {
+        Some(self)
+    }
+}
+
+impl Tries for VirtualTime {
+    fn keep_silent(&mut self) -> Result<IpAddr, Trouble> {
+        // The gateway has no way to any host but itself.
+        Ok(SILENT.into())
+    }
+
+    fn answer_again(&mut self) {
+        self.gateway.be_answered();
     }
 }

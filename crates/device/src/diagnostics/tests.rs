@@ -1,5 +1,6 @@
 //! Diagnostics on loopback, and in networks made for them where the machine lets a test make some.
 
+use std::net::UdpSocket;
 use std::process::{Child, Command};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -158,6 +159,28 @@ fn loopback_is_one_hop_away() {
             assert_eq!(times.len(), 3);
             assert!(times.iter().all(|time| *time >= 1), "{times:?}");
             assert!(number(&outputs, "ResponseTime") >= 1);
+        }
+    });
+}
+
+/// A host that says nothing is tried again when the time for its answer is up, as often as was asked for.
+#[test]
+fn silence_is_waited_for_after_each_try() {
+    in_a_network(|| {
+        let ears = (33_434..33_437).map(|port| UdpSocket::bind(("127.0.0.1", port)).unwrap());
+        let ears: Vec<UdpSocket> = ears.collect();
+        let began = Instant::now();
+        let outputs = trace(&[
+            ("Host", "127.0.0.1"),
+            ("Timeout", "300"),
+            ("MaxHopCount", "1"),
+        ]);
+        assert!(began.elapsed() >= Duration::from_millis(900));
+        assert_eq!(outputs["Status"], "Error_MaxHopCountExceeded");
+        assert_eq!(outputs["RouteHops.1.RTTimes"], "0,0,0");
+        for ear in ears {
+            ear.set_nonblocking(true).unwrap();
+            assert!(ear.recv(&mut [0; 64]).is_ok());
         }
     });
 }

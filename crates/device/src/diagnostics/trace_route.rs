@@ -156,7 +156,7 @@ impl TraceRoute {
         Ok(hops)
     }
 
-    /// Sends all tries of one distance, and waits until they are answered or the time is up.
+    /// Sends the tries of one distance, each when the one before is answered or its time is up. (TP-469 1.92)
     fn hop(
         &self,
         socket: &Socket,
@@ -170,49 +170,40 @@ impl TraceRoute {
             times: vec![None; self.tries.into()],
             ..Hop::default()
         };
-        let mut sent = Vec::new();
-        let began = Instant::now();
-        loop {
-            let elapsed = began.elapsed();
-            let Some(left) = self
-                .timeout
-                .checked_sub(elapsed)
-                .filter(|_| !is_cancelled())
-            else {
-                return Ok(hop);
-            };
-            // One after the other, so that a router has time to answer each.
-            let next = u16::try_from(sent.len()).unwrap_or(u16::MAX);
-            let due = GAP * u32::from(next);
-            let mut wait = left.min(CANCEL_PERIOD);
-            if next < self.tries && elapsed >= due {
-                let place = SocketAddr::new(to, port + next);
-                match hop.send(socket, data, place, &sent) {
-                    Ok(()) => {}
-                    Err(error) if is_no_route(error) && next > 0 => {}
-                    Err(error) => return Err(error),
+        let mut sent: Vec<Instant> = Vec::new();
+        while !is_cancelled() {
+            if let Some(left) = self.left(&hop, &sent) {
+                if let Some(report) = answer(socket, to, left.min(CANCEL_PERIOD))? {
+                    hop.note(report, &sent);
                 }
-                sent.push(Instant::now());
                 continue;
             }
-            if next < self.tries {
-                wait = wait.min(due.saturating_sub(elapsed));
+            let next = u16::try_from(sent.len()).unwrap_or(u16::MAX);
+            if next >= self.tries {
+                break;
             }
-            if let Some(report) = answer(socket, to, wait)? {
-                hop.note(report, &sent);
+            let place = SocketAddr::new(to, port + next);
+            match hop.send(socket, data, place, &sent) {
+                Ok(()) => {}
+                Err(error) if is_no_route(error) && next > 0 => {}
+                Err(error) => return Err(error),
             }
-            if hop.times.iter().all(Option::is_some) {
-                return Ok(hop);
-            }
+            sent.push(Instant::now());
         }
+        Ok(hop)
+    }
+
+    /// How long the answer to the last try is still waited for; `None` where it has come, or none has been sent.
+    fn left(&self, hop: &Hop, sent: &[Instant]) -> Option<Duration> {
+        let last = sent.last()?;
+        let is_answered = hop.times.get(sent.len() - 1).is_some_and(Option::is_some);
+        let left = self.timeout.checked_sub(last.elapsed());
+        left.filter(|left| !is_answered && !left.is_zero())
     }
 }
 
 /// The port to begin with; usually nobody listens from here on.
 const FIRST_PORT: u16 = 33_434;
-
-/// The time between two tries of one distance.
-const GAP: Duration = Duration::from_millis(20);
 
 /// Time for asking for the names of all routers together.
 const NAMES_TIME: Duration = Duration::from_secs(5);

@@ -29,6 +29,23 @@ use crate::print;
 use crate::signals::Signals;
 use crate::tls::TlsOptions;
 
+/// What stands below the help of `run`.
+const EXAMPLES: &str = "\
+Examples:
+  An Agent whose process the suite starts, and that dials it:
+    usphere conformance run --spawn \"my-agent --controller {controller} --url {url}\" --report out
+  One that has been told to dial this host, with certificates on both ends:
+    usphere certs ca
+    usphere certs issue self::usphere-conformance self::usphere-conformance-2 --dns 192.0.2.1
+    usphere conformance run --listen wss://192.0.2.1:9001/usp --report out
+  One that listens, and only some tests:
+    usphere conformance run --agent ws://192.0.2.7:9002/usp --only 1.1-1.20,7.*
+  One whose MQTT server the suite is:
+    usphere conformance run --listen mqtt://192.0.2.1:1883
+
+Exit codes: 0 when all was run and no test has failed, 1 when one has or the Agent was lost, 3 when it was not there at
+all, 130 after Ctrl-C. A whole run takes about 40 minutes where the Agent has all that is asked for, most of it waiting.";
+
 #[derive(Args, Debug)]
 pub(crate) struct Options {
     #[command(subcommand)]
@@ -44,6 +61,7 @@ enum What {
     /// The Agent has to know the endpoint ID of --as as a Controller with full access. Some tests add a second Controller,
     /// whose endpoint ID ends with -2. Tests delete Subscriptions, change their own Controller's row and restart the Agent: do
     /// not use one that somebody needs. docs/conformance.md tells more.
+    #[command(after_long_help = EXAMPLES)]
     Run(Box<Run>),
 }
 
@@ -191,6 +209,7 @@ impl Run {
                 primary: self.own.clone(),
                 second,
                 credentials: self.credentials()?,
+                web: self.web_files()?,
                 spawn: self.spawned(),
                 stop: Arc::clone(&stop),
             }),
@@ -368,6 +387,10 @@ fn start(
     only: &Selection,
     shown: &mut Shown,
 ) -> Result<Report, Failure> {
+    let own = match &setup {
+        Start::Broker(setup) => setup.primary.clone(),
+        Start::Sockets(setup) => setup.primary.clone(),
+    };
     let peer: Result<Box<dyn Peer>, SocketsError> = match setup {
         Start::Broker(setup) => Broker::start(setup).map(|peer| Box::new(peer) as _),
         Start::Sockets(setup) => Sockets::start(setup).map(|peer| Box::new(peer) as _),
@@ -378,9 +401,10 @@ fn start(
     })?;
     let report = usphere_conformance::run(peer, profile, only, shown);
     report.map_err(|error| {
-        Failure::new(Exit::Absent, error).advise(
-            "the Agent has to reach us or be reached by us, and to know us as a Controller with full access; see docs/conformance.md",
-        )
+        Failure::new(Exit::Absent, error).advise(format!(
+            "the Agent has to reach us or be reached by us, and to know {own} as a Controller with full access; --as says \
+             another endpoint ID, and docs/conformance.md tells more"
+        ))
     })
 }
 

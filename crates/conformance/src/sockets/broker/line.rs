@@ -13,12 +13,15 @@ use usphere_mtp::tls::Tls;
 
 use super::super::Wire;
 use crate::limits::HANDSHAKE;
+use crate::peer::What;
 
 /// Bytes that are read at once.
-const READ_BYTES: usize = 16 * 1024;
+pub(super) const READ_BYTES: usize = 16 * 1024;
 
 /// Something that happened on the wire.
 pub(super) enum Raw {
+    /// Something that happened beside the link.
+    Beside(What),
     Bytes(u64, Bytes),
     Lost(u64, String),
     Opened(u64, UnboundedSender<Bytes>),
@@ -49,7 +52,7 @@ pub(super) struct Told {
 }
 
 impl Told {
-    fn tell(&self, raw: Raw) {
+    pub(super) fn tell(&self, raw: Raw) {
         // Nobody is told once the bench is gone.
         drop(self.told.send((self.began.elapsed(), raw)));
     }

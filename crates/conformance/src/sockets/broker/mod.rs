@@ -4,12 +4,15 @@
 //! the answers without a race. Nothing here judges what comes. There is one Agent: a new connection takes the
 //! place of the one before.
 
+pub(super) mod collector;
+
 mod line;
 mod mqtt;
 mod stomp;
 mod url;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -20,19 +23,26 @@ use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::UnboundedSender;
 use usphere_proto::{EndpointId, Record};
-use usphere_runtime::ControllerTls;
+use usphere_runtime::{ControllerTls, TlsFiles};
 
 pub use self::url::{BrokerUrl, BrokerUrlError, Protocol};
 
+use self::collector::Collector;
 use self::line::{Raw, Told, keep};
 use self::mqtt::Mqtt;
 use self::stomp::Stomp;
+use super::beside::has_ended;
+use super::quiet::Quiet;
 use super::spawned::{self, Spawned};
-use super::{SocketsError, Spawn, unix_seconds};
+use super::web::{Host, Site};
+use super::{SocketsError, Spawn, Tell, unix_seconds};
 use crate::brokered::{MqttAnswers, MqttHow, MqttServer, StompAnswers, StompServer};
 use crate::credentials::Credentials;
 use crate::limits::{DECODING, PROCESS_CHECK};
 use crate::peer::{Address, Destination, Happening, Peer, Seat, Trouble, What};
+use crate::publications::Publications;
+use crate::tries::Tries;
+use crate::web::{Reply, Web};
 
 /// What is needed to be an Agent's server.
 pub struct BrokerSetup {
@@ -46,6 +56,8 @@ pub struct BrokerSetup {
     pub tls: Option<ControllerTls>,
     /// What the Controller proves by certificates within Records.
     pub credentials: Option<Credentials>,
+    /// The certificate of the web server, and its key; without, there is none over TLS.
+    pub web: Option<TlsFiles>,
     /// The Agent's process, where it is ours.
     pub spawn: Option<Spawn>,
     /// Set by whoever wants the run to end at once.
@@ -120,6 +132,11 @@ pub struct Broker {
     second: EndpointId,
     credentials: Option<Credentials>,
     raw: Receiver<(Duration, Raw)>,
+    told: Told,
+    site: Site,
+    web_files: Option<TlsFiles>,
+    collector: Collector,
+    quiet: Quiet,
     happened: VecDeque<Happening>,
     /// Connections on which nothing was said yet.
     silent: BTreeMap<u64, UnboundedSender<Bytes>>,
@@ -148,6 +165,7 @@ impl Broker {
             second,
             tls,
             credentials,
+            web,
             spawn,
             stop,
         } = setup;
@@ -167,7 +185,8 @@ impl Broker {
         url.address = listener.local_addr().map_err(bind)?;
         let began = Instant::now();
         let (told, raw) = channel();
-        runtime.spawn(keep(listener, tls, Told { began, told }));
+        let told = Told { began, told };
+        runtime.spawn(keep(listener, tls, told.clone()));
         let spawned = spawn.map(|spawn| {
             let filled = spawn.filled_in(primary.as_str(), &url.to_string());
             let command = filled.command.clone();
@@ -186,6 +205,11 @@ impl Broker {
             second,
             credentials,
             raw,
+            told,
+            site: Site::default(),
+            web_files: web,
+            collector: Collector::default(),
+            quiet: Quiet::default(),
             happened: VecDeque::new(),
             silent: BTreeMap::new(),
             line: None,
@@ -197,12 +221,19 @@ impl Broker {
         })
     }
 
+    /// Tells the bench of what happens beside the link.
+    fn tell(&self) -> Tell {
+        let told = self.told.clone();
+        Arc::new(move |what| told.tell(Raw::Beside(what)))
+    }
+
     fn happen(&mut self, seat: Seat, at: Duration, what: What) {
         self.happened.push_back(Happening { seat, at, what });
     }
 
     fn took(&mut self, at: Duration, raw: Raw) {
         match raw {
+            Raw::Beside(what) => self.happen(Seat::Primary, at, what),
             Raw::Opened(number, orders) => drop(self.silent.insert(number, orders)),
             Raw::Bytes(number, bytes) => {
                 if let Some(orders) = self.silent.remove(&number) {
@@ -422,6 +453,18 @@ impl Peer for Broker {
         self.credentials.as_ref()
     }
 
+    fn web(&mut self) -> Option<&mut dyn Web> {
+        Some(self)
+    }
+
+    fn publications(&mut self) -> Option<&mut dyn Publications> {
+        Some(self)
+    }
+
+    fn tries(&mut self) -> Option<&mut dyn Tries> {
+        Some(self)
+    }
+
     fn mqtt(&mut self) -> Option<&mut dyn MqttServer> {
         match self.half {
             Either::Mqtt(_) => Some(self),
@@ -445,6 +488,43 @@ impl Broker {
         let now = self.now();
         self.ended(now, "the server has ended it");
         Ok(())
+    }
+}
+
+impl Web for Broker {
+    fn serve(&mut self, page: &str, is_secure: bool, reply: Reply) -> Result<Address, Trouble> {
+        let host = Host {
+            address: self.url.address.ip(),
+            tell: self.tell(),
+            runtime: self.runtime.as_ref().ok_or_else(has_ended)?,
+            files: self.web_files.as_ref(),
+        };
+        self.site.serve(host, page, is_secure, reply)
+    }
+
+    fn forget(&mut self, page: &str) {
+        self.site.forget(page);
+    }
+}
+
+impl Publications for Broker {
+    fn follow(&mut self, _: &str) -> Result<Address, Trouble> {
+        let tell = self.tell();
+        let runtime = self.runtime.as_ref().ok_or_else(has_ended)?;
+        let address = self.url.address.ip();
+        self.collector.open(runtime, address, tell)
+    }
+}
+
+impl Tries for Broker {
+    fn keep_silent(&mut self) -> Result<IpAddr, Trouble> {
+        let tell = self.tell();
+        let runtime = self.runtime.as_ref().ok_or_else(has_ended)?;
+        self.quiet.keep(runtime, self.url.address.ip(), &tell)
+    }
+
+    fn answer_again(&mut self) {
+        self.quiet = Quiet::default();
     }
 }
 

@@ -294,7 +294,11 @@ fn parameter(bench: &Bench) -> String {
 /// A Subscription to the parameter whose value the tests change, which is not what they change it to.
 fn value_change(bench: &mut Bench, id: &str) -> Result<CreateObject, Stop> {
     let parameter = parameter(bench);
-    bench.needs(&parameter)?;
+    if !bench.features().has(&parameter) {
+        let reason =
+            format!("the Agent has no {parameter} to change; the profile can name another");
+        return Err(Stop::NotRunnable(reason));
+    }
     bench.step("Set the parameter to what it will not be, and subscribe to its changes");
     bench.changed(&parameter, "Arbitrary")?;
     Ok(subscription_to(id, "ValueChange", &parameter))

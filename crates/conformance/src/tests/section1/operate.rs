@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Test, test};
-use crate::bench::{Bench, Kind, Notified, OperatedResult, ensure, equal, operate, value_in};
+use crate::bench::{Bench, Kind, Notified, OperatedResult, ensure, equal, operate};
 use crate::limits::NOTIFY_PATIENCE;
 use crate::profile::Call;
 use crate::stop::{Done, Stop};
 use crate::tests::common::{completed, subscription_to};
+use crate::tries::Try;
 use usphere_proto::msg::CompletionOutcome;
 
 /// The tests of this file.
@@ -25,8 +26,17 @@ pub(super) const TESTS: &[Test] = &[
 
 const TIMER: &str = "Device.ScheduleTimer()";
 
-/// How often a TraceRoute() tries by default. (TR-181)
+/// How often a TraceRoute() tries each hop by default. (TR-181)
 const TRIES: usize = 3;
+
+/// How long it waits for an answer to each try by default. (TR-181)
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How far the plan lets the time between tries be off, in hundredths of it.
+const PERCENT: u32 = 1;
+
+/// How much later a try may seem to come than it was sent, where there is much else to do.
+const LATENESS: Duration = Duration::from_millis(250);
 
 /// 1.61
 fn reboot_answered(bench: &mut Bench) -> Done {
@@ -101,31 +111,70 @@ fn with_an_unknown_argument(bench: &mut Bench) -> Done {
     }
 }
 
-/// 1.92. The plan counts the tries on the network; here the result of the command tells how many there were.
+/// 1.92. What the plan sees on the network, the host sees here to which the way is to be found.
 fn with_default_arguments(bench: &mut Bench) -> Done {
     let call = bench.profile().defaulted.clone();
     bench.needs(&call.command)?;
     if !call.command.ends_with(".TraceRoute()") {
-        let reason = "the defaults of TraceRoute() alone can be told from what comes of it, and the profile names another command";
+        let reason = "the defaults of TraceRoute() alone can be told from what it does, and the profile names another command";
         return Err(Stop::not_runnable(reason));
     }
     subscribed(bench, "operate92", &call.command)?;
-    bench.step("Run a command without the arguments that have defaults");
-    let operated = bench.operate(operate(&call.command, "test92", &call.arguments))?;
+    bench.step(
+        "Look for the way to a host that says nothing, without the arguments that have defaults",
+    );
+    let host = bench.keep_silent()?;
+    let mut arguments = call.arguments.clone();
+    arguments.insert("Host".to_owned(), host.to_string());
+    let operated = bench.operate(operate(&call.command, "test92", &arguments))?;
     is_request(operated.response()?.request_of(&call.command)?)?;
-    let last = ended(bench, "operate92", &call, "test92")?;
-    bench.step("See that it has tried as often as is the default");
-    let Some(CompletionOutcome::ReqOutputArgs(outputs)) = &last.completion()?.operation_resp else {
-        return Err(Stop::failed(
-            "req_output_args was expected, cmd_failure came",
-        ));
+    bench.step("See that it tries three times, and waits 5 s each time");
+    let Some(first) = bench.tried(Duration::from_secs(call.seconds)) else {
+        if let Ok(end) = completed(bench, "operate92", "test92", Duration::ZERO)
+            && let Some(CompletionOutcome::CmdFailure(failure)) = &end.completion()?.operation_resp
+        {
+            let text = format!(
+                "the command has failed: {} {}",
+                failure.err_code, failure.err_msg
+            );
+            return Err(Stop::Failed(text));
+        }
+        let reason = "no try was seen: only datagrams of UDP to the ports from 33434 on are";
+        return Err(Stop::not_runnable(reason));
     };
-    let times = value_in(&outputs.output_args, "RouteHops.1.RTTimes")?;
-    equal(
-        "the number of RouteHops.1.RTTimes",
-        &times.split(',').count(),
-        &TRIES,
-    )
+    as_by_default(bench, first)?;
+    bench.step("Have the host answer, and wait for the end of the command");
+    bench.answer_tries();
+    ended(bench, "operate92", &call, "test92").map(drop)
+}
+
+/// After the first try come those of the same distance that are the default, each in its time.
+fn as_by_default(bench: &mut Bench, (began, first): (Duration, Try)) -> Done {
+    let early = TIMEOUT * PERCENT / 100;
+    let mut last = began;
+    for number in 2..=TRIES + 1 {
+        let next = bench.tried(TIMEOUT + early + LATENESS);
+        // One of the next distance.
+        let next = next.filter(|(_, one)| one.hops_left == first.hops_left);
+        if number > TRIES {
+            return ensure(next.is_none(), || {
+                format!("{TRIES} tries were expected for one distance, there was one more")
+            });
+        }
+        let Some((at, _)) = next else {
+            return Err(Stop::Failed(format!(
+                "{TRIES} tries were expected for one distance, {TIMEOUT:?} after one another; try {number} did not come"
+            )));
+        };
+        let passed = at.saturating_sub(last);
+        ensure(passed + early + LATENESS >= TIMEOUT, || {
+            format!(
+                "try {number} was expected {TIMEOUT:?} after the one before, it came after {passed:?}"
+            )
+        })?;
+        last = at;
+    }
+    Ok(())
 }
 
 /// 1.100

@@ -14,7 +14,11 @@ const TOPIC: &str = "mqtt-bulkdata";
 fn published(bench: &mut Bench) -> Done {
     let encoding = needed(bench, "MQTT", None)?;
     bench.needs(UP_TIME)?;
-    bench.needs_addable(CLIENTS)?;
+    if !bench.features().can_add(CLIENTS) {
+        let reason =
+            format!("the Agent cannot be told of our server: no row can be added to {CLIENTS}");
+        return Err(Stop::NotRunnable(reason));
+    }
     let server = bench.follow(TOPIC)?;
     bench.step("Add a client of the MQTT server");
     let client = create(CLIENTS)
