@@ -141,6 +141,11 @@ async fn the_server_answers_the_legacy_extension_where_it_is_offered() {
             "bbf-usp-protocol; eid=\"self::old\"",
             Some("self::new"),
         ),
+        (
+            "/usp",
+            "permessage-deflate\r\nSec-WebSocket-Extensions: bbf-usp-protocol; eid=\"self::old\"",
+            Some("self::old"),
+        ),
         ("/usp", "bbf-usp-protocol", None),
     ] {
         let mut raw = Raw::connect(&listener).await;

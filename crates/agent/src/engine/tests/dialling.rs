@@ -19,7 +19,7 @@ fn wait_for_dial(live: &mut LiveAgent) -> f64 {
     (live.now - from).as_secs_f64()
 }
 
-/// Proves: R-WS.5
+/// Proves: R-WS.2, R-WS.5
 #[test]
 fn enabled_controllers_are_dialled_at_once() {
     let mut live = Scene::new().dialled("a", "there").controller("b").agent();

@@ -317,7 +317,7 @@ fn who_answers_a_dial_as_somebody_else_is_hung_up_and_counts_as_a_failure() {
     assert_eq!(live.dials.len(), 1);
 }
 
-/// Proves: R-WS.6
+/// Proves: R-WS.2, R-WS.6
 #[test]
 fn the_offer_to_dial_in_follows_the_data_model() {
     // There is another way, so that this one may go.

@@ -192,6 +192,38 @@ fn a_controller_that_asks_too_much_at_once_hears_7005() {
     assert_eq!(live.take_messages(link).len(), REQUESTS_MAX);
 }
 
+/// Nor is one that waits until it is known what rights there are.
+///
+/// Proves: R-MSG.4
+#[test]
+fn a_request_that_is_held_is_not_taken_twice() {
+    let mut live = Scene::new()
+        .controller("operator")
+        .controller("other")
+        .agent();
+    live.connect("operator");
+    let link = live.connect("other");
+    live.hold();
+    live.request(
+        "operator",
+        "1",
+        set(CONTROLLER_1, &[("PeriodicNotifInterval", "100")]),
+    );
+    // What is read of the row anew waits for this.
+    live.request("operator", "2", set_code("a"));
+    live.keep_next();
+    let version = || get(&["Device.RootDataModelVersion"]);
+    live.request("other", "same", version());
+    assert_eq!(live.take(link), [], "it is held");
+    live.request("other", "same", version());
+    assert_eq!(
+        ignored(&live, link),
+        ["a request with msg_id same is in progress"]
+    );
+    live.keep();
+    assert_eq!(live.take_messages(link).len(), 1);
+}
+
 /// A Controller that lost its connection gets the answer on its new one.
 ///
 /// Proves: R-MSG.0, R-MSG.4

@@ -175,7 +175,13 @@ const HOST: Object = object("Device.Hosts.Host.{i}.")
         parameter("MACAddress", STRING),
         parameter("Active", BOOLEAN),
     ])
-    .commands(&[command("Wake()").by("host").output(&["Status"])]);
+    .commands(&[
+        command("Block()")
+            .by("host")
+            .input(&["From", "Until"])
+            .mandatory(&["From", "Until"]),
+        command("Wake()").by("host").output(&["Status"]),
+    ]);
 
 pub(super) fn view() -> SchemaView {
     let objects = [

@@ -258,6 +258,7 @@ fn operators_are_typed() {
         ("Stats.Interval==10", "1 2 3"),
         (r#"Upper+.Name=="one""#, "2"),
         (r#"Lower#2+.Name=="two""#, "3"),
+        (r#"Lower#*+.Name=="two""#, "3"),
         ("Since>2025-12-31T23:59:59Z", "3"),
     ] {
         assert_eq!(
@@ -281,7 +282,7 @@ fn operators_are_typed() {
 
 /// References are followed to the objects that they name.
 ///
-/// Proves: R-ARC.7, R-ARC.11
+/// Proves: R-ARC.7, R-ARC.11, R-MSG.4a
 #[test]
 fn references_are_followed() {
     let mut scene = with_links();

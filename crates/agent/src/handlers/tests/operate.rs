@@ -82,6 +82,24 @@ fn a_missing_mandatory_argument_stops_the_command() {
     assert_eq!(scene.commands, []);
 }
 
+/// One mandatory argument does not stand for the other.
+///
+/// Proves: R-OPR.5
+#[test]
+fn every_mandatory_argument_has_to_be_there() {
+    let mut scene = Scene::new();
+    let command = "Device.Hosts.Host.1.Block()";
+    let (from, until) = (("From", "8"), ("Until", "9"));
+    for given in [&[][..], &[from], &[until]] {
+        let results = scene.ask(operate(command, given)).operated();
+        assert_eq!(results, [(command.to_owned(), Err(7027))], "{given:?}");
+    }
+    assert_eq!(scene.commands, []);
+    scene.ask(operate(command, &[from, until])).operated();
+    let both = texts(&[from, until]);
+    assert_eq!(scene.commands, [(command.to_owned(), both)]);
+}
+
 /// One result per object that the path matches; none for no match.
 ///
 /// Proves: R-OPR.1, R-MSG.3, R-MSG.4a

@@ -287,7 +287,7 @@ fn what_may_not_be_read_is_absent_from_a_get() {
 
 /// Without the right to read instances, or the parameter searched for, there are none.
 ///
-/// Proves: R-GIN.0, R-GIN.1
+/// Proves: R-GIN.0, R-GIN.1, R-SEC.1
 #[test]
 fn what_may_not_be_read_is_absent_from_get_instances() {
     let name = "Device.Link.*.Name";

@@ -216,6 +216,37 @@ fn a_search_path_is_all_or_nothing_whatever_the_flag() {
     );
 }
 
+/// One object that cannot be updated takes back what the others of its path were given, wherever it stands.
+///
+/// Proves: R-SET.2a
+#[test]
+fn no_object_of_a_path_keeps_what_another_was_refused() {
+    let (first, second) = ("Device.Link.1.", "Device.Link.2.");
+    for (allowed, refused) in [(first, second), (second, first)] {
+        let mut scene = Scene::new().guest(
+            "guest",
+            &[
+                ("Device.", "r--- r--- r--- ----", 1),
+                (allowed, "rw-- r--- r--- ----", 2),
+            ],
+        );
+        scene.done(add("Device.Link."));
+        scene.done(add("Device.Link."));
+        let request = set("Device.Link.*.").required("Level", "5");
+        let (code, errors) = scene.ask_as("guest", request.clone()).error();
+        assert_eq!(code, 7006);
+        assert_eq!(errors, [(format!("{refused}Level"), 7006)]);
+        let answer = scene.ask_as("guest", request.partial());
+        let failure = answer.updated().remove(0).unwrap_err();
+        let told = failure.updated_inst_failures.iter();
+        let told: Vec<&str> = told.map(|it| &*it.affected_path).collect();
+        assert_eq!(told, [refused]);
+        for row in [first, second] {
+            assert_eq!(scene.value(&format!("{row}Level")), "0", "{row}");
+        }
+    }
+}
+
 /// No match is an empty success.
 ///
 /// Proves: R-MSG.4a, TP-469 1.23

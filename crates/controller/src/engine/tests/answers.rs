@@ -28,6 +28,26 @@ fn answers_are_told_apart_by_msg_id() {
     assert_eq!(scene.controller.deadline(), None);
 }
 
+/// Answers that are late must not be taken for those of later requests.
+///
+/// Proves: R-MSG.8, R-MSG.9
+#[test]
+fn no_msg_id_is_used_again() {
+    let mut scene = Scene::online();
+    let mut ids = Vec::new();
+    for turn in 0..6 {
+        let (_, asked) = scene.ask(get());
+        let msg_id = asked.message().msg_id().to_owned();
+        assert!(!ids.contains(&msg_id), "{msg_id} again");
+        if turn % 2 == 0 {
+            assert_eq!(scene.say(1, &values(&msg_id, "x")).outcomes.len(), 1);
+        } else {
+            assert_eq!(scene.wait(TIMEOUT).outcomes.len(), 1);
+        }
+        ids.push(msg_id);
+    }
+}
+
 /// An answer with an unknown msg_id is nobody's, although a request waits.
 ///
 /// Proves: R-MSG.9

@@ -67,6 +67,7 @@ const BRIDGES: Object = object("Device.Bridge.")
     .commands(&[command("Ping()").by("switch").output(&["Time"])]);
 
 const DEVICE: Object = object("Device.").parameters(&[
+    parameter("NightLight", strong_reference("Device.Room.{i}.Lamp.{i}.")).writable(),
     parameter("RoomNumberOfEntries", UNSIGNED_INT).counts("Room"),
     parameter("SensorNumberOfEntries", UNSIGNED_INT).counts("Sensor"),
 ]);

@@ -1,7 +1,7 @@
 //! Resolving, adding, setting and deleting what the Tree owns.
 
-use super::scene::{Scene, add_room, delete, get, paths, set};
-use crate::FaultKind;
+use super::scene::{Answer, Scene, add_room, delete, get, paths, set};
+use crate::{FaultKind, Transaction};
 
 fn three_rooms() -> Scene {
     let mut scene = Scene::new();
@@ -15,6 +15,15 @@ fn three_rooms() -> Scene {
         .run(add_room(&[("Name", "Attic"), ("Floor", "10")]))
         .unwrap();
     scene
+}
+
+fn add_lamp(room: &'static str) -> impl FnMut(&mut Transaction<'_>) -> Answer + Send + 'static {
+    move |transaction| {
+        let room = transaction.find(room).unwrap();
+        let table = transaction.member(room, "Lamp").unwrap();
+        transaction.add(room, table)?;
+        Ok(vec![])
+    }
 }
 
 /// Proves: R-ARC.9, R-ARC.7
@@ -86,6 +95,31 @@ fn what_is_not_there_is_told_from_what_cannot_be_there() {
     );
 }
 
+/// What has nothing below it does not end the search among the others.
+///
+/// Proves: R-ARC.9, R-ARC.10
+#[test]
+fn a_search_goes_on_behind_rows_with_nothing_below() {
+    let mut scene = three_rooms();
+    scene.run(add_lamp("Device.Room.2.")).unwrap();
+    for path in [
+        "Device.Room.*.Lamp.*.",
+        "Device.Room.*.Lamp.[On==false].",
+        "Device.Room.[Floor>=0].Lamp.*.",
+        "Device.Room.*.Lamp.1.",
+    ] {
+        let found = scene.run(paths(path)).unwrap();
+        assert_eq!(found, ["Device.Room.2.Lamp.1."], "{path}");
+    }
+    scene
+        .run(set("Device.Room.3.Doors", "Device.Room.1,Device.Room.2"))
+        .unwrap();
+    assert_eq!(
+        scene.run(get("Device.Room.*.Doors#*+.Name")).unwrap(),
+        ["Device.Room.1.Name=Hall", "Device.Room.2.Name=Bath"]
+    );
+}
+
 /// Proves: R-ARC.11
 #[test]
 fn a_reference_written_with_a_key_is_read_with_an_instance_number() {
@@ -99,6 +133,21 @@ fn a_reference_written_with_a_key_is_read_with_an_instance_number() {
             "Device.Room.[Floor==10],Device.Room.2.",
         ))
         .unwrap();
+    // A weak one, too, where there is what it means; otherwise it is left as it is.
+    for (path, written) in [
+        ("Device.Room.1.Hint", "Device.Room.[Name==\"Attic\"]"),
+        ("Device.Room.2.Hint", "Device.Room.[Name==\"Cellar\"]"),
+    ] {
+        scene.run(set(path, written)).unwrap();
+    }
+    assert_eq!(
+        scene.run(get("Device.Room.*.Hint")).unwrap(),
+        [
+            "Device.Room.1.Hint=Device.Room.3",
+            "Device.Room.2.Hint=Device.Room.[Name==\"Cellar\"]",
+            "Device.Room.3.Hint="
+        ]
+    );
     assert_eq!(
         scene.run(get("Device.Room.1.Next")).unwrap(),
         ["Device.Room.1.Next=Device.Room.2"]
@@ -161,6 +210,31 @@ fn strong_references_follow_deletion_and_weak_ones_are_left_alone() {
         scene.run(get("Device.Room.3.Hint")).unwrap(),
         ["Device.Room.3.Hint=Device.Room.77"]
     );
+}
+
+/// A row takes along what is in it.
+///
+/// Proves: R-ARC.12
+#[test]
+fn references_to_what_is_in_a_row_go_with_it() {
+    for gone in ["Device.Room.2.", "Device.Room.2.Lamp.1."] {
+        let mut scene = three_rooms();
+        scene.run(add_lamp("Device.Room.2.")).unwrap();
+        let lamp = set("Device.NightLight", "Device.Room.2.Lamp.1");
+        scene.run(lamp).unwrap();
+        scene.run(delete("Device.Room.3.")).unwrap();
+        assert_eq!(
+            scene.run(get("Device.NightLight")).unwrap(),
+            ["Device.NightLight=Device.Room.2.Lamp.1"]
+        );
+        scene.run(delete(gone)).unwrap();
+        let mut scene = scene.restarted();
+        assert_eq!(
+            scene.run(get("Device.NightLight")).unwrap(),
+            ["Device.NightLight="],
+            "{gone}"
+        );
+    }
 }
 
 /// Proves: R-ARC.8

@@ -186,7 +186,7 @@ fn too_many_wrong_answers_lock_the_challenge_for_everybody() {
 
 /// A challenge that was requested before the lockout is not answered during it.
 ///
-/// Proves: R-SEC.17
+/// Proves: R-SEC.16, R-SEC.17
 #[test]
 fn a_challenge_that_was_requested_before_is_locked_too() {
     let mut live = challenged();
