@@ -168,6 +168,8 @@ fn judged(project: &Project, area: Area, options: &Options, judge: &Judge) -> Co
         .arg(output)
         .arg("--")
         .args(judge.tests)
+        // In a directory that others build into, too, cargo takes a library with another mutant, or none, for the right one.
+        .env_remove("CARGO_TARGET_DIR")
         // The thousand builds are short ones: only what a mutant changes is compiled again.
         .env("CARGO_INCREMENTAL", "1")
         .env("CARGO_PROFILE_DEV_DEBUG", "0")

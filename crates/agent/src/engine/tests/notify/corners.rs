@@ -26,13 +26,19 @@ fn subscribe_to(live: &mut LiveAgent, id: &str, kind: &str, references: &str) {
     subscribe(live, "a", &values);
 }
 
-/// What a search finds can be others without any right having changed.
+/// What a search finds can be others without any right having changed, for each of those who search.
 ///
 /// Proves: R-NOT.0
 #[test]
 fn what_a_search_finds_is_looked_up_again_when_it_changes() {
     let mut live = scene();
     let found = "Device.LocalAgent.Controller.[ProvisioningCode==\"x\"].";
+    subscribe_to(
+        &mut live,
+        "role",
+        "ObjectDeletion",
+        &format!("{ROLES}[Name==\"x\"]."),
+    );
     subscribe_to(&mut live, "gone", "ObjectDeletion", found);
     live.response("a", set(CONTROLLER_2, &[("ProvisioningCode", "x")]));
     live.response("a", delete(CONTROLLER_2));
