@@ -80,6 +80,8 @@ fn partial_add_makes_what_it_can() {
         .and(SUBSCRIPTIONS)
         .required("Enable", "perhaps")
         .and("Device.LocalAgent.Nothing.")
+        .and(SUBSCRIPTIONS)
+        .required("ID", "behind")
         .partial();
     let outcomes = scene.ask(request).added();
     assert_eq!(
@@ -89,9 +91,13 @@ fn partial_add_makes_what_it_can() {
     assert_eq!(outcomes[1].as_ref().unwrap_err().err_code, 7011);
     assert!(outcomes[1].as_ref().unwrap_err().err_msg.contains("Enable"));
     assert_eq!(outcomes[2].as_ref().unwrap_err().err_code, 7026);
+    assert!(outcomes[3].is_ok(), "{outcomes:?}");
     assert_eq!(
         scene.rows(SUBSCRIPTIONS),
-        ["Device.LocalAgent.Subscription.1."]
+        [
+            "Device.LocalAgent.Subscription.1.",
+            "Device.LocalAgent.Subscription.2."
+        ]
     );
 }
 

@@ -126,6 +126,18 @@ fn partial_set_updates_what_it_can() {
         scene.value("Device.LocalAgent.Subscription.2.NotifRetry"),
         "false"
     );
+    // What comes behind a failure is updated as well.
+    let request = set(SECOND)
+        .required("InvalidParameter", "1")
+        .and(FIRST)
+        .required("NotifExpiration", "7")
+        .partial();
+    let outcomes = scene.ask(request).updated();
+    assert!(outcomes[0].is_err() && outcomes[1].is_ok(), "{outcomes:?}");
+    assert_eq!(
+        scene.value("Device.LocalAgent.Subscription.1.NotifExpiration"),
+        "7"
+    );
 }
 
 /// A parameter that was not required may fail by itself.
