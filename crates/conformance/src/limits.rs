@@ -53,6 +53,9 @@ pub const PROCESS_FAREWELL: Duration = Duration::from_secs(5);
 /// How long after its end the Agent's process is started again.
 pub const PROCESS_PAUSE: Duration = Duration::from_secs(1);
 
+/// How much longer than asked for the suite may wait for something before that is worth a note.
+pub const HELD_UP: Duration = Duration::from_secs(3);
+
 /// How often in a row the Agent's process may end soon after its start.
 pub const PROCESS_STARTS_MAX: u32 = 5;
 

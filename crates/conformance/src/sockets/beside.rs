@@ -4,10 +4,12 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::quiet::Quiet;
 use super::web::Host;
 use super::{Reach, Shared, Sockets, Tell};
+use crate::limits::{HELD_UP, PROCESS_CHECK};
 use crate::peer::{Address, Seat, Trouble};
 use crate::publications::Publications;
 use crate::tries::Tries;
@@ -78,7 +80,28 @@ impl Shared {
     }
 }
 
+/// What is worth a note where waiting for a moment has taken so long: then nothing that is measured is to be trusted.
+pub(super) fn held_up(waited: Duration) -> Option<String> {
+    let more = waited.checked_sub(PROCESS_CHECK + HELD_UP)?;
+    let seconds = (more + HELD_UP).as_secs();
+    Some(format!(
+        "this suite itself was held up for {seconds} s, as where a machine sleeps: the times of this test are not to be trusted"
+    ))
+}
+
 /// Nothing is begun any more.
 pub(super) fn has_ended() -> Trouble {
     Trouble::Impossible("the run was ended".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_that_slept_is_told_from_one_that_is_busy() {
+        assert_eq!(held_up(PROCESS_CHECK + HELD_UP / 2), None);
+        let told = held_up(PROCESS_CHECK + Duration::from_secs(36));
+        assert!(told.is_some_and(|text| text.contains("held up for 36 s")));
+    }
 }

@@ -385,8 +385,13 @@ impl Peer for Sockets {
             if let Some(text) = self.spawned.as_mut().and_then(Spawned::look_after) {
                 self.shared.happen(Seat::Primary, What::Noted(text));
             }
-            let left = until.saturating_sub(self.now());
-            match self.happened.recv_timeout(left.min(PROCESS_CHECK)) {
+            let asked = self.now();
+            let left = until.saturating_sub(asked);
+            let came = self.happened.recv_timeout(left.min(PROCESS_CHECK));
+            if let Some(text) = beside::held_up(self.now().saturating_sub(asked)) {
+                self.shared.happen(Seat::Primary, What::Noted(text));
+            }
+            match came {
                 Ok(happening) => return Some(happening),
                 Err(RecvTimeoutError::Timeout) if left > PROCESS_CHECK => {}
                 Err(_) => return None,

@@ -31,7 +31,7 @@ use self::collector::Collector;
 use self::line::{Raw, Told, keep};
 use self::mqtt::Mqtt;
 use self::stomp::Stomp;
-use super::beside::has_ended;
+use super::beside::{has_ended, held_up};
 use super::quiet::Quiet;
 use super::spawned::{self, Spawned};
 use super::web::{Host, Site};
@@ -389,8 +389,14 @@ impl Peer for Broker {
                 self.happen(Seat::Primary, at, What::Noted(text));
                 continue;
             }
-            let left = until.saturating_sub(self.now());
-            match self.raw.recv_timeout(left.min(PROCESS_CHECK)) {
+            let asked = self.now();
+            let left = until.saturating_sub(asked);
+            let came = self.raw.recv_timeout(left.min(PROCESS_CHECK));
+            let now = self.now();
+            if let Some(text) = held_up(now.saturating_sub(asked)) {
+                self.happen(Seat::Primary, now, What::Noted(text));
+            }
+            match came {
                 Ok((at, raw)) => self.took(at, raw),
                 Err(RecvTimeoutError::Timeout) if left > PROCESS_CHECK => {}
                 Err(_) => return None,
