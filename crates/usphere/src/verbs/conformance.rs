@@ -403,7 +403,7 @@ fn start(
     report.map_err(|error| {
         Failure::new(Exit::Absent, error).advise(format!(
             "the Agent has to reach us or be reached by us, and to know {own} as a Controller with full access; --as says \
-             another endpoint ID, and docs/conformance.md tells more"
+             another endpoint ID\n  an Agent that has kept our address from an earlier run needs a --listen with the same port, or new data"
         ))
     })
 }
