@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rand::TryRngCore;
 use rand::rngs::OsRng;
 use rustix::fs::FlockOperation;
+use usphere_mtp::files;
 use usphere_proto::EndpointId;
 
 use crate::limits::{TOKEN_BYTES, TOKEN_CHARACTERS_MIN};
@@ -208,16 +209,11 @@ impl DataFolder {
             path: path.to_owned(),
             source,
         };
-        let file = match File::open(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(failed(error)),
-        };
-        let mut text = String::new();
-        file.take(FILE_BYTES_MAX)
-            .read_to_string(&mut text)
-            .map_err(failed)?;
-        Ok(Some(text.trim().to_owned()))
+        match files::read_text(path, FILE_BYTES_MAX) {
+            Ok(text) => Ok(Some(text.trim().to_owned())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(failed(error)),
+        }
     }
 
     /// Writes a file whole or not at all, durably.
@@ -337,6 +333,18 @@ mod tests {
                 .to_string()
                 .contains("at least 32")
         );
+    }
+
+    /// Nobody writes to it: who opened it would wait for ever.
+    #[test]
+    fn a_token_that_is_no_file_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataFolder::open(folder.path()).unwrap();
+        let mut made = std::process::Command::new("mkfifo");
+        let made = made.arg(folder.path().join("token")).status();
+        assert!(made.unwrap().success());
+        let error = data.token().unwrap_err().to_string();
+        assert!(error.contains("no regular file"), "{error}");
     }
 
     #[test]

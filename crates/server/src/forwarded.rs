@@ -123,11 +123,16 @@ fn told(
 /// has begun would be within that quote. (RFC 7239 4)
 fn told_by_standard(headers: &HeaderMap) -> Option<Vec<Option<Remote>>> {
     let element = |element: &str| {
-        let mut pairs = unquoted(element, ';').into_iter();
-        let value = pairs.find_map(|pair| {
+        let pairs = unquoted(element, ';').into_iter();
+        let mut values = pairs.filter_map(|pair| {
             let (name, value) = pair.trim().split_once('=')?;
             name.eq_ignore_ascii_case("for").then_some(value)
-        })?;
+        });
+        let value = values.next()?;
+        // Each parameter stands there once.
+        if values.next().is_some() {
+            return None;
+        }
         let quoted = value.strip_prefix('"').and_then(|v| v.strip_suffix('"'));
         node(quoted.unwrap_or(value))
     };
@@ -242,6 +247,7 @@ mod tests {
             ),
             ("for=192.0.2.7, for=_hidden", "127.0.0.1:5"),
             ("proto=https", "127.0.0.1:5"),
+            ("for=198.51.100.9;for=192.0.2.7", "127.0.0.1:5"),
             // The client has begun this one, and the proxy added the last to it.
             ("for=198.51.100.9;x=\", for=192.0.2.7", "127.0.0.1:5"),
             (
