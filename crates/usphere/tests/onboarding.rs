@@ -124,10 +124,11 @@ fn a_device_waits_is_approved_and_gets_its_subscriptions() {
     eventually("the server's own are there", || {
         (house.ids() == own).then_some(())
     });
-    house
-        .run(&["devices", "show", AGENT])
-        .ended(0)
-        .says("Subscriptions  kept");
+    // The server writes it down once the device has said so.
+    eventually("they are kept", || {
+        let ran = house.run(&["devices", "show", AGENT]).ended(0);
+        ran.out.contains("Subscriptions  kept").then_some(())
+    });
 
     house
         .run(&[
