@@ -221,6 +221,7 @@ impl<A> Model<A> {
             self.undo_at_owners(owned, now);
         }
         self.settled = self.sequence;
+        self.owe_what_is_left();
         self.retell();
         self.bury();
         for Unconfirmed { id, mut plan, .. } in failed {

@@ -147,6 +147,16 @@ impl<A> Model<A> {
             .push_back(ModelOutput::Commit { sequence, entries });
     }
 
+    /// After plans were undone: what is owed of rows that they had added is owed no more, and of values it is what they
+    /// are now.
+    pub(super) fn owe_what_is_left(&mut self) {
+        let (view, tree) = (&self.view, &self.tree);
+        self.owed.retain_mut(|(_, entry)| {
+            let now = tree.kept_now(view, entry);
+            now.map(|now| *entry = now).is_some()
+        });
+    }
+
     /// Adds what an earlier commit failed to keep to those that `sequence` keeps, unless they say better.
     pub(super) fn pay(&mut self, sequence: u64, entries: &mut Vec<Entry>) {
         for (kept_by, entry) in &mut self.owed {

@@ -86,6 +86,24 @@ impl Tree {
         }
     }
 
+    /// What is to be kept now under the key of `entry`, which is that of a value or of an owner's row; none where the
+    /// Tree has no place for it any more.
+    pub(crate) fn kept_now(&self, view: &SchemaView, entry: &Entry) -> Option<Entry> {
+        if let Some((table, _)) = entry.key.split_once(".#") {
+            return self.find_table(view, table).map(|_| entry.clone());
+        }
+        let dot = entry.key.rfind('.')?;
+        let object = self.find(view, &entry.key[..=dot])?;
+        let member = view.member(self.object(object).node, &entry.key[dot + 1..], None)?;
+        let value = self
+            .object(object)
+            .value(view.node(member).parameter()?.slot);
+        Some(Entry {
+            key: entry.key.clone(),
+            value: value.map(str::to_owned),
+        })
+    }
+
     fn load_one(
         &mut self,
         view: &SchemaView,
