@@ -36,14 +36,9 @@ pub struct GetRespWriter {
     object: Option<usize>,
 }
 
-/// A response that is encoded already.
+/// A GetResp that is encoded already.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct EncodedResponse {
-    kind: MsgType,
-    /// The number of its field in a response.
-    tag: u32,
-    bytes: Vec<u8>,
-}
+pub struct EncodedGetResp(Vec<u8>);
 
 /// Where the parts of a path's result begin.
 #[derive(Clone, Copy, Debug)]
@@ -93,13 +88,9 @@ impl GetRespWriter {
     }
 
     /// The whole of it.
-    pub fn finish(mut self) -> EncodedResponse {
+    pub fn finish(mut self) -> EncodedGetResp {
         self.end_path();
-        EncodedResponse {
-            kind: MsgType::GetResp,
-            tag: tags::GET_RESP,
-            bytes: self.bytes,
-        }
+        EncodedGetResp(self.bytes)
     }
 
     fn end_path(&mut self) {
@@ -116,17 +107,18 @@ impl GetRespWriter {
     }
 }
 
-impl EncodedResponse {
+impl EncodedGetResp {
     /// The encoded Message, the payload of a Record: the response to the request named `msg_id`. (R-MSG.9)
     pub fn into_payload(self, msg_id: &str) -> Bytes {
         let header = Header {
             msg_id: msg_id.to_owned(),
-            msg_type: self.kind as i32,
+            msg_type: MsgType::GetResp as i32,
         };
-        make::wrap(Some(&header), field_length(self.bytes.len()), |payload| {
-            encoding::encode_key(self.tag, WireType::LengthDelimited, payload);
-            encoding::encode_varint(self.bytes.len() as u64, payload);
-            payload.extend_from_slice(&self.bytes);
+        let Self(bytes) = self;
+        make::wrap(Some(&header), field_length(bytes.len()), |payload| {
+            encoding::encode_key(tags::GET_RESP, WireType::LengthDelimited, payload);
+            encoding::encode_varint(bytes.len() as u64, payload);
+            payload.extend_from_slice(&bytes);
         })
         .into()
     }
@@ -177,7 +169,7 @@ mod tests {
     use crate::{Limits, Msg};
 
     /// Writes what `response` says.
-    fn written(response: &GetResp) -> EncodedResponse {
+    fn written(response: &GetResp) -> EncodedGetResp {
         let mut writer = GetRespWriter::default();
         for path in &response.req_path_results {
             writer.path(&path.requested_path);

@@ -24,7 +24,7 @@ pub use endpoint_id::{
     decode_query_value, eid_in_query, encode_query_value,
 };
 pub use error_code::{CodeRange, ErrorCode, code_name};
-pub use gathered::{EncodedResponse, GetRespWriter};
+pub use gathered::{EncodedGetResp, GetRespWriter};
 pub use json::JsonError;
 pub use limits::{ENDPOINT_ID_BYTES_MAX, Limits};
 pub use make::VERSION;

@@ -304,7 +304,7 @@ impl Agent {
         let to = party.id.clone();
         let payload = match answer {
             Answer::Silence => return,
-            Answer::Encoded(response) => response.into_payload(&asked.msg_id),
+            Answer::GetResp(response) => response.into_payload(&asked.msg_id),
             Answer::Response(response) => Msg::response(&*asked.msg_id, response).into_payload(),
             Answer::Error {
                 code,

@@ -3,7 +3,7 @@
 use usphere_datamodel::model::{Gather, ResolvedKind, Sight, Target};
 use usphere_datamodel::{Fault, FaultKind, Transaction};
 use usphere_proto::msg::Get;
-use usphere_proto::{EncodedResponse, GetRespWriter};
+use usphere_proto::{EncodedGetResp, GetRespWriter};
 
 use super::Caller;
 use super::room::Room;
@@ -15,7 +15,7 @@ pub(super) fn get(
     transaction: &mut Transaction<'_>,
     request: &Get,
     caller: &Caller,
-) -> EncodedResponse {
+) -> EncodedGetResp {
     let mut room = Room::new();
     let mut answer = GetRespWriter::default();
     for path in &request.param_paths {

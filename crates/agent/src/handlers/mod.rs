@@ -27,7 +27,7 @@ use std::sync::Arc;
 use usphere_datamodel::model::Work;
 use usphere_datamodel::{Access, Transaction};
 use usphere_proto::msg::{ParamError, RequestType, ResponseType};
-use usphere_proto::{EncodedResponse, ErrorCode, Limits, Msg};
+use usphere_proto::{EncodedGetResp, ErrorCode, Limits, Msg};
 
 use crate::clock::Utc;
 use crate::event::RestartAction;
@@ -71,9 +71,9 @@ pub(crate) enum Answer {
         /// What went wrong where.
         param_errs: Vec<ParamError>,
     },
-    /// The response, as it was gathered.
-    Encoded(EncodedResponse),
-    /// The response.
+    /// The response to a Get, as it was gathered.
+    GetResp(EncodedGetResp),
+    /// Any other response.
     Response(ResponseType),
     /// Nothing is sent: the Controller wanted no response. (R-OPR.4)
     Silence,
@@ -198,7 +198,7 @@ fn perform(
         RequestType::Add(request) => add::add(transaction, request, caller),
         RequestType::Delete(request) => delete::delete(transaction, request, caller),
         RequestType::Deregister(request) => register::deregister(request),
-        RequestType::Get(request) => Answer::Encoded(get::get(transaction, request, caller)),
+        RequestType::Get(request) => Answer::GetResp(get::get(transaction, request, caller)),
         RequestType::GetInstances(request) => {
             instances::instances(transaction, request, caller).into()
         }

@@ -27,7 +27,7 @@ fn caller(controller: String, access: Arc<Access>) -> Caller {
 
 /// What its receiver makes of an answer.
 fn received(answer: Answer) -> Answer {
-    let Answer::Encoded(response) = answer else {
+    let Answer::GetResp(response) = answer else {
         return answer;
     };
     let payload = response.into_payload("1");
