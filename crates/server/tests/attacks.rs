@@ -268,15 +268,19 @@ async fn every_stream_ends_with_its_token() {
     }
 }
 
+/// Says nothing to a Get of `Device.Mute.`, and so keeps who asks waiting.
+fn mute(request: RequestType) -> Reply {
+    match request {
+        RequestType::Get(get) if get.param_paths == ["Device.Mute."] => Reply::Nothing,
+        other => polite(other),
+    }
+}
+
 /// A token that reads has neither all streams nor all connections, and the operator's own is never kept out.
 #[tokio::test]
 async fn one_token_has_its_share_of_streams_and_requests() {
     let data = tempfile::tempdir().unwrap();
     let server = server(data.path()).await;
-    let mute = |request: RequestType| match request {
-        RequestType::Get(get) if get.param_paths == ["Device.Mute."] => Reply::Nothing,
-        other => polite(other),
-    };
     let _agent = Played::introduced(&server, "self::agent-1", mute).await;
     let token = made(&server, "reader", "read").await;
     let live = "/api/v1/events/live";
@@ -352,10 +356,6 @@ async fn one_token_has_its_share_of_streams_and_requests() {
 async fn many_tokens_together_leave_something_for_the_next() {
     let data = tempfile::tempdir().unwrap();
     let server = server(data.path()).await;
-    let mute = |request: RequestType| match request {
-        RequestType::Get(get) if get.param_paths == ["Device.Mute."] => Reply::Nothing,
-        other => polite(other),
-    };
     let _agent = Played::introduced(&server, "self::agent-1", mute).await;
     let live = "/api/v1/events/live";
     let mut streams = Vec::new();
