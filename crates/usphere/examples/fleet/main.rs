@@ -108,13 +108,15 @@ async fn main() -> Done {
         empty.resident_kib
     );
 
-    let mut simulator = folder.simulator(&options.binary, options.rate)?;
-    aboard("cold start", &api, &mut server, Some(&mut simulator), count).await?;
+    let witness = folder.witness(&options.binary)?;
+    let simulator = folder.simulator(&options.binary, options.rate)?;
+    let mut simulators = [simulator, witness];
+    aboard("cold start", &api, &mut server, &mut simulators, count).await?;
 
     tokio::time::sleep(QUIET).await;
     let idle = server.cost()?;
     let each = (idle.resident_kib - empty.resident_kib) as f64 / f64::from(count);
-    let simulated = simulator.cost()?.resident_kib as f64 / f64::from(count);
+    let simulated = simulators[0].cost()?.resident_kib as f64 / f64::from(count);
     println!(
         "idle: server {} KiB resident, {each:.2} KiB for each device; the simulator {simulated:.2} KiB for each",
         idle.resident_kib
@@ -126,8 +128,8 @@ async fn main() -> Done {
         Cost::between(&idle, &server.cost()?, began.elapsed())
     );
 
-    fleet("Get from the fleet", &api, &server, count).await?;
-    fleet("the same again", &api, &server, count).await?;
+    fleet("Get from the fleet", &api, &server, count + 1).await?;
+    fleet("the same again", &api, &server, count + 1).await?;
     everyone("Get from each device", &api, &server, count).await?;
 
     let began = Instant::now();
@@ -138,7 +140,7 @@ async fn main() -> Done {
     );
     let mut server = folder.server(&options.binary)?;
     let api = folder.api(&server).await?;
-    aboard("restart", &api, &mut server, Some(&mut simulator), count).await?;
+    aboard("restart", &api, &mut server, &mut simulators, count).await?;
     tokio::time::sleep(QUIET).await;
     let idle = server.cost()?;
     println!(
@@ -146,8 +148,8 @@ async fn main() -> Done {
         idle.resident_kib,
         (idle.resident_kib - empty.resident_kib) as f64 / f64::from(count)
     );
-    fleet("Get after the restart", &api, &server, count).await?;
-    println!("simulator: {}", simulator.summary().await?);
+    fleet("Get after the restart", &api, &server, count + 1).await?;
+    println!("simulator: {}", simulators[0].summary().await?);
     server.terminate().await?;
     Ok(())
 }
@@ -176,7 +178,7 @@ async fn within(options: &Options) -> Done {
     let folder = Folder::new(count, false)?;
     let mut house = folder.within(&options.binary, options.rate)?;
     let api = folder.api(&house).await?;
-    aboard("within one process", &api, &mut house, None, count).await?;
+    aboard("within one process", &api, &mut house, &mut [], count).await?;
     tokio::time::sleep(QUIET).await;
     let idle = house.cost()?;
     println!(

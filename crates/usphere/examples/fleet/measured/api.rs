@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-use super::{Done, PREFIX};
+use super::{Done, PREFIX, WITNESS};
 
 /// Time between two rounds of the probe.
 const ROUND: Duration = Duration::from_millis(50);
@@ -65,9 +65,13 @@ impl Api {
 }
 
 impl Client {
-    /// Asks a device for its serial number; the answer of the API.
+    /// Asks a device of the fleet for its serial number; the answer of the API.
     pub(crate) async fn serial_number(&mut self, number: u32) -> Done<String> {
-        let path = format!("/api/v1/devices/{PREFIX}{number:06}/get");
+        self.serial_number_of(&format!("{PREFIX}{number:06}")).await
+    }
+
+    async fn serial_number_of(&mut self, device: &str) -> Done<String> {
+        let path = format!("/api/v1/devices/{device}/get");
         let body = r#"{"paths":["Device.DeviceInfo.SerialNumber"]}"#;
         Ok(self.ask("POST", &path, body).await?.1)
     }
@@ -137,29 +141,34 @@ impl Client {
 /// Asks all the while, as people and programs would.
 pub(crate) struct Probe {
     stop: oneshot::Sender<()>,
-    task: JoinHandle<[Latencies; 3]>,
+    task: JoinHandle<Times>,
+}
+
+/// What the probe waited for.
+#[derive(Default)]
+struct Times {
+    pages: Vec<Duration>,
+    devices: Vec<Duration>,
+    gets: Vec<Duration>,
+    witness: Vec<Duration>,
 }
 
 impl Probe {
-    pub(crate) fn start(api: Api, count: u32) -> Self {
+    /// Asks about each of the `count` devices in turn, and all the while about the `witness`.
+    pub(crate) fn start(api: Api, count: u32, witness: bool) -> Self {
         let (stop, mut stopped) = oneshot::channel();
         let task = tokio::spawn(async move {
-            let mut times: [Vec<Duration>; 3] = Default::default();
+            let mut times = Times::default();
             for round in 0.. {
                 if stopped.try_recv().is_ok() {
                     break;
                 }
-                if let Err(error) = probe(&api, round % count + 1, &mut times).await {
+                if let Err(error) = probe(&api, round % count + 1, witness, &mut times).await {
                     eprintln!("probe: {error}");
                 }
                 sleep(ROUND).await;
             }
-            let [pages, devices, gets] = times;
-            [
-                Latencies::of("GET a page of 50 devices", pages),
-                Latencies::of("GET one device", devices),
-                Latencies::of("POST a Get to one device", gets),
-            ]
+            times
         });
         Self { stop, task }
     }
@@ -167,34 +176,50 @@ impl Probe {
     pub(crate) async fn end(self) -> Noticed {
         // It runs until it is told.
         let _ = self.stop.send(());
-        Noticed(self.task.await.unwrap_or_default())
+        let times = self.task.await.unwrap_or_default();
+        Noticed(vec![
+            Latencies::of("GET a page of 50 devices", times.pages),
+            Latencies::of("GET one device", times.devices),
+            Latencies::of("POST a Get to one of these devices", times.gets),
+            Latencies::of("POST a Get to a device beside them", times.witness),
+        ])
     }
 }
 
 /// One round, on a connection of its own, as many clients have.
-async fn probe(api: &Api, number: u32, times: &mut [Vec<Duration>; 3]) -> Done {
+async fn probe(api: &Api, number: u32, witness: bool, times: &mut Times) -> Done {
     let mut client = api.connect().await?;
-    let [pages, devices, gets] = times;
     let began = Instant::now();
     client.ask("GET", "/api/v1/devices?limit=50", "").await?;
-    pages.push(began.elapsed());
+    times.pages.push(began.elapsed());
     let began = Instant::now();
     let path = format!("/api/v1/devices/{PREFIX}{number:06}");
     client.ask("GET", &path, "").await?;
-    devices.push(began.elapsed());
+    times.devices.push(began.elapsed());
     let began = Instant::now();
     if client.serial_number(number).await?.contains("SIM") {
-        gets.push(began.elapsed());
+        times.gets.push(began.elapsed());
+    }
+    if witness {
+        let began = Instant::now();
+        let answer = client.serial_number_of(WITNESS).await?;
+        if answer.contains("\"WITNESS") {
+            times.witness.push(began.elapsed());
+        }
     }
     Ok(())
 }
 
 /// What others noticed.
-pub(crate) struct Noticed([Latencies; 3]);
+pub(crate) struct Noticed(Vec<Latencies>);
 
 impl Noticed {
     pub(crate) fn tell(&self) {
-        for latencies in &self.0 {
+        for latencies in self
+            .0
+            .iter()
+            .filter(|latencies| !latencies.times.is_empty())
+        {
             println!("    meanwhile: {latencies}");
         }
     }

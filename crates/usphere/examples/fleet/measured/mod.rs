@@ -26,31 +26,39 @@ pub(crate) const SERVER: &str = "self::fleet-server";
 /// What the devices' names begin with.
 const PREFIX: &str = "os::012345-SIM";
 
+/// What the name of the device begins with that has a simulator to itself: how long a Get to it takes is what the
+/// server makes others wait, however busy the simulator of the fleet is.
+const BESIDE: &str = "os::012345-WITNESS";
+
+/// Its whole name.
+const WITNESS: &str = "os::012345-WITNESS000001";
+
 /// How long the fleet may take to come on board at all.
 const PATIENCE: Duration = Duration::from_secs(900);
 
 /// Requests of the whole-fleet Get that are on their way at the same time.
 const TOGETHER: usize = 128;
 
-/// Waits until all devices are there and the server knows who they are, and tells what others noticed.
+/// Waits until all `count` devices are there and the server knows who they are, and tells what others noticed; where
+/// the devices have `simulators`, the last is that of the witness.
 pub(crate) async fn aboard(
     what: &str,
     api: &Api,
     server: &mut Running,
-    simulator: Option<&mut Running>,
+    simulators: &mut [Running],
     count: u32,
 ) -> Done {
     let (began, before) = (Instant::now(), server.cost()?);
-    let probe = Probe::start(api.clone(), count);
+    let witnesses = u32::from(!simulators.is_empty());
+    let probe = Probe::start(api.clone(), count, witnesses > 0);
     let mut connected = None;
-    let mut simulator = simulator;
     loop {
         let info = api.get("/api/v1/server").await?;
         let online = info["online"].as_u64().unwrap_or_default();
-        if online == u64::from(count) && connected.is_none() {
+        if online == u64::from(count + witnesses) && connected.is_none() {
             connected = Some(began.elapsed());
         }
-        if connected.is_some() && api.described().await? >= count {
+        if connected.is_some() && api.described().await? >= count + witnesses {
             break;
         }
         if began.elapsed() > PATIENCE {
@@ -58,7 +66,7 @@ pub(crate) async fn aboard(
             return Err(text.into());
         }
         server.lives()?;
-        if let Some(simulator) = &mut simulator {
+        for simulator in &mut *simulators {
             simulator.lives()?;
         }
         sleep(Duration::from_millis(250)).await;

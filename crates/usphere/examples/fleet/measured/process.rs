@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use tokio::time::sleep;
 
 use super::api::Api;
-use super::{Done, PREFIX, SERVER};
+use super::{BESIDE, Done, PREFIX, SERVER};
 
 /// How long a program may take to start or to end.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -143,16 +143,31 @@ impl Folder {
 
     /// Starts the devices.
     pub(crate) fn simulator(&self, binary: &Path, rate: u32) -> Done<Running> {
+        self.simulate(binary, (self.count, PREFIX), rate, "simulator.log")
+    }
+
+    /// Starts the device that has a simulator to itself.
+    pub(crate) fn witness(&self, binary: &Path) -> Done<Running> {
+        self.simulate(binary, (1, BESIDE), 1, "witness.log")
+    }
+
+    fn simulate(
+        &self,
+        binary: &Path,
+        (count, prefix): (u32, &str),
+        rate: u32,
+        log: &str,
+    ) -> Done<Running> {
         let scheme = if self.tls { "wss" } else { "ws" };
         let mut command = Command::new(binary);
         command
-            .args(["sim", "usp", "--count", &self.count.to_string()])
+            .args(["sim", "usp", "--count", &count.to_string()])
             .args(["--server", &format!("{SERVER}={scheme}://{}/usp", self.ws)])
-            .args(["--prefix", PREFIX, "--rate", &rate.to_string(), "--json"]);
+            .args(["--prefix", prefix, "--rate", &rate.to_string(), "--json"]);
         if self.tls {
             command.arg("--certs").arg(self.path("certs"));
         }
-        Running::start(&mut command, self.path("simulator.log"))
+        Running::start(&mut command, self.path(log))
     }
 }
 
