@@ -344,5 +344,13 @@ fn what_is_missing_is_said() {
     run(&["--spawn", "exit 7", "--only", "1.1"])
         .ended(3)
         .says("soon after its start")
+        .says("is kept where --report is given")
         .says("to know self::usphere-conformance as a Controller");
+    let folder = tempfile::tempdir().unwrap();
+    let report = folder.path().to_str().unwrap();
+    let wrong = "echo; printf '\\033[31mno such option\\n'; exit 7";
+    run(&["--spawn", wrong, "--only", "1.1", "--report", report])
+        .ended(3)
+        .says("exit status: 7\n  it said (")
+        .says("\n  | [31mno such option\n");
 }

@@ -1,7 +1,7 @@
 //! The Agent's process, where it is ours: started, looked after, ended, started again.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -12,6 +12,12 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::limits::{PROCESS_FAREWELL, PROCESS_PAUSE, PROCESS_SOON, PROCESS_STARTS_MAX};
 use crate::peer::Trouble;
+
+/// How much of what the Agent's process printed is looked at when it does not stay, in bytes.
+const LAST_WORDS_BYTES: u64 = 2_048;
+
+/// How much of it is told, in lines.
+const LAST_WORDS_LINES: usize = 6;
 
 /// How the Agent's process is started.
 #[derive(Clone, Debug)]
@@ -31,6 +37,7 @@ pub(super) struct Spawned {
     again: Option<Instant>,
     /// How often in a row it has ended soon after its start.
     short_lives: u32,
+    /// How it has ended last.
     ended: String,
 }
 
@@ -42,6 +49,31 @@ impl Spawn {
             command: command.replace("{url}", url),
             log: self.log.clone(),
         }
+    }
+
+    /// The end of what it has printed, or how to have it, on lines of their own.
+    fn last_words(&self) -> String {
+        let Some(path) = &self.log else {
+            return "\n  what it prints is kept where --report is given".to_owned();
+        };
+        let mut end = Vec::new();
+        let read = File::open(path).and_then(|mut file| {
+            let length = file.metadata()?.len();
+            file.seek(SeekFrom::Start(length.saturating_sub(LAST_WORDS_BYTES)))?;
+            file.take(LAST_WORDS_BYTES).read_to_end(&mut end)
+        });
+        if let Err(error) = read {
+            return format!("\n  {}: {error}", path.display());
+        }
+        let text = String::from_utf8_lossy(&end);
+        let lines = text.lines().filter(|line| !line.trim().is_empty());
+        let lines: Vec<String> = lines.map(|line| format!("\n  | {}", shown(line))).collect();
+        let last = lines.len().saturating_sub(LAST_WORDS_LINES);
+        format!(
+            "\n  it said ({}):{}",
+            path.display(),
+            lines[last..].concat()
+        )
     }
 
     fn start(&self) -> io::Result<Child> {
@@ -117,8 +149,10 @@ impl Spawned {
         match self.short_lives < PROCESS_STARTS_MAX {
             true => Ok(()),
             false => Err(format!(
-                "{:?} has ended {PROCESS_STARTS_MAX} times in a row soon after its start: {}",
-                self.spawn.command, self.ended
+                "{:?} has ended {PROCESS_STARTS_MAX} times in a row soon after its start: {}{}",
+                self.spawn.command,
+                self.ended,
+                self.spawn.last_words()
             )),
         }
     }
@@ -178,4 +212,11 @@ impl Drop for Spawned {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// A line that does nothing to a terminal.
+fn shown(line: &str) -> String {
+    line.chars()
+        .filter(|character| !character.is_control())
+        .collect()
 }
