@@ -208,8 +208,7 @@ pub(super) async fn list(
     Extension(caller): Extension<Caller>,
     InQuery(query): InQuery<PageQuery>,
 ) -> Answer<Json<Page>> {
-    let state = query.state.filter(|state| !state.is_empty());
-    let state = state.map(|state| {
+    let state = query.state.map(|state| {
         OperationState::named(&state).ok_or_else(|| {
             let names = OperationState::ALL.map(OperationState::name).join(", ");
             Problem::bad_request(format!("state={state}: expected one of {names}"))
