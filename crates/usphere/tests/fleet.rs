@@ -17,24 +17,20 @@ async fn a_fleet_comes_on_board_answers_and_comes_back() -> Done {
     let folder = Folder::new(DEVICES, false)?;
     let mut server = folder.server(binary)?;
     let api = folder.api(&server).await?;
-    let mut simulator = folder.simulator(binary, 100)?;
-    aboard(
-        "cold start",
-        &api,
-        &mut server,
-        Some(&mut simulator),
-        DEVICES,
-    )
-    .await?;
+    let simulator = folder.simulator(binary, 100)?;
+    let mut simulators = [simulator, folder.witness(binary)?];
+    aboard("cold start", &api, &mut server, &mut simulators, DEVICES).await?;
     everyone("a Get to all", &api, &server, DEVICES).await?;
     server.terminate().await?;
     let mut server = folder.server(binary)?;
     let api = folder.api(&server).await?;
-    aboard("restart", &api, &mut server, Some(&mut simulator), DEVICES).await?;
+    aboard("restart", &api, &mut server, &mut simulators, DEVICES).await?;
     everyone("a Get to all", &api, &server, DEVICES).await?;
     server.terminate().await?;
-    let summary = simulator.summary().await?;
-    assert!(summary.contains("\"errors\": 0"), "{summary}");
+    for mut simulator in simulators {
+        let summary = simulator.summary().await?;
+        assert!(summary.contains("\"errors\": 0"), "{summary}");
+    }
     Ok(())
 }
 
@@ -45,7 +41,7 @@ async fn a_fleet_within_the_process_of_its_server_answers() -> Done {
     let folder = Folder::new(DEVICES, false)?;
     let mut house = folder.within(binary, 100)?;
     let api = folder.api(&house).await?;
-    aboard("within", &api, &mut house, None, DEVICES).await?;
+    aboard("within", &api, &mut house, &mut [], DEVICES).await?;
     fleet("a Get to all in one", &api, &house, DEVICES).await?;
     let wanted = "Device.DeviceInfo.SerialNumber";
     let ran = Command::new(binary)
