@@ -88,6 +88,8 @@ pub enum What {
     Lost(String),
     /// One message, which should be a Record.
     Message(Bytes),
+    /// Somebody who has tried to connect came to nothing: why.
+    NotLetIn(String),
     /// Something that no test looks for and people may want to know.
     Noted(String),
     /// The Agent has said something to its MQTT server, which we are.

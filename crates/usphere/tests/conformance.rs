@@ -6,6 +6,7 @@
 mod common;
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
@@ -197,6 +198,33 @@ fn our_agent_conforms_over_tls() {
     );
     let url = format!("wss://127.0.0.1:{}/usp", free_port());
     all_passed("dials-tls", &certs, &["--listen", &url, "--spawn", &agent]);
+}
+
+/// Why an Agent is not let in is said, not only that it never came.
+#[test]
+fn an_agent_of_another_ca_is_told_of() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let other = tempfile::tempdir().expect("a folder");
+    let (certs, others) = (certificates(folder.path()), certificates(other.path()));
+    let file = |name: &str| others.join(name).display().to_string();
+    let agent = format!(
+        "{} --tls-cert {} --tls-key {} --tls-ca {}",
+        agent_in(folder.path()),
+        file("self__agent.pem"),
+        file("self__agent.key"),
+        file("ca.pem"),
+    );
+    let profile = folder.path().join("profile.toml");
+    fs::write(&profile, "connect_seconds = 3\n").expect("a file");
+    let url = format!("wss://127.0.0.1:{}/usp", free_port());
+    let mut run = usphere();
+    run.args(["conformance", "run", "--only", "4.1", "--listen", &url]);
+    run.args(["--spawn", &agent, "--certs"]).arg(&certs);
+    run.arg("--profile").arg(&profile);
+    ran(&mut run)
+        .ended(3)
+        .says("were not connected within 3 s; the last connection came to nothing: ")
+        .says("over TLS it has to show a certificate of a CA that we trust");
 }
 
 /// The suite dials the Agent over TLS: only there does it let a Controller in that it does not know.

@@ -85,6 +85,7 @@ impl Bench {
     pub fn connect(&mut self, seat: Seat) -> Done {
         let until = self.until(self.profile.connect_patience());
         let mut reason = String::new();
+        self.not_let_in = None;
         while !self.place(seat).is_open {
             match self.peer.connect(seat) {
                 Err(Trouble::Impossible(why)) => return Err(Stop::NotRunnable(why)),
@@ -94,6 +95,9 @@ impl Bench {
             let next = until.min(self.now() + DIAL_AGAIN);
             while !self.place(seat).is_open && self.hear(next) {}
             if self.now() >= until && !self.place(seat).is_open {
+                if let Some(why) = self.not_let_in.take() {
+                    reason = format!("; the last connection came to nothing: {why}");
+                }
                 let seconds = self.profile.connect_seconds;
                 return Err(Stop::Failed(format!(
                     "the Agent and {seat} were not connected within {seconds} s{reason}"
@@ -317,6 +321,11 @@ impl Bench {
                 self.note(format_args!("the link of {seat} is lost: {reason}"));
                 self.link_has_ended(seat, Ends::Any, reason);
                 Said::Lost
+            }
+            What::NotLetIn(why) => {
+                self.note(format_args!("a connection came to nothing: {why}"));
+                self.not_let_in = Some(why);
+                return;
             }
             What::Noted(text) => {
                 self.note(text);

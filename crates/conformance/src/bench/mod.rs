@@ -70,6 +70,8 @@ pub struct Bench {
     ends: Ends,
     /// How the Agent's link has ended first, for which there was no reason.
     ended: Option<String>,
+    /// Why somebody who has tried to connect was not let in last.
+    not_let_in: Option<String>,
     undo: Vec<Undo>,
     transcript: Transcript,
     /// What was wrong with what came, whatever is tested.
@@ -124,6 +126,7 @@ impl Bench {
             answering: true,
             ends: Ends::Unasked,
             ended: None,
+            not_let_in: None,
             undo: Vec::new(),
             transcript,
             violations: Vec::new(),

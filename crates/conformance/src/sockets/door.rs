@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::error::{Error, ProtocolError};
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::http::header::{
     SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL,
@@ -14,7 +15,7 @@ use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode};
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async_with_config};
 use usphere_mtp::websocket::{LEGACY_EXTENSION, SUBPROTOCOL};
 
-use super::{Reach, Shared, Wire, line};
+use super::{Reach, Shared, TOO_SLOW, Wire, line};
 use crate::limits::{HANDSHAKE, HANDSHAKES_MAX};
 use crate::peer::{Seat, What};
 
@@ -39,8 +40,9 @@ pub(super) async fn keep(listener: TcpListener, seat: Seat, shared: Arc<Shared>)
                     let (number, orders) = shared.opened(seat);
                     line::run(socket, seat, number, orders, shared).await;
                 }
-                Ok(Err(reason)) => tracing::debug!(reason, "no link came of a connection"),
-                Err(_) => tracing::debug!("no link came of a connection in time"),
+                Ok(Err(None)) => tracing::debug!("nothing was said on a connection"),
+                Ok(Err(Some(reason))) => shared.happen(seat, What::NotLetIn(reason)),
+                Err(_) => shared.happen(seat, What::NotLetIn(TOO_SLOW.to_owned())),
             }
         });
     }
@@ -54,7 +56,7 @@ async fn open(
     stream: TcpStream,
     seat: Seat,
     shared: &Shared,
-) -> Result<WebSocketStream<Box<dyn Wire>>, String> {
+) -> Result<WebSocketStream<Box<dyn Wire>>, Option<String>> {
     // Small answers should not wait for more.
     drop(stream.set_nodelay(true));
     let is_tls = matches!(&shared.reach, Reach::Listen(listen) if listen.tls);
@@ -62,12 +64,17 @@ async fn open(
         None => Box::new(stream),
         Some(tls) => {
             let accepted = tls.accept_bare(stream).await;
-            Box::new(accepted.map_err(|error| error.to_string())?)
+            Box::new(accepted.map_err(|error| Some(error.to_string()))?)
         }
     };
     let judge = |request: &Request, response: Response| judge(request, response, seat, shared);
     let accepted = accept_hdr_async_with_config(stream, judge, Some(line::config())).await;
-    accepted.map_err(|error| error.to_string())
+    accepted.map_err(|error| match error {
+        // Some Agents look first whether somebody is there, and those that a test turns away are told of already.
+        Error::Protocol(ProtocolError::HandshakeIncomplete) => None,
+        Error::Http(_) if shared.turns_away.load(Ordering::Relaxed) => None,
+        error => Some(error.to_string()),
+    })
 }
 
 /// Answers a request. (R-WS.9, R-WS.11)

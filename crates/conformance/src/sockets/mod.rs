@@ -114,6 +114,9 @@ pub enum SocketsError {
     NoTls,
 }
 
+/// What becomes of a connection on which too little is said.
+const TOO_SLOW: &str = "the handshake took too long";
+
 /// An Agent over real WebSockets.
 pub struct Sockets {
     runtime: Option<Runtime>,

@@ -82,8 +82,8 @@ struct Run {
     /// restarts is the command's business
     #[arg(long, value_name = "COMMAND")]
     spawn: Option<String>,
-    /// Wait here for the Agent to dial in: ws://HOST:PORT/PATH or wss://…; the second Controller is at the next port. Or be
-    /// the Agent's server here: mqtt://HOST:PORT, mqtts://…, stomp://… or stomps://…
+    /// Wait here for the Agent to dial in: ws://ADDRESS:PORT/PATH or wss://…; the second Controller is at the next port. Or
+    /// be the Agent's server here: mqtt://ADDRESS:PORT, mqtts://…, stomp://… or stomps://…
     /// [default with --spawn alone: ws://127.0.0.1/usp at a port that is free]
     #[arg(long, value_name = "URL", conflicts_with = "agent")]
     listen: Option<Door>,
@@ -105,10 +105,11 @@ struct Run {
     /// Who we are to that Agent
     #[arg(long = "as", value_name = "ENDPOINT-ID", default_value = CONFORMANCE_ID)]
     own: EndpointId,
-    /// A folder of `usphere certs` with a certificate for us and one for the second Controller: for wss://, instead of
-    /// --tls-cert, --tls-key and --tls-ca, which are the same for both; for the tests of TLS within Records, over any
-    /// transport; and for the web server to which bulk data is sent over https://, which shows our certificate
-    #[arg(long, value_name = "DIR", help_heading = "TLS (wss://)", conflicts_with_all = ["certificate", "key", "authorities"])]
+    /// A folder of `usphere certs` with a certificate for us and one for the second Controller: for wss://, mqtts:// and
+    /// stomps://, instead of --tls-cert, --tls-key and --tls-ca, which are the same for both; for the tests of TLS within
+    /// Records, over any transport; and for the web server to which bulk data is sent over https://, which shows our
+    /// certificate: it has to name the address that the Agent is given, as `usphere certs issue … --dns 127.0.0.1` makes it
+    #[arg(long, value_name = "DIR", help_heading = "TLS (wss://, mqtts://, stomps://)", conflicts_with_all = ["certificate", "key", "authorities"])]
     certs: Option<PathBuf>,
     #[command(flatten)]
     tls: TlsOptions,
@@ -403,7 +404,7 @@ fn start(
     report.map_err(|error| {
         Failure::new(Exit::Absent, error).advise(format!(
             "the Agent has to reach us or be reached by us, and to know {own} as a Controller with full access; --as says \
-             another endpoint ID\n  an Agent that has kept our address from an earlier run needs a --listen with the same port, or new data"
+             another endpoint ID\n  over TLS it has to show a certificate of a CA that we trust, and to trust ours: --certs, or --tls-cert, --tls-key and --tls-ca\n  an Agent that has kept our address from an earlier run needs a --listen with the same port, or new data"
         ))
     })
 }

@@ -11,7 +11,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::timeout;
 use usphere_mtp::tls::Tls;
 
-use super::super::Wire;
+use super::super::{TOO_SLOW, Wire};
 use crate::limits::HANDSHAKE;
 use crate::peer::What;
 
@@ -66,8 +66,8 @@ async fn run(stream: TcpStream, tls: Option<Arc<Tls>>, told: Told, number: u64) 
         None => Box::new(stream),
         Some(tls) => match timeout(HANDSHAKE, tls.accept_bare(stream)).await {
             Ok(Ok(stream)) => Box::new(stream),
-            Ok(Err(error)) => return tracing::debug!(%error, "no link came of a connection"),
-            Err(_) => return tracing::debug!("no link came of a connection in time"),
+            Ok(Err(error)) => return told.tell(Raw::Beside(What::NotLetIn(error.to_string()))),
+            Err(_) => return told.tell(Raw::Beside(What::NotLetIn(TOO_SLOW.to_owned()))),
         },
     };
     let (orders, received) = unbounded_channel();
