@@ -5,6 +5,8 @@
 //! first, and what those let pass by TP-469 in virtual time. What is caught once is not tried again: the outcome stays in
 //! `target/mutants/AREA`. The tree itself is never changed. What is left out, and why, is in `.cargo/mutants.toml`.
 
+use std::fs;
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use clap::{Args, ValueEnum};
@@ -134,6 +136,9 @@ pub(crate) fn run(project: &Project, options: &Options) -> Outcome {
             continue;
         }
         let name = area.name();
+        let folder = kept(project, area);
+        // cargo-mutants makes what it fills, and not the folders above.
+        fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         is_whole &= shell::step(&format!("mutants of {name}"), || {
             let mut are_caught = false;
             for judge in area.judges() {
@@ -152,6 +157,11 @@ pub(crate) fn run(project: &Project, options: &Options) -> Outcome {
     })
 }
 
+/// Where what came of an area is kept.
+fn kept(project: &Project, area: Area) -> PathBuf {
+    project.target.join("mutants").join(area.name())
+}
+
 /// Lets one judge see what those before it let pass.
 fn judged(project: &Project, area: Area, options: &Options, judge: &Judge) -> Command {
     let mut command = mutants(project, area, options);
@@ -162,10 +172,9 @@ fn judged(project: &Project, area: Area, options: &Options, judge: &Judge) -> Co
     for package in judge.packages {
         command.args(["--test-package", package]);
     }
-    let output = project.target.join("mutants").join(area.name());
     command
         .arg("--output")
-        .arg(output)
+        .arg(kept(project, area))
         .arg("--")
         .args(judge.tests)
         // In a directory that others build into, too, cargo takes a library with another mutant, or none, for the right one.
