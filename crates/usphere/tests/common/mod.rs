@@ -169,6 +169,10 @@ impl Drop for Program {
         // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if std::thread::panicking() {
+            let said = fs::read_to_string(&self.log).unwrap_or_default();
+            eprintln!("{} has:\n{said}", self.log.display());
+        }
     }
 }
 
