@@ -167,6 +167,18 @@ fn certificates(folder: &Path) -> PathBuf {
     certs
 }
 
+/// The command that starts our Agent in `folder`, with its certificate in `certs`.
+fn agent_over_tls(folder: &Path, certs: &Path) -> String {
+    let file = |name: &str| certs.join(name).display().to_string();
+    format!(
+        "{} --tls-cert {} --tls-key {} --tls-ca {}",
+        agent_in(folder),
+        file("self__agent.pem"),
+        file("self__agent.key"),
+        file("ca.pem"),
+    )
+}
+
 /// What has to pass over TLS has passed, every test.
 #[track_caller]
 fn all_passed(way: &str, certs: &Path, arguments: &[&str]) {
@@ -188,14 +200,7 @@ fn all_passed(way: &str, certs: &Path, arguments: &[&str]) {
 fn our_agent_conforms_over_tls() {
     let folder = tempfile::tempdir().expect("a folder");
     let certs = certificates(folder.path());
-    let file = |name: &str| certs.join(name).display().to_string();
-    let agent = format!(
-        "{} --tls-cert {} --tls-key {} --tls-ca {}",
-        agent_in(folder.path()),
-        file("self__agent.pem"),
-        file("self__agent.key"),
-        file("ca.pem"),
-    );
+    let agent = agent_over_tls(folder.path(), &certs);
     let url = format!("wss://127.0.0.1:{}/usp", free_port());
     all_passed("dials-tls", &certs, &["--listen", &url, "--spawn", &agent]);
 }
@@ -206,14 +211,7 @@ fn an_agent_of_another_ca_is_told_of() {
     let folder = tempfile::tempdir().expect("a folder");
     let other = tempfile::tempdir().expect("a folder");
     let (certs, others) = (certificates(folder.path()), certificates(other.path()));
-    let file = |name: &str| others.join(name).display().to_string();
-    let agent = format!(
-        "{} --tls-cert {} --tls-key {} --tls-ca {}",
-        agent_in(folder.path()),
-        file("self__agent.pem"),
-        file("self__agent.key"),
-        file("ca.pem"),
-    );
+    let agent = agent_over_tls(folder.path(), &others);
     let profile = folder.path().join("profile.toml");
     fs::write(&profile, "connect_seconds = 3\n").expect("a file");
     let url = format!("wss://127.0.0.1:{}/usp", free_port());
